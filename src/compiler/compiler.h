@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver: artifact bytes and a device profile in, a program out. Pure and deterministic: equal inputs give equal
+// bytes. Safe to call from many threads.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "ir/ir.h"
+#include "program/program.h"
+#include "target/profile.h"
+
+namespace dragoman::compiler {
+
+struct Options {
+  bool fuse = true;
+  std::vector<std::string> skipped_passes;
+  // Called after each stage with its name and a text form; for `dragoman compile --dump`.
+  std::function<void(std::string_view stage, std::string_view text)> dump;
+};
+
+// INVALID_ARGUMENT: damaged artifact. UNIMPLEMENTED: an operation, type or form that is not supported, by name, with
+// its types and the Python line that JAX recorded.
+StatusOr<program::Program> Compile(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+                                   const Options& options);
+// From tensor IR on (text programs, other front ends).
+StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                         const Options& options);
+// Identifies this compiler's version in cache keys; changes whenever generated code may.
+std::string_view Version();
+
+}  // namespace dragoman::compiler

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds kernel IR. Every method appends one instruction to the innermost open region and returns its (first) result.
+// Integer constants fold, and so do x+0, x*1, x*0, and/or with constants, division and remainder by powers of two, selects and branches on
+// constants, and equal pure instructions within a region are shared: index arithmetic written plainly comes out short.
+// Typical use:
+//   Builder b(profile);
+//   int in = b.AddBuffer({DType::kF32, /*is_read=*/true, false});
+//   V i = b.GlobalIndex();
+//   b.If(b.ULt(i, b.Param(0)), [&] { b.Store(out, i, b.FAdd(b.Load(in, i), b.F32(1))); });
+//   Kernel k = std::move(b).Finish(256);
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel/kernel_ir.h"
+#include "target/profile.h"
+
+namespace dragoman::kernel {
+
+// A value with its type: what lowering code passes around.
+struct V {
+  ValueId id = kNoValue;
+  KType type = KType::kVoid;
+};
+
+class Builder {
+ public:
+  explicit Builder(const target::DeviceProfile& profile);
+  const target::DeviceProfile& profile() const { return profile_; }
+
+  int AddBuffer(BufferBinding binding);   // its number
+  int AddShared(KType type, int count);
+  int AddParam();                         // number of a fresh 32-bit parameter
+  void SetSegmented() { kernel_.is_segmented = true; }
+  void RequireSubgroupSize(int size) { kernel_.required_subgroup_size = size; }
+
+  // Constants.
+  V Bool(bool value);
+  V I32(int64_t value);
+  V I64(int64_t value);
+  V Int(KType type, int64_t value);  // kI32 or kI64
+  V F32(float value);
+  V Float(KType type, double value);  // kF16, kF32, kF64
+  V Zero(KType type);
+  // The value when `v` is an integer constant (sign-extended).
+  std::optional<int64_t> ConstantInt(V v) const;
+
+  V Param(int number);
+  V WorkgroupIndex();
+  V LocalIndex();
+  V GlobalIndex(int workgroup_size);  // workgroup_index * workgroup_size + local_index
+
+  // One operation of the table with the given operands; the named methods below are shorthands for it.
+  V Emit(KOp op, std::span<const V> operands, KType type);
+  V Unary(KOp op, V a) { const V operands[] = {a}; return Emit(op, operands, a.type); }
+  V Binary(KOp op, V a, V b) { const V operands[] = {a, b}; return Emit(op, operands, a.type); }
+  V Compare(KOp op, V a, V b) { const V operands[] = {a, b}; return Emit(op, operands, KType::kBool); }
+  V Convert(KOp op, V a, KType type) { const V operands[] = {a}; return Emit(op, operands, type); }
+
+  V IAdd(V a, V b) { return Binary(KOp::kIAdd, a, b); }
+  V ISub(V a, V b) { return Binary(KOp::kISub, a, b); }
+  V IMul(V a, V b) { return Binary(KOp::kIMul, a, b); }
+  V UDiv(V a, V b) { return Binary(KOp::kUDiv, a, b); }
+  V URem(V a, V b) { return Binary(KOp::kURem, a, b); }
+  V UMin(V a, V b) { return Binary(KOp::kUMin, a, b); }
+  V SMin(V a, V b) { return Binary(KOp::kSMin, a, b); }
+  V SMax(V a, V b) { return Binary(KOp::kSMax, a, b); }
+  V And(V a, V b) { return Binary(KOp::kAnd, a, b); }
+  V Or(V a, V b) { return Binary(KOp::kOr, a, b); }
+  V Xor(V a, V b) { return Binary(KOp::kXor, a, b); }
+  V Not(V a) { return Unary(KOp::kNot, a); }
+  V IEq(V a, V b) { return Compare(KOp::kIEq, a, b); }
+  V INe(V a, V b) { return Compare(KOp::kINe, a, b); }
+  V ULt(V a, V b) { return Compare(KOp::kULt, a, b); }
+  V ULe(V a, V b) { return Compare(KOp::kULe, a, b); }
+  V SLt(V a, V b) { return Compare(KOp::kSLt, a, b); }
+  V SLe(V a, V b) { return Compare(KOp::kSLe, a, b); }
+  V FAdd(V a, V b) { return Binary(KOp::kFAdd, a, b); }
+  V FSub(V a, V b) { return Binary(KOp::kFSub, a, b); }
+  V FMul(V a, V b) { return Binary(KOp::kFMul, a, b); }
+  V FDiv(V a, V b) { return Binary(KOp::kFDiv, a, b); }
+  V Fma(V a, V b, V c);
+  V Select(V condition, V a, V b);
+  V Bitcast(V a, KType type) { return Convert(KOp::kBitcast, a, type); }
+  // a + index * stride with constant stride; folds.
+  V MulAdd(V index, int64_t stride, V a);
+
+  // Memory. Element indices are kI32 (taken as unsigned) or kI64; buffers over 4 GiB need kI64.
+  V Load(int buffer, V index);
+  std::vector<V> LoadVector(int buffer, V index, int count);  // count 1, 2 or 4; index is a multiple of count
+  void Store(int buffer, V index, V value);
+  void StoreVector(int buffer, V index, std::span<const V> values);
+  V LoadShared(int array, V index);
+  void StoreShared(int array, V index, V value);
+  V Atomic(KOp op, int buffer, V index, V value);
+  void Barrier();
+  void DeviceBarrier();
+
+  // Structure. The callbacks build the region's body.
+  using Body = std::function<void()>;
+  void If(V condition, const Body& then_body, const Body& else_body = {});
+  std::vector<V> IfValue(V condition, const std::function<std::vector<V>()>& then_body,
+                         const std::function<std::vector<V>()>& else_body);
+  // for (i = lo; i < hi; i += step) carried = body(i, carried); signed compare, kI32.
+  std::vector<V> For(V lo, V hi, V step, std::vector<V> initial,
+                     const std::function<std::vector<V>(V, std::span<const V>)>& body);
+  void ForEach(V lo, V hi, V step, const std::function<void(V)>& body);
+  std::vector<V> While(std::vector<V> initial, const std::function<V(std::span<const V>)>& condition,
+                       const std::function<std::vector<V>(std::span<const V>)>& body);
+
+  // Ends the kernel. Consumes the builder.
+  Kernel Finish(int workgroup_size) &&;
+
+ private:
+  struct Scope;
+  Region& Current();
+  V NewValue(KType type);
+  std::optional<V> Fold(KOp op, std::span<const V> operands, KType type);
+
+  const target::DeviceProfile& profile_;
+  Kernel kernel_;
+  std::vector<Scope> scopes_;
+};
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensor-IR passes and the one visible list of them (pipeline.cc). A pass is a free function in a file of its own; running
+// it twice changes nothing the second time. Each states in its header comment what it requires and establishes.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "ir/ir.h"
+#include "target/profile.h"
+
+namespace dragoman::passes {
+
+struct PassContext {
+  const target::DeviceProfile& profile;
+};
+
+struct PassResult {
+  bool changed = false;
+};
+
+struct Pass {
+  std::string_view name;
+  StatusOr<PassResult> (*run)(ir::Module& module, const PassContext& context);
+};
+
+// In order of execution; names repeat where a pass runs again.
+std::span<const Pass> Pipeline();
+
+struct PipelineOptions {
+  std::vector<std::string> skipped;  // by name
+  bool verify_each = false;          // verify after each pass; always once at the end
+  std::function<void(std::string_view pass, const ir::Module& module, double seconds)> after_pass;
+};
+
+// Afterwards the module holds main alone: no call, composite, custom_call of a known target; every reduce_window that
+// is a whole-axis scan is a scan; while loops with a known trip count carry AttrKey::kTripCount.
+Status RunPipeline(ir::Module& module, const PassContext& context, const PipelineOptions& options);
+
+}  // namespace dragoman::passes

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// A compiled program as plain data: what the compiler hands to the runtime. Can be printed, saved, loaded and checked
+// without a device. See ARCHITECTURE.md "A program" for a drawing of slots, steps and records.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "types/shape.h"
+
+namespace dragoman::program {
+
+// One compute kernel. Equal kernels exist once in a program, and across programs by `hash` (of the SPIR-V words and the
+// fields below). Entry point "main", workgroup size fixed in the SPIR-V. Push constants, 16 bytes: {u64 device address
+// of the dispatch's records, u32 number of segments, u32 zero}. A record is num_buffers × u64 addresses then num_params × u32,
+// padded to 8 bytes. When segmented, the records are followed by (segments + 1) × u32: the first workgroup of each
+// segment and the total.
+struct Kernel {
+  std::vector<uint32_t> spirv;
+  uint32_t workgroup_size = 1;
+  uint32_t num_buffers = 0;
+  uint32_t num_params = 0;
+  uint32_t required_subgroup_size = 0;  // 0: any
+  bool is_segmented = false;
+  Hash128 hash;
+};
+Hash128 HashKernel(const Kernel& kernel);
+
+// Where a tensor lives.
+enum class SlotKind : uint8_t {
+  kParameter,  // index: parameter number
+  kOutput,     // index: output number; allocated at each execution, or the donated parameter it aliases
+  kConstant,   // index: into Program::constants; uploaded once when the program is loaded
+  kArena,      // offset: into the program's arena of temporaries
+};
+struct Slot {
+  SlotKind kind = SlotKind::kArena;
+  uint32_t index = 0;
+  uint64_t offset_bytes = 0;  // within the parameter, output, constant or arena; a multiple of 16 in the arena (256 at starts of tensors)
+  uint64_t size_bytes = 0;
+};
+
+struct TensorSpec {
+  TensorType type;
+  // Outputs: the parameter whose memory this output takes when that parameter is donated, or -1. The compiler has
+  // made sure that the program is right both with and without the reuse... with it only if the caller donates.
+  int aliased_parameter = -1;
+};
+
+enum class StepKind : uint8_t {
+  kDispatch,
+  kCopy,     // bytes from slot to slot (device side)
+  kFill,     // zero bytes (value: u32 pattern)
+  kRepeat,   // body, `count` times
+  kWhile,    // condition steps, then body while the predicate slot (1 byte i1) is true
+  kCase,     // body of branch = clamp of the s32 in the index slot; branches may be empty
+  kSend,     // host callback: bytes of a slot to the host
+  kRecv,
+};
+
+struct Step {
+  StepKind kind = StepKind::kDispatch;
+  // A barrier before this step: it reads or overwrites what an earlier step since the last barrier wrote or reads.
+  bool barrier_before = false;
+
+  // kDispatch
+  uint32_t kernel = 0;
+  uint32_t workgroups = 0;              // in all; the runtime spreads it over x and y: x = min(n, 32768), y = ceil(n / x)
+  uint32_t num_segments = 1;
+  std::vector<uint32_t> buffers;        // slots; num_segments × kernel.num_buffers
+  std::vector<uint32_t> params;         // num_segments × kernel.num_params
+  std::vector<uint32_t> segment_starts; // num_segments + 1 when segmented
+
+  // kCopy, kFill: whole slots of equal size; kSend, kRecv: slot a
+  uint32_t slot_a = 0;  // source (copy), target (fill), predicate (while), index (case)
+  uint32_t slot_b = 0;  // target (copy)
+  uint32_t fill_value = 0;
+
+  // kRepeat, kWhile, kCase. kWhile: bodies[0] condition, bodies[1] body. kRepeat: bodies[0].
+  uint64_t count = 0;
+  std::vector<std::vector<Step>> bodies;
+
+  int64_t channel_id = 0;  // kSend, kRecv
+  std::string label;       // for people
+};
+
+struct Program {
+  std::string name;
+  std::vector<TensorSpec> parameters;
+  std::vector<TensorSpec> outputs;
+  std::vector<Kernel> kernels;
+  std::vector<std::vector<std::byte>> constants;
+  std::vector<Slot> slots;
+  std::vector<Step> steps;
+  uint64_t arena_bytes = 0;
+  // An output that is a parameter untouched: forwarded_parameter[i] ≥ 0 and no step writes it (the runtime shares or copies).
+  std::vector<int> forwarded_parameters;
+  // For cost analysis.
+  double flops = 0;
+  double bytes_accessed = 0;
+};
+
+// Checks every index and size; a loaded or hand-made program that passes cannot make the runtime touch wrong memory
+// except through its kernels. INVALID_ARGUMENT otherwise.
+Status Validate(const Program& program);
+std::string Print(const Program& program);
+
+// A self-describing byte form with a version and a checksum. Parse gives DATA_LOSS-free errors: INVALID_ARGUMENT for damaged or foreign bytes.
+std::vector<std::byte> Save(const Program& program);
+StatusOr<Program> Load(std::span<const std::byte> bytes);
+
+}  // namespace dragoman::program

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// DeviceProfile: what one device can do, as plain data. The compile half sees devices only through this struct, so a
+// profile recorded from a card drives the compiler on a machine without it. Filled by vulkan/ from the driver's answers,
+// then adjusted by the quirks table (quirks.h). Profiles have a JSON form (profile_json.h); tests/profiles/ holds recorded ones.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "types/dtype.h"
+
+namespace dragoman::target {
+
+enum class DeviceType : uint8_t { kOther = 0, kIntegratedGpu = 1, kDiscreteGpu = 2, kVirtualGpu = 3, kCpu = 4 };
+
+// How generated code forms the address of an element. Measured over the zoo: AMD and Adreno want kByteOffset32, NVIDIA
+// and Apple kAccessChain.
+enum class AddressForm : uint8_t { kAccessChain = 0, kByteOffset32 = 1 };
+
+// One shape that the device's matrix unit multiplies: A[m,k] x B[k,n] + C[m,n] in one subgroup.
+struct MatrixShape {
+  int m = 0, n = 0, k = 0;
+  DType input = DType::kF16;
+  DType accumulator = DType::kF32;
+  bool operator==(const MatrixShape&) const = default;
+};
+
+struct DeviceProfile {
+  // Identity.
+  std::string name;         // as the driver says it
+  std::string driver_name;  // "radv", "NVIDIA", "llvmpipe", ...
+  std::string driver_info;
+  uint32_t vendor_id = 0;  // PCI vendor; 0x1002 AMD, 0x8086 Intel, 0x10de NVIDIA, 0x5143 Qualcomm, 0x10005 Mesa
+  uint32_t device_id = 0;
+  uint32_t driver_version = 0;
+  uint32_t api_version = 0;  // VK_MAKE_API_VERSION encoding
+  DeviceType type = DeviceType::kOther;
+
+  // Arithmetic and storage.
+  bool float16 = false;    // shaderFloat16: arithmetic on f16
+  bool float64 = false;
+  bool int8 = false;       // shaderInt8
+  bool int16 = false;
+  bool int64 = false;
+  bool storage8 = false;   // storageBuffer8BitAccess: loads and stores of 8-bit values
+  bool storage16 = false;
+  bool denorm_preserve_f32 = false;      // shaderDenormPreserveFloat32
+  bool signed_zero_inf_nan_f32 = false;  // shaderSignedZeroInfNanPreserveFloat32
+  bool signed_zero_inf_nan_f16 = false;
+  bool signed_zero_inf_nan_f64 = false;
+  bool rounding_rte_f16 = false;  // shaderRoundingModeRTEFloat16
+  bool buffer_int64_atomics = false;
+  bool float_atomic_add_f32 = false;  // shaderBufferFloat32AtomicAdd
+  bool integer_dot_product = false;
+
+  // Subgroups. Code works for every size in [min, max] unless it requires one through subgroup_size_control.
+  int subgroup_size = 32;  // the default
+  int subgroup_min_size = 32;
+  int subgroup_max_size = 32;
+  bool subgroup_size_control = false;  // a pipeline can require a size (compute stage)
+  bool compute_full_subgroups = false;
+  bool subgroup_basic = false;
+  bool subgroup_arithmetic = false;
+  bool subgroup_shuffle = false;
+  bool subgroup_ballot = false;
+
+  // Memory model and matrix units.
+  bool vulkan_memory_model = false;
+  bool cooperative_matrix = false;  // VK_KHR_cooperative_matrix
+  bool shader_bfloat16 = false;     // VK_KHR_shader_bfloat16
+  std::vector<MatrixShape> matrix_shapes;
+
+  // Limits.
+  int max_workgroup_invocations = 128;
+  std::array<uint32_t, 3> max_workgroup_size = {128, 128, 64};
+  std::array<uint32_t, 3> max_workgroup_count = {65535, 65535, 65535};
+  int shared_memory_bytes = 16384;
+  int push_constant_bytes = 128;
+  uint64_t max_allocation_bytes = 1ull << 30;
+  uint64_t max_buffer_bytes = 1ull << 30;
+  uint64_t device_memory_bytes = 0;  // of the largest device-local heap
+  bool unified_memory = false;       // device memory is host memory (integrated, CPU)
+
+  // Choices the compiler reads; set from the above and the quirks table, never by lowering code.
+  AddressForm address_form = AddressForm::kAccessChain;
+  int vector_bytes = 16;        // bytes one invocation should move at once in streaming kernels
+  bool unrolling_is_costly = false;  // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
+  int compute_units = 16;       // a guess of how many workgroups of 256 keep the device busy, divided by 4
+
+  bool operator==(const DeviceProfile&) const = default;
+};
+
+}  // namespace dragoman::target
