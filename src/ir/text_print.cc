@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <unordered_map>
+
+#include "base/format.h"
+#include "ir/ir.h"
+#include "ir/text.h"
+
+namespace dragoman::ir {
+namespace {
+
+bool IsPlainName(std::string_view name) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$-<>";
+  return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte >= 0x7f) {
+      out += Format("\\{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string SymbolName(std::string_view name) { return IsPlainName(name) ? std::string(name) : Quoted(name); }
+
+std::string PrintInts(const std::vector<int64_t>& values) {
+  std::string out = "[";
+  for (size_t i = 0; i < values.size(); ++i) out += Format("{}{}", i == 0 ? "" : ", ", values[i]);
+  return out + "]";
+}
+
+std::string PrintAttribute(const AttrValue& value) {
+  if (const auto* number = std::get_if<int64_t>(&value)) return Format("{}", *number);
+  if (const auto* numbers = std::get_if<std::vector<int64_t>>(&value)) return PrintInts(*numbers);
+  if (const auto* text = std::get_if<std::string>(&value)) return Quoted(*text);
+  return PrintLiteral(std::get<Literal>(value));
+}
+
+class Printer {
+ public:
+  std::string Take() { return std::move(out_); }
+
+  void PrintModule(const Module& module) {
+    out_ += Format("module @{}", SymbolName(module.name));
+    if (module.num_partitions != 1 || module.num_replicas != 1) {
+      out_ += Format(" {{num_partitions = {}, num_replicas = {}}}", module.num_partitions, module.num_replicas);
+    }
+    out_ += "\n";
+    for (const auto& function : module.functions) PrintFunction(*function);
+  }
+
+  // Operands defined outside of the op are numbered first, and shown with their types.
+  void PrintAlone(const Op& op) {
+    for (const Value* operand : op.operands) Name(operand);
+    with_operand_types_ = true;
+    PrintOp(op, 0);
+    if (!out_.empty() && out_.back() == '\n') out_.pop_back();
+  }
+
+ private:
+  void PrintFunction(const Function& function) {
+    names_.clear();
+    out_ += Format("\nfunc {}@{}(", function.is_public ? "public " : "", SymbolName(function.name));
+    for (size_t i = 0; i < function.body.arguments.size(); ++i) {
+      if (i > 0) out_ += ", ";
+      PrintParameter(*function.body.arguments[i]);
+      if (i < function.parameters.size()) PrintParameterInfo(function.parameters[i]);
+    }
+    out_ += ") {\n";
+    PrintOps(function.body, 1);
+    out_ += "}\n";
+  }
+
+  void PrintParameter(const Value& value) { out_ += Format("%{}: {}", Name(&value), value.type.ToString()); }
+
+  void PrintParameterInfo(const ParameterInfo& info) {
+    if (info.aliased_output < 0 && !info.is_donor) return;
+    out_ += " {";
+    if (info.aliased_output >= 0) out_ += Format("aliased_output = {}", info.aliased_output);
+    if (info.is_donor) out_ += info.aliased_output >= 0 ? ", is_donor = 1" : "is_donor = 1";
+    out_ += "}";
+  }
+
+  void PrintOps(const Block& block, int depth) {
+    for (const auto& op : block.ops) PrintOp(*op, depth);
+  }
+
+  void PrintOp(const Op& op, int depth) {
+    out_.append(static_cast<size_t>(depth) * 2, ' ');
+    for (size_t i = 0; i < op.results.size(); ++i) out_ += Format("{}%{}", i == 0 ? "" : ", ", Name(op.result(i)));
+    if (!op.results.empty()) out_ += " = ";
+    out_ += Info(op.code).name;
+    out_ += "(";
+    for (size_t i = 0; i < op.operands.size(); ++i) PrintOperand(op.operands[i], i == 0);
+    out_ += ")";
+    PrintAttributes(op.attributes);
+    for (size_t i = 0; i < op.results.size(); ++i) {
+      out_ += i == 0 ? " : " : ", ";
+      out_ += op.type(static_cast<int>(i)).ToString();
+    }
+    for (const auto& region : op.regions) PrintRegion(*region, depth);
+    out_ += "\n";
+  }
+
+  void PrintOperand(const Value* operand, bool is_first) {
+    if (!is_first) out_ += ", ";
+    out_ += Format("%{}", Name(operand));
+    if (with_operand_types_ && operand != nullptr) out_ += ": " + operand->type.ToString();
+  }
+
+  void PrintAttributes(const Attributes& attributes) {
+    if (attributes.entries().empty()) return;
+    out_ += " {";
+    bool is_first = true;
+    for (const auto& [key, value] : attributes.entries()) {
+      out_ += Format("{}{} = {}", is_first ? "" : ", ", Info(key).name, PrintAttribute(value));
+      is_first = false;
+    }
+    out_ += "}";
+  }
+
+  void PrintRegion(const Block& region, int depth) {
+    out_ += " (";
+    for (size_t i = 0; i < region.arguments.size(); ++i) {
+      if (i > 0) out_ += ", ";
+      PrintParameter(*region.arguments[i]);
+    }
+    out_ += ") {\n";
+    const bool with_types = std::exchange(with_operand_types_, false);
+    PrintOps(region, depth + 1);
+    with_operand_types_ = with_types;
+    out_.append(static_cast<size_t>(depth) * 2, ' ');
+    out_ += "}";
+  }
+
+  int Name(const Value* value) { return names_.emplace(value, static_cast<int>(names_.size())).first->second; }
+
+  std::string out_;
+  std::unordered_map<const Value*, int> names_;
+  bool with_operand_types_ = false;
+};
+
+}  // namespace
+
+std::string Print(const Module& module) {
+  Printer printer;
+  printer.PrintModule(module);
+  return printer.Take();
+}
+
+std::string PrintOp(const Op& op) {
+  Printer printer;
+  printer.PrintAlone(op);
+  return printer.Take();
+}
+
+}  // namespace dragoman::ir
