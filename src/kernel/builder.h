@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds kernel IR. Every method appends one instruction to the innermost open region and returns its (first) result.
-// Integer constants fold, and so do x+0, x*1, x*0, and/or with constants, division and remainder by powers of two, selects and branches on
-// constants, and equal pure instructions within a region are shared: index arithmetic written plainly comes out short.
-// Typical use:
+// Integer constants fold, and so do x+0, x*1, x*0, and/or with constants, division and remainder by powers of two,
+// selects and branches on constants, and equal pure instructions within a region are shared: index arithmetic written
+// plainly comes out short. Typical use:
 //   Builder b(profile);
 //   int in = b.AddBuffer({DType::kF32, /*is_read=*/true, false});
 //   V i = b.GlobalIndex();
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -30,11 +31,14 @@ struct V {
 class Builder {
  public:
   explicit Builder(const target::DeviceProfile& profile);
+  ~Builder();
+  Builder(const Builder&) = delete;
+  Builder& operator=(const Builder&) = delete;
   const target::DeviceProfile& profile() const { return profile_; }
 
-  int AddBuffer(BufferBinding binding);   // its number
+  int AddBuffer(BufferBinding binding);  // its number
   int AddShared(KType type, int count);
-  int AddParam();                         // number of a fresh 32-bit parameter
+  int AddParam();  // number of a fresh 32-bit parameter
   void SetSegmented() { kernel_.is_segmented = true; }
   void RequireSubgroupSize(int size) { kernel_.required_subgroup_size = size; }
 
@@ -56,10 +60,22 @@ class Builder {
 
   // One operation of the table with the given operands; the named methods below are shorthands for it.
   V Emit(KOp op, std::span<const V> operands, KType type);
-  V Unary(KOp op, V a) { const V operands[] = {a}; return Emit(op, operands, a.type); }
-  V Binary(KOp op, V a, V b) { const V operands[] = {a, b}; return Emit(op, operands, a.type); }
-  V Compare(KOp op, V a, V b) { const V operands[] = {a, b}; return Emit(op, operands, KType::kBool); }
-  V Convert(KOp op, V a, KType type) { const V operands[] = {a}; return Emit(op, operands, type); }
+  V Unary(KOp op, V a) {
+    const V operands[] = {a};
+    return Emit(op, operands, a.type);
+  }
+  V Binary(KOp op, V a, V b) {
+    const V operands[] = {a, b};
+    return Emit(op, operands, a.type);
+  }
+  V Compare(KOp op, V a, V b) {
+    const V operands[] = {a, b};
+    return Emit(op, operands, KType::kBool);
+  }
+  V Convert(KOp op, V a, KType type) {
+    const V operands[] = {a};
+    return Emit(op, operands, type);
+  }
 
   V IAdd(V a, V b) { return Binary(KOp::kIAdd, a, b); }
   V ISub(V a, V b) { return Binary(KOp::kISub, a, b); }
@@ -117,12 +133,27 @@ class Builder {
 
  private:
   struct Scope;
-  Region& Current();
+  struct Constant {
+    bool is_constant = false;
+    uint64_t bits = 0;
+  };
+
+  Scope& Current();
   V NewValue(KType type);
+  V ConstantBits(KType type, uint64_t bits);
+  V AppendPure(KOp op, std::span<const V> operands, KType type, uint64_t imm);
+  Instruction& Append(Instruction instruction);
   std::optional<V> Fold(KOp op, std::span<const V> operands, KType type);
+  std::optional<V> FoldConstants(KOp op, std::span<const V> operands, KType type);
+  std::optional<V> FoldBinary(KOp op, V a, V b);
+  std::optional<V> FoldWithConstant(KOp op, V a, int64_t b, KType type);
+  std::unique_ptr<Region> BuildRegion(std::span<const KType> arguments,
+                                      const std::function<std::vector<V>(std::span<const V>)>& body);
+  std::vector<V> AppendStructured(Instruction instruction, std::span<const V> result_types);
 
   const target::DeviceProfile& profile_;
   Kernel kernel_;
+  std::vector<Constant> constants_;  // by ValueId
   std::vector<Scope> scopes_;
 };
 

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/builder.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "base/check.h"
+#include "kernel/small_float.h"
+
+namespace dragoman::kernel {
+namespace {
+
+struct Key {
+  KOp op;
+  KType type;
+  uint64_t imm;
+  std::vector<ValueId> operands;
+  bool operator==(const Key&) const = default;
+};
+
+struct KeyHasher {
+  size_t operator()(const Key& key) const {
+    uint64_t hash = static_cast<uint64_t>(key.op) * 31 + static_cast<uint64_t>(key.type);
+    const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15u + (hash >> 29); };
+    mix(key.imm);
+    for (const ValueId operand : key.operands) mix(operand);
+    return static_cast<size_t>(hash);
+  }
+};
+
+bool IsIntType(KType type) { return type == KType::kI32 || type == KType::kI64; }
+
+bool IsCommutative(KOp op) {
+  switch (op) {
+    case KOp::kIAdd:
+    case KOp::kIMul:
+    case KOp::kSMin:
+    case KOp::kSMax:
+    case KOp::kUMin:
+    case KOp::kUMax:
+    case KOp::kAnd:
+    case KOp::kOr:
+    case KOp::kXor:
+    case KOp::kIEq:
+    case KOp::kINe:
+    case KOp::kFAdd:
+    case KOp::kFMul:
+      return true;
+    default:
+      return false;
+  }
+}
+
+uint64_t Mask(KType type) {
+  switch (type) {
+    case KType::kBool:
+      return 1;
+    case KType::kF16:
+      return 0xffff;
+    case KType::kI32:
+    case KType::kF32:
+      return 0xffffffffu;
+    case KType::kVoid:
+    case KType::kI64:
+    case KType::kF64:
+      return ~uint64_t{0};
+  }
+  return 0;
+}
+
+int64_t SignExtend(KType type, uint64_t bits) {
+  return type == KType::kI32 ? static_cast<int32_t>(static_cast<uint32_t>(bits)) : static_cast<int64_t>(bits);
+}
+
+// Integer operations on constants; nullopt where the result is undefined or the op is none of integers.
+std::optional<uint64_t> EvaluateInt(KOp op, KType type, uint64_t a, uint64_t b) {
+  const int64_t sa = SignExtend(type, a);
+  const int64_t sb = SignExtend(type, b);
+  const uint64_t width = type == KType::kI64 ? 64 : 32;
+  switch (op) {
+    case KOp::kIAdd:
+      return a + b;
+    case KOp::kISub:
+      return a - b;
+    case KOp::kIMul:
+      return a * b;
+    case KOp::kUDiv:
+      return b == 0 ? std::nullopt : std::optional(a / b);
+    case KOp::kURem:
+      return b == 0 ? std::nullopt : std::optional(a % b);
+    case KOp::kSDiv:
+      return sb == 0 || sb == -1 ? std::nullopt : std::optional<uint64_t>(sa / sb);
+    case KOp::kSRem:
+      return sb == 0 || sb == -1 ? std::nullopt : std::optional<uint64_t>(sa % sb);
+    case KOp::kSMin:
+      return sa < sb ? a : b;
+    case KOp::kSMax:
+      return sa < sb ? b : a;
+    case KOp::kUMin:
+      return std::min(a, b);
+    case KOp::kUMax:
+      return std::max(a, b);
+    case KOp::kAnd:
+      return a & b;
+    case KOp::kOr:
+      return a | b;
+    case KOp::kXor:
+      return a ^ b;
+    case KOp::kShl:
+      return b >= width ? std::nullopt : std::optional(a << b);
+    case KOp::kShrU:
+      return b >= width ? std::nullopt : std::optional(a >> b);
+    case KOp::kShrS:
+      return b >= width ? std::nullopt : std::optional<uint64_t>(sa >> b);
+    case KOp::kUMulHigh:
+      return (a * b) >> 32;
+    case KOp::kIEq:
+      return a == b;
+    case KOp::kINe:
+      return a != b;
+    case KOp::kSLt:
+      return sa < sb;
+    case KOp::kSLe:
+      return sa <= sb;
+    case KOp::kULt:
+      return a < b;
+    case KOp::kULe:
+      return a <= b;
+    default:
+      return std::nullopt;
+  }
+}
+
+// What x op x is when both operands are the same integer or boolean.
+std::optional<int> OfEqualOperands(KOp op) {
+  switch (op) {
+    case KOp::kISub:
+    case KOp::kXor:
+    case KOp::kINe:
+    case KOp::kSLt:
+    case KOp::kULt:
+      return 0;
+    case KOp::kIEq:
+    case KOp::kSLe:
+    case KOp::kULe:
+      return 1;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool ReturnsOperandWhenEqual(KOp op) {
+  return op == KOp::kAnd || op == KOp::kOr || op == KOp::kSMin || op == KOp::kSMax || op == KOp::kUMin ||
+         op == KOp::kUMax;
+}
+
+std::vector<ValueId> Ids(std::span<const V> values) {
+  std::vector<ValueId> ids;
+  ids.reserve(values.size());
+  for (const V value : values) ids.push_back(value.id);
+  return ids;
+}
+
+std::vector<KType> Types(std::span<const V> values) {
+  std::vector<KType> types;
+  for (const V value : values) types.push_back(value.type);
+  return types;
+}
+
+}  // namespace
+
+struct Builder::Scope {
+  Region* region;
+  std::unordered_map<Key, V, KeyHasher> known;
+};
+
+Builder::Builder(const target::DeviceProfile& profile) : profile_(profile) { scopes_.push_back({&kernel_.body, {}}); }
+Builder::~Builder() = default;
+
+Builder::Scope& Builder::Current() { return scopes_.back(); }
+
+V Builder::NewValue(KType type) {
+  kernel_.value_types.push_back(type);
+  constants_.push_back({});
+  return {static_cast<ValueId>(kernel_.value_types.size() - 1), type};
+}
+
+Instruction& Builder::Append(Instruction instruction) {
+  return Current().region->body.emplace_back(std::move(instruction));
+}
+
+int Builder::AddBuffer(BufferBinding binding) {
+  kernel_.buffers.push_back(binding);
+  return static_cast<int>(kernel_.buffers.size()) - 1;
+}
+
+int Builder::AddShared(KType type, int count) {
+  kernel_.shared.push_back({type, count});
+  return static_cast<int>(kernel_.shared.size()) - 1;
+}
+
+int Builder::AddParam() { return kernel_.num_params++; }
+
+// Equal pure instructions are one, wherever the first is visible. Those without operands go to the kernel's outermost
+// region, so that every later region sees them.
+V Builder::AppendPure(KOp op, std::span<const V> operands, KType type, uint64_t imm) {
+  Key key{op, type, imm, Ids(operands)};
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    const auto found = scope->known.find(key);
+    if (found != scope->known.end()) return found->second;
+  }
+  const V result = NewValue(type);
+  Scope& scope = operands.empty() ? scopes_.front() : scopes_.back();
+  scope.region->body.push_back({op, type, key.operands, result.id, 1, imm, -1, {}});
+  scope.known.emplace(std::move(key), result);
+  return result;
+}
+
+V Builder::ConstantBits(KType type, uint64_t bits) {
+  const V result = AppendPure(KOp::kConstant, {}, type, bits & Mask(type));
+  constants_[result.id] = {true, bits & Mask(type)};
+  return result;
+}
+
+V Builder::Bool(bool value) { return ConstantBits(KType::kBool, value ? 1 : 0); }
+V Builder::I32(int64_t value) { return ConstantBits(KType::kI32, static_cast<uint64_t>(value)); }
+V Builder::I64(int64_t value) { return ConstantBits(KType::kI64, static_cast<uint64_t>(value)); }
+V Builder::Int(KType type, int64_t value) { return ConstantBits(type, static_cast<uint64_t>(value)); }
+V Builder::F32(float value) { return ConstantBits(KType::kF32, std::bit_cast<uint32_t>(value)); }
+
+V Builder::Float(KType type, double value) {
+  if (type == KType::kF64) return ConstantBits(type, std::bit_cast<uint64_t>(value));
+  if (type == KType::kF16) return ConstantBits(type, EncodeSmallFloat(DType::kF16, value));
+  return F32(static_cast<float>(value));
+}
+
+V Builder::Zero(KType type) { return ConstantBits(type, 0); }
+
+std::optional<int64_t> Builder::ConstantInt(V v) const {
+  if (v.id >= constants_.size() || !constants_[v.id].is_constant) return std::nullopt;
+  if (v.type == KType::kBool) return static_cast<int64_t>(constants_[v.id].bits);
+  if (!IsIntType(v.type)) return std::nullopt;
+  return SignExtend(v.type, constants_[v.id].bits);
+}
+
+V Builder::Param(int number) { return AppendPure(KOp::kParam, {}, KType::kI32, static_cast<uint64_t>(number)); }
+V Builder::WorkgroupIndex() { return AppendPure(KOp::kWorkgroupIndex, {}, KType::kI32, 0); }
+V Builder::LocalIndex() { return AppendPure(KOp::kLocalIndex, {}, KType::kI32, 0); }
+V Builder::GlobalIndex(int workgroup_size) { return MulAdd(WorkgroupIndex(), workgroup_size, LocalIndex()); }
+
+V Builder::Emit(KOp op, std::span<const V> operands, KType type) {
+  if (const std::optional<V> folded = Fold(op, operands, type)) return *folded;
+  if (op <= KOp::kSelect) {
+    if (IsCommutative(op) && operands[0].id > operands[1].id) {
+      const V swapped[] = {operands[1], operands[0]};
+      return AppendPure(op, swapped, type, 0);
+    }
+    return AppendPure(op, operands, type, 0);
+  }
+  const V result = NewValue(type);
+  Append({op, type, Ids(operands), result.id, 1, 0, -1, {}});
+  return result;
+}
+
+std::optional<V> Builder::Fold(KOp op, std::span<const V> operands, KType type) {
+  if (op == KOp::kSelect) {
+    const auto condition = ConstantInt(operands[0]);
+    if (condition.has_value()) return *condition != 0 ? operands[1] : operands[2];
+    if (operands[1].id == operands[2].id) return operands[1];
+    return std::nullopt;
+  }
+  const bool all_constant =
+      std::all_of(operands.begin(), operands.end(), [&](V v) { return constants_[v.id].is_constant; });
+  if (all_constant) {
+    if (const std::optional<V> folded = FoldConstants(op, operands, type)) return folded;
+  }
+  return operands.size() == 2 ? FoldBinary(op, operands[0], operands[1]) : std::nullopt;
+}
+
+std::optional<V> Builder::FoldConstants(KOp op, std::span<const V> operands, KType type) {
+  if (operands.empty()) return std::nullopt;
+  const KType from = operands[0].type;
+  const uint64_t a = constants_[operands[0].id].bits;
+  if (operands.size() == 2 && (IsIntType(from) || from == KType::kBool)) {
+    const auto value = EvaluateInt(op, from, a, constants_[operands[1].id].bits);
+    return value.has_value() ? std::optional(ConstantBits(type, *value)) : std::nullopt;
+  }
+  if (operands.size() != 1) return std::nullopt;
+  switch (op) {
+    case KOp::kNot:
+      return ConstantBits(type, ~a);
+    case KOp::kSExt:
+      return ConstantBits(type, static_cast<uint64_t>(SignExtend(from, a)));
+    case KOp::kZExt:
+    case KOp::kTruncI:
+    case KOp::kBitcast:
+      return ConstantBits(type, a);
+    case KOp::kSToF:
+      return type == KType::kF32 ? F32(static_cast<float>(SignExtend(from, a)))
+                                 : Float(type, static_cast<double>(SignExtend(from, a)));
+    case KOp::kUToF:
+      return type == KType::kF32 ? F32(static_cast<float>(a)) : Float(type, static_cast<double>(a));
+    case KOp::kFNeg: {
+      const uint64_t sign = (Mask(type) >> 1) + 1;
+      return ConstantBits(type, a ^ sign);
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<V> Builder::FoldBinary(KOp op, V a, V b) {
+  const bool is_bits = IsIntType(a.type) || a.type == KType::kBool;
+  if (is_bits && a.id == b.id) {
+    const KType type = op == KOp::kISub || op == KOp::kXor ? a.type : KType::kBool;
+    if (const auto value = OfEqualOperands(op)) return Int(type, *value);
+    if (ReturnsOperandWhenEqual(op)) return a;
+  }
+  if (!is_bits) return std::nullopt;
+  if (const auto constant = ConstantInt(b)) return FoldWithConstant(op, a, *constant, b.type);
+  const auto constant = ConstantInt(a);
+  if (constant.has_value() && IsCommutative(op)) return FoldWithConstant(op, b, *constant, a.type);
+  if (constant == 0 && (op == KOp::kShl || op == KOp::kShrU || op == KOp::kUDiv || op == KOp::kURem)) return a;
+  if (constant == 0 && op == KOp::kULe) return Bool(true);
+  return std::nullopt;
+}
+
+// a op b for an integer or boolean constant b.
+std::optional<V> Builder::FoldWithConstant(KOp op, V a, int64_t b, KType type) {
+  const bool all_ones = type == KType::kBool ? b == 1 : b == -1;
+  const bool is_power_of_two = b > 0 && (b & (b - 1)) == 0;
+  const int log2 = is_power_of_two ? std::countr_zero(static_cast<uint64_t>(b)) : 0;
+  switch (op) {
+    case KOp::kIAdd:
+    case KOp::kISub:
+    case KOp::kShl:
+    case KOp::kShrU:
+    case KOp::kShrS:
+      return b == 0 ? std::optional(a) : std::nullopt;
+    case KOp::kXor:
+      if (all_ones) return Not(a);
+      return b == 0 ? std::optional(a) : std::nullopt;
+    case KOp::kIMul:
+      if (b == 0) return Int(type, 0);
+      if (b == 1) return a;
+      return is_power_of_two ? std::optional(Binary(KOp::kShl, a, Int(type, log2))) : std::nullopt;
+    case KOp::kUDiv:
+      if (b == 1) return a;
+      return is_power_of_two ? std::optional(Binary(KOp::kShrU, a, Int(type, log2))) : std::nullopt;
+    case KOp::kURem:
+      if (b == 1) return Int(type, 0);
+      return is_power_of_two ? std::optional(And(a, Int(type, b - 1))) : std::nullopt;
+    case KOp::kSDiv:
+      return b == 1 ? std::optional(a) : std::nullopt;
+    case KOp::kAnd:
+      if (all_ones) return a;
+      return b == 0 ? std::optional(Int(type, 0)) : std::nullopt;
+    case KOp::kOr:
+      if (all_ones) return Int(type, b);
+      return b == 0 ? std::optional(a) : std::nullopt;
+    case KOp::kULt:
+      return b == 0 ? std::optional(Bool(false)) : std::nullopt;
+    case KOp::kUMax:
+      return b == 0 ? std::optional(a) : std::nullopt;
+    case KOp::kUMin:
+      return b == 0 ? std::optional(Int(type, 0)) : std::nullopt;
+    case KOp::kIEq:
+      if (type != KType::kBool) return std::nullopt;
+      return b == 1 ? a : Not(a);
+    case KOp::kINe:
+      if (type != KType::kBool) return std::nullopt;
+      return b == 0 ? a : Not(a);
+    default:
+      return std::nullopt;
+  }
+}
+
+V Builder::Fma(V a, V b, V c) {
+  const V operands[] = {a, b, c};
+  return Emit(KOp::kFma, operands, a.type);
+}
+
+V Builder::Select(V condition, V a, V b) {
+  const V operands[] = {condition, a, b};
+  return Emit(KOp::kSelect, operands, a.type);
+}
+
+V Builder::MulAdd(V index, int64_t stride, V a) { return IAdd(IMul(index, Int(index.type, stride)), a); }
+
+V Builder::Load(int buffer, V index) { return LoadVector(buffer, index, 1)[0]; }
+
+std::vector<V> Builder::LoadVector(int buffer, V index, int count) {
+  const KType type = LoadedType(kernel_.buffers[buffer].memory, profile_.float16);
+  std::vector<V> results;
+  for (int i = 0; i < count; ++i) results.push_back(NewValue(type));
+  Append({KOp::kLoad, type, {index.id}, results[0].id, count, static_cast<uint64_t>(count), buffer, {}});
+  kernel_.buffers[buffer].is_read = true;
+  return results;
+}
+
+void Builder::Store(int buffer, V index, V value) { StoreVector(buffer, index, {&value, 1}); }
+
+void Builder::StoreVector(int buffer, V index, std::span<const V> values) {
+  std::vector<ValueId> operands = Ids(values);
+  operands.insert(operands.begin(), index.id);
+  Append({KOp::kStore, KType::kVoid, std::move(operands), kNoValue, 0, 0, buffer, {}});
+  kernel_.buffers[buffer].is_written = true;
+}
+
+V Builder::LoadShared(int array, V index) {
+  const V result = NewValue(kernel_.shared[array].type);
+  Append({KOp::kLoadShared, result.type, {index.id}, result.id, 1, 0, array, {}});
+  return result;
+}
+
+void Builder::StoreShared(int array, V index, V value) {
+  Append({KOp::kStoreShared, KType::kVoid, {index.id, value.id}, kNoValue, 0, 0, array, {}});
+}
+
+V Builder::Atomic(KOp op, int buffer, V index, V value) {
+  const V result = NewValue(value.type);
+  Append({op, value.type, {index.id, value.id}, result.id, 1, 0, buffer, {}});
+  kernel_.buffers[buffer].is_read = true;
+  kernel_.buffers[buffer].is_written = true;
+  return result;
+}
+
+void Builder::Barrier() { Append({KOp::kBarrier, KType::kVoid, {}, kNoValue, 0, 0, -1, {}}); }
+void Builder::DeviceBarrier() { Append({KOp::kDeviceBarrier, KType::kVoid, {}, kNoValue, 0, 0, -1, {}}); }
+
+std::unique_ptr<Region> Builder::BuildRegion(std::span<const KType> arguments,
+                                             const std::function<std::vector<V>(std::span<const V>)>& body) {
+  auto region = std::make_unique<Region>();
+  std::vector<V> values;
+  for (const KType type : arguments) values.push_back(NewValue(type));
+  if (!values.empty()) region->first_argument = values[0].id;
+  region->num_arguments = static_cast<int>(values.size());
+  scopes_.push_back({region.get(), {}});
+  const std::vector<V> results = body(values);
+  Append({KOp::kYield, KType::kVoid, Ids(results), kNoValue, 0, 0, -1, {}});
+  scopes_.pop_back();
+  return region;
+}
+
+std::vector<V> Builder::AppendStructured(Instruction instruction, std::span<const V> result_types) {
+  std::vector<V> results;
+  for (const V value : result_types) results.push_back(NewValue(value.type));
+  instruction.first_result = results.empty() ? kNoValue : results[0].id;
+  instruction.num_results = static_cast<int>(results.size());
+  Append(std::move(instruction));
+  return results;
+}
+
+void Builder::If(V condition, const Body& then_body, const Body& else_body) {
+  const auto without_values = [](const Body& body) {
+    return [&body]() -> std::vector<V> {
+      if (body) body();
+      return {};
+    };
+  };
+  IfValue(condition, without_values(then_body), without_values(else_body));
+}
+
+std::vector<V> Builder::IfValue(V condition, const std::function<std::vector<V>()>& then_body,
+                                const std::function<std::vector<V>()>& else_body) {
+  if (const auto constant = ConstantInt(condition)) return *constant != 0 ? then_body() : else_body();
+  Instruction instruction{KOp::kIf, KType::kVoid, {condition.id}, kNoValue, 0, 0, -1, {}};
+  std::vector<V> values;
+  for (const auto* body : {&then_body, &else_body}) {
+    instruction.regions.push_back(BuildRegion({}, [&](std::span<const V>) { return values = (*body)(); }));
+  }
+  return AppendStructured(std::move(instruction), values);
+}
+
+std::vector<V> Builder::For(V lo, V hi, V step, std::vector<V> initial,
+                            const std::function<std::vector<V>(V, std::span<const V>)>& body) {
+  const auto from = ConstantInt(lo), to = ConstantInt(hi), by = ConstantInt(step);
+  if (from.has_value() && to.has_value() && *from >= *to) return initial;
+  if (from.has_value() && to.has_value() && by.has_value() && *from + *by >= *to) return body(lo, initial);
+  std::vector<KType> arguments = Types(initial);
+  arguments.insert(arguments.begin(), KType::kI32);
+  std::vector<ValueId> operands = {lo.id, hi.id, step.id};
+  for (const V value : initial) operands.push_back(value.id);
+  Instruction instruction{KOp::kFor, KType::kVoid, std::move(operands), kNoValue, 0, 0, -1, {}};
+  instruction.regions.push_back(
+      BuildRegion(arguments, [&](std::span<const V> values) { return body(values[0], values.subspan(1)); }));
+  return AppendStructured(std::move(instruction), initial);
+}
+
+void Builder::ForEach(V lo, V hi, V step, const std::function<void(V)>& body) {
+  For(lo, hi, step, {}, [&](V i, std::span<const V>) -> std::vector<V> {
+    body(i);
+    return {};
+  });
+}
+
+std::vector<V> Builder::While(std::vector<V> initial, const std::function<V(std::span<const V>)>& condition,
+                              const std::function<std::vector<V>(std::span<const V>)>& body) {
+  const std::vector<KType> types = Types(initial);
+  Instruction instruction{KOp::kWhile, KType::kVoid, Ids(initial), kNoValue, 0, 0, -1, {}};
+  instruction.regions.push_back(
+      BuildRegion(types, [&](std::span<const V> values) { return std::vector<V>{condition(values)}; }));
+  instruction.regions.push_back(BuildRegion(types, body));
+  return AppendStructured(std::move(instruction), initial);
+}
+
+Kernel Builder::Finish(int workgroup_size) && {
+  CHECK(scopes_.size() == 1);
+  Append({KOp::kYield, KType::kVoid, {}, kNoValue, 0, 0, -1, {}});
+  kernel_.workgroup_size = workgroup_size;
+  return std::move(kernel_);
+}
+
+}  // namespace dragoman::kernel
