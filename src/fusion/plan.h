@@ -14,25 +14,25 @@ namespace dragoman::fusion {
 
 // One kind of kernel each; kernel/lowering.h has the table from kind to lowering function.
 // X(enumerator, name)
-#define DRAGOMAN_GROUP_KINDS(X)                                                                         \
-  X(kLoop, "loop")                    /* elementwise, movement, point gathers: one invocation an element */ \
-  X(kReduce, "reduce")                /* one reduce (hero), its producers, consumers of its result's shape */ \
-  X(kRow, "row")                      /* several row reductions with the elementwise ops between and after: softmax */ \
-  X(kDot, "dot")                      /* dot_general (hero) and its epilogue */                           \
-  X(kConvolution, "convolution")      /* convolution (hero) and its epilogue */                           \
-  X(kReduceWindow, "reduce_window")                                                                       \
-  X(kSelectAndScatter, "select_and_scatter")                                                              \
-  X(kScan, "scan")                                                                                        \
-  X(kSort, "sort")                                                                                        \
-  X(kScatter, "scatter")              /* in place: output i already holds operand i */                    \
-  X(kDynamicUpdateSlice, "dynamic_update_slice") /* in place: the output already holds operand 0 */       \
-  X(kCholesky, "cholesky")                                                                                \
-  X(kTriangularSolve, "triangular_solve")                                                                 \
-  X(kFft, "fft")                                                                                          \
-  X(kRngBitGenerator, "rng_bit_generator")                                                                \
-  X(kWhile, "while")                  /* no kernel of its own: planned by compiler/ */                    \
-  X(kCase, "case")                                                                                        \
-  X(kHostTransfer, "host_transfer")   /* send or recv */
+#define DRAGOMAN_GROUP_KINDS(X)                                                                                   \
+  X(kLoop, "loop")               /* elementwise, movement, point gathers: one invocation an element */            \
+  X(kReduce, "reduce")           /* one reduce (hero), its producers, consumers of its result's shape */          \
+  X(kRow, "row")                 /* several row reductions with the elementwise ops between and after: softmax */ \
+  X(kDot, "dot")                 /* dot_general (hero) and its epilogue */                                        \
+  X(kConvolution, "convolution") /* convolution (hero) and its epilogue */                                        \
+  X(kReduceWindow, "reduce_window")                                                                               \
+  X(kSelectAndScatter, "select_and_scatter")                                                                      \
+  X(kScan, "scan")                                                                                                \
+  X(kSort, "sort")                                                                                                \
+  X(kScatter, "scatter")                         /* in place: output i already holds operand i */                 \
+  X(kDynamicUpdateSlice, "dynamic_update_slice") /* in place: the output already holds operand 0 */               \
+  X(kCholesky, "cholesky")                                                                                        \
+  X(kTriangularSolve, "triangular_solve")                                                                         \
+  X(kFft, "fft")                                                                                                  \
+  X(kRngBitGenerator, "rng_bit_generator")                                                                        \
+  X(kWhile, "while") /* no kernel of its own: planned by compiler/ */                                             \
+  X(kCase, "case")                                                                                                \
+  X(kHostTransfer, "host_transfer") /* send or recv */
 
 enum class GroupKind : uint8_t {
 #define X(name, text) name,
@@ -45,11 +45,11 @@ std::string_view Name(GroupKind kind);
 // then computed again in each.
 struct Group {
   GroupKind kind = GroupKind::kLoop;
-  std::vector<ir::Op*> members;     // in program order; producers first
-  ir::Op* hero = nullptr;           // the op that names the kind; null for loops
-  std::vector<ir::Value*> inputs;   // read from memory, defined outside of `members`; no duplicates
-  std::vector<ir::Value*> outputs;  // results of members that are written to memory; no duplicates
-  std::vector<std::string> reasons; // why each member beyond the first is here, for people
+  std::vector<ir::Op*> members;      // in program order; producers first
+  ir::Op* hero = nullptr;            // the op that names the kind; null for loops
+  std::vector<ir::Value*> inputs;    // read from memory, defined outside of `members`; no duplicates
+  std::vector<ir::Value*> outputs;   // results of members that are written to memory; no duplicates
+  std::vector<std::string> reasons;  // why each member beyond the first is here, for people
 };
 
 struct Plan {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fusion/clusters.h"
+
+#include <algorithm>
+#include <queue>
+
+#include "fusion/classify.h"
+
+namespace dragoman::fusion {
+
+Clusters::Clusters(const Graph& graph) : graph_(graph), cluster_of_(graph.size(), -1) {
+  for (int i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.node(i);
+    if (!node.in_memory || IsMemoryConstant(*node.op) || node.op->code == ir::OpCode::kReturn) continue;
+    cluster_of_[i] = size();
+    Cluster cluster;
+    cluster.kind = node.is_elemental ? GroupKind::kLoop : KindOf(*node.op);
+    cluster.roots = {i};
+    if (node.op->code == ir::OpCode::kReduce) cluster.rows = RowShapeOfReduce(*node.op);
+    clusters_.push_back(std::move(cluster));
+    parent_.push_back(size() - 1);
+  }
+  for (int id = 0; id < size(); ++id) {
+    for (const ir::Value* value : Reads(id, nullptr)) {
+      const int position = graph.PositionOf(value);
+      if (position >= 0 && cluster_of_[position] >= 0) clusters_[id].predecessors.push_back(cluster_of_[position]);
+    }
+  }
+}
+
+int Clusters::Find(int id) const {
+  while (parent_[id] != id) id = parent_[id] = parent_[parent_[id]];
+  return id;
+}
+
+int Clusters::ClusterOf(int position) const { return cluster_of_[position] < 0 ? -1 : Find(cluster_of_[position]); }
+
+std::vector<int> Clusters::Predecessors(int id) const {
+  std::vector<int> result;
+  for (const int predecessor : clusters_[id].predecessors) {
+    const int live = Find(predecessor);
+    if (live != id && std::find(result.begin(), result.end(), live) == result.end()) result.push_back(live);
+  }
+  return result;
+}
+
+bool Clusters::HasOtherPath(int from, int to) const {
+  const int earliest = clusters_[from].roots.front();
+  std::vector<int> stack;
+  std::unordered_set<int> visited;
+  for (const int predecessor : Predecessors(to)) {
+    if (predecessor != from) stack.push_back(predecessor);
+  }
+  while (!stack.empty()) {
+    const int id = stack.back();
+    stack.pop_back();
+    if (id == from) return true;
+    // A cluster whose last root comes before the first of `from` cannot depend on it.
+    if (clusters_[id].roots.back() < earliest || !visited.insert(id).second) continue;
+    for (const int predecessor : Predecessors(id)) stack.push_back(predecessor);
+  }
+  return false;
+}
+
+std::vector<ir::Value*> Clusters::Reads(int id, std::unordered_set<int>* members) const {
+  std::unordered_set<int> visited(clusters_[id].roots.begin(), clusters_[id].roots.end());
+  std::unordered_set<const ir::Value*> seen;
+  std::vector<ir::Value*> reads;
+  std::vector<int> stack(clusters_[id].roots.rbegin(), clusters_[id].roots.rend());
+  while (!stack.empty()) {
+    const int position = stack.back();
+    stack.pop_back();
+    for (ir::Value* value : graph_.node(position).reads) {
+      const int producer = graph_.PositionOf(value);
+      if (producer >= 0 && visited.contains(producer)) continue;
+      if (producer >= 0 && graph_.IsInlined(producer)) {
+        visited.insert(producer);
+        stack.push_back(producer);
+      } else if (seen.insert(value).second) {
+        reads.push_back(value);
+      }
+    }
+  }
+  if (members != nullptr) *members = std::move(visited);
+  return reads;
+}
+
+void Clusters::Merge(int producer, int consumer, std::string reason) {
+  Cluster& from = clusters_[producer];
+  Cluster& to = clusters_[consumer];
+  to.roots.insert(to.roots.end(), from.roots.begin(), from.roots.end());
+  std::sort(to.roots.begin(), to.roots.end());
+  to.predecessors.insert(to.predecessors.end(), from.predecessors.begin(), from.predecessors.end());
+  to.predecessors = Predecessors(consumer);
+  to.reasons.insert(to.reasons.end(), from.reasons.begin(), from.reasons.end());
+  to.reasons.push_back(std::move(reason));
+  from.merged_away = true;
+  parent_[producer] = consumer;
+  to.predecessors = Predecessors(consumer);
+}
+
+std::vector<int> Clusters::TopologicalOrder() const {
+  std::vector<int> waiting(size(), 0);
+  std::vector<std::vector<int>> successors(size());
+  using Entry = std::pair<int, int>;  // first root's position, cluster
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
+  for (int id = 0; id < size(); ++id) {
+    if (clusters_[id].merged_away) continue;
+    for (const int predecessor : Predecessors(id)) {
+      successors[predecessor].push_back(id);
+      ++waiting[id];
+    }
+    if (waiting[id] == 0) ready.emplace(clusters_[id].roots.front(), id);
+  }
+  std::vector<int> order;
+  while (!ready.empty()) {
+    const int id = ready.top().second;
+    ready.pop();
+    order.push_back(id);
+    for (const int successor : successors[id]) {
+      if (--waiting[successor] == 0) ready.emplace(clusters_[successor].roots.front(), successor);
+    }
+  }
+  return order;
+}
+
+}  // namespace dragoman::fusion

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clusters: sets of in-memory results that one kernel will write. Merging decides, in a fixed order of rules, which
+// become one; see merge.cc for the rules.
+#pragma once
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "fusion/access.h"
+#include "fusion/graph.h"
+#include "target/profile.h"
+
+namespace dragoman::fusion {
+
+struct Cluster {
+  GroupKind kind = GroupKind::kLoop;
+  std::vector<int> roots;         // positions of nodes whose results it writes, ascending
+  std::vector<int> predecessors;  // clusters whose results it reads; may name merged ones (see Clusters::Find)
+  std::vector<std::string> reasons;
+  RowShape rows;  // of kRow and of reduces over innermost dimensions
+  bool merged_away = false;
+};
+
+class Clusters {
+ public:
+  explicit Clusters(const Graph& graph);
+
+  const Graph& graph() const { return graph_; }
+  int size() const { return static_cast<int>(clusters_.size()); }
+  Cluster& at(int id) { return clusters_[id]; }
+  const Cluster& at(int id) const { return clusters_[id]; }
+  // The cluster a merged one went into.
+  int Find(int id) const;
+  // The cluster that writes the node's results, or -1 (arguments, constants in memory).
+  int ClusterOf(int position) const;
+  // Live predecessors, each once.
+  std::vector<int> Predecessors(int id) const;
+  // `from` is reached from `to` through a third cluster.
+  bool HasOtherPath(int from, int to) const;
+  // Values of memory that computing the roots reads, each once, in order of first use; `members` receives the ops
+  // computed in place and the roots, by position.
+  std::vector<ir::Value*> Reads(int id, std::unordered_set<int>* members) const;
+  // Merges `producer` into `consumer`.
+  void Merge(int producer, int consumer, std::string reason);
+  // Cluster ids in an order that respects dependencies.
+  std::vector<int> TopologicalOrder() const;
+
+ private:
+  const Graph& graph_;
+  std::vector<Cluster> clusters_;
+  std::vector<int> cluster_of_;
+  mutable std::vector<int> parent_;
+};
+
+// Applies the merging rules.
+void MergeClusters(Clusters& clusters, const target::DeviceProfile& profile);
+
+}  // namespace dragoman::fusion

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The merging rules, in order:
+//   rows      reductions over innermost dimensions, and what is computed per element of the same rows before, between
+//             and after them, share a workgroup per row (softmax, layer normalisation and their gradients)
+//   epilogue  what is computed pointwise from a hero's result is computed before that is written
+//   pointwise loops over equally many elements, one reading the other's result at the same element, are one loop
+#include <algorithm>
+
+#include "base/format.h"
+#include "fusion/classify.h"
+#include "fusion/clusters.h"
+
+namespace dragoman::fusion {
+namespace {
+
+constexpr size_t kMaxReads = 40;
+constexpr int64_t kMinRows = 64;  // fewer rows leave the device idle, unless there is little to do:
+constexpr int64_t kMaxElementsOfFewRows = 1 << 16;
+
+bool FitsTogether(const Clusters& clusters, int producer, int consumer) {
+  return clusters.Reads(producer, nullptr).size() + clusters.Reads(consumer, nullptr).size() <= kMaxReads;
+}
+
+bool TakesRows(const Cluster& cluster) {
+  return cluster.kind == GroupKind::kLoop || cluster.kind == GroupKind::kRow || cluster.kind == GroupKind::kReduce;
+}
+
+// All values that `producer` writes and the consumer's roots read satisfy `reads_well`.
+template <typename Predicate>
+bool AllReads(const Clusters& clusters, int producer, int consumer, Predicate reads_well) {
+  for (const int root : clusters.at(producer).roots) {
+    for (const auto& result : clusters.graph().node(root).op->results) {
+      for (const int reader : clusters.at(consumer).roots) {
+        if (!reads_well(reader, result.get())) return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool RootsHaveRowShape(const Clusters& clusters, int id, const RowShape& shape) {
+  return std::all_of(clusters.at(id).roots.begin(), clusters.at(id).roots.end(), [&](int root) {
+    const ir::Op& op = *clusters.graph().node(root).op;
+    if (op.code == ir::OpCode::kReduce) return RowShapeOfReduce(op) == shape;
+    return shape.IsFull(op.type()) || shape.IsRow(op.type());
+  });
+}
+
+bool MergeByRows(Clusters& clusters, int producer, int consumer) {
+  Cluster& from = clusters.at(producer);
+  Cluster& to = clusters.at(consumer);
+  if (!TakesRows(from) || !TakesRows(to)) return false;
+  const RowShape shape = to.rows.cols > 0 ? to.rows : from.rows;
+  if (shape.cols == 0 || (from.rows.cols > 0 && !(from.rows == shape))) return false;
+  if (shape.rows < kMinRows && shape.rows * shape.cols > kMaxElementsOfFewRows) return false;
+  if (!RootsHaveRowShape(clusters, producer, shape) || !RootsHaveRowShape(clusters, consumer, shape)) return false;
+  const auto within_row = [&](int reader, const ir::Value* value) {
+    return ReadsWithinRow(clusters.graph(), reader, value, shape);
+  };
+  if (!AllReads(clusters, producer, consumer, within_row) || !FitsTogether(clusters, producer, consumer) ||
+      clusters.HasOtherPath(producer, consumer)) {
+    return false;
+  }
+  clusters.Merge(producer, consumer, Format("rows: both work on {} rows of {}", shape.rows, shape.cols));
+  to.kind = GroupKind::kRow;
+  to.rows = shape;
+  return true;
+}
+
+// A row cluster of one reduction whose other results have one value a row is a plain reduce with an epilogue.
+void SimplifyRow(Clusters& clusters, int id) {
+  Cluster& cluster = clusters.at(id);
+  if (cluster.kind != GroupKind::kRow) return;
+  int reductions = 0;
+  bool has_full_result = false;
+  for (const int root : cluster.roots) {
+    const ir::Op& op = *clusters.graph().node(root).op;
+    if (op.code == ir::OpCode::kReduce)
+      ++reductions;
+    else
+      has_full_result |= !cluster.rows.IsRow(op.type());
+  }
+  const bool reduce_comes_first = clusters.graph().node(cluster.roots.front()).op->code == ir::OpCode::kReduce;
+  if (reductions == 1 && !has_full_result && reduce_comes_first) cluster.kind = GroupKind::kReduce;
+}
+
+bool HasEpilogue(GroupKind kind) {
+  return kind == GroupKind::kReduce || kind == GroupKind::kDot || kind == GroupKind::kConvolution;
+}
+
+int64_t RootElements(const Clusters& clusters, int id) {
+  return clusters.graph().node(clusters.at(id).roots.front()).op->type().num_elements();
+}
+
+bool MergePointwise(Clusters& clusters, int producer, int consumer) {
+  Cluster& from = clusters.at(producer);
+  Cluster& to = clusters.at(consumer);
+  const bool is_epilogue = HasEpilogue(from.kind);
+  if (to.kind != GroupKind::kLoop || (from.kind != GroupKind::kLoop && !is_epilogue)) return false;
+  if (RootElements(clusters, producer) != RootElements(clusters, consumer)) return false;
+  const auto pointwise = [&](int reader, const ir::Value* value) {
+    return ReadsPointwise(clusters.graph(), reader, value);
+  };
+  if (!AllReads(clusters, producer, consumer, pointwise) || !FitsTogether(clusters, producer, consumer) ||
+      clusters.HasOtherPath(producer, consumer)) {
+    return false;
+  }
+  const GroupKind kind = from.kind;
+  const RowShape rows = from.rows;
+  clusters.Merge(producer, consumer,
+                 is_epilogue ? Format("epilogue: pointwise on the {}'s result", Name(kind))
+                             : std::string("pointwise: same elements, read once"));
+  to.kind = kind;
+  to.rows = rows;
+  return true;
+}
+
+template <typename Rule>
+void ApplyRule(Clusters& clusters, Rule rule) {
+  for (int id = 0; id < clusters.size(); ++id) {
+    bool merged = true;
+    while (merged && !clusters.at(id).merged_away) {
+      merged = false;
+      for (const int producer : clusters.Predecessors(id)) {
+        if (rule(clusters, producer, id)) {
+          merged = true;
+          break;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void MergeClusters(Clusters& clusters, const target::DeviceProfile& profile) {
+  (void)profile;
+  ApplyRule(clusters, MergeByRows);
+  for (int id = 0; id < clusters.size(); ++id) SimplifyRow(clusters, id);
+  ApplyRule(clusters, MergePointwise);
+}
+
+}  // namespace dragoman::fusion
