@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shape rules of the ops whose region combines elements.
+#include <algorithm>
+
+#include "ir/shape_rules.h"
+
+namespace dragoman::ir {
+namespace {
+
+// n inputs of one shape, then n scalar initial values, and a region combining 2 n scalars into n.
+Status ExpectReduction(const Op& op) {
+  RULE_EXPECT(op.operands.size() % 2 == 0, "{} has {} operands, expected an even number.", Info(op.code).name,
+              op.operands.size());
+  const size_t n = op.operands.size() / 2;
+  std::vector<DType> dtypes;
+  for (size_t i = 0; i < n; ++i) {
+    const TensorType& input = op.operands[i]->type;
+    const TensorType& initial = op.operands[n + i]->type;
+    RULE_EXPECT(input.dims == op.operands[0]->type.dims, "Operand {} is {}, which differs in shape from {}.", i,
+                input.ToString(), op.operands[0]->type.ToString());
+    RULE_EXPECT(initial.rank() == 0 && initial.dtype == input.dtype, "Initial value {} is {} for {}.", i,
+                initial.ToString(), input.ToString());
+    dtypes.push_back(input.dtype);
+  }
+  std::vector<DType> arguments = dtypes;
+  arguments.insert(arguments.end(), dtypes.begin(), dtypes.end());
+  return ExpectScalarRegion(*op.regions[0], arguments, dtypes);
+}
+
+std::vector<TensorType> InputsWithDims(const Op& op, const Dims& dims) {
+  std::vector<TensorType> types;
+  for (size_t i = 0; i < op.operands.size() / 2; ++i) types.push_back({op.operands[i]->type.dtype, dims});
+  return types;
+}
+
+// The window attributes as axes; those the op lacks keep their defaults.
+StatusOr<std::vector<WindowAxis>> WindowAxes(const Op& op, int rank) {
+  std::vector<WindowAxis> axes(static_cast<size_t>(rank));
+  const struct {
+    AttrKey key;
+    int64_t WindowAxis::*field;
+    int64_t min;
+  } fields[] = {{AttrKey::kWindowDimensions, &WindowAxis::size, 0},
+                {AttrKey::kWindowStrides, &WindowAxis::stride, 1},
+                {AttrKey::kBaseDilations, &WindowAxis::base_dilation, 1},
+                {AttrKey::kWindowDilations, &WindowAxis::window_dilation, 1}};
+  for (const auto& [key, field, min] : fields) {
+    if (!op.attributes.Has(key)) continue;
+    const auto& values = op.attributes.Ints(key);
+    RULE_EXPECT(values.size() == axes.size(), "{} has {} entries for rank {}.", Info(key).name, values.size(), rank);
+    for (size_t i = 0; i < axes.size(); ++i) {
+      RULE_EXPECT(values[i] >= min, "{} holds {}, expected at least {}.", Info(key).name, values[i], min);
+      axes[i].*field = values[i];
+    }
+  }
+  const auto& padding = op.attributes.Ints(AttrKey::kPadding);
+  RULE_EXPECT(padding.size() == 2 * axes.size(), "padding has {} entries for rank {}.", padding.size(), rank);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    axes[i].padding_low = padding[2 * i];
+    axes[i].padding_high = padding[2 * i + 1];
+  }
+  return axes;
+}
+
+StatusOr<Dims> WindowedDims(const Op& op) {
+  const TensorType& input = op.operands[0]->type;
+  ASSIGN_OR_RETURN(const std::vector<WindowAxis> axes, WindowAxes(op, input.rank()));
+  Dims dims;
+  for (size_t i = 0; i < axes.size(); ++i) dims.push_back(WindowPositions(input.dims[i], axes[i]));
+  return dims;
+}
+
+}  // namespace
+
+int64_t WindowPositions(int64_t extent, const WindowAxis& axis) {
+  const int64_t dilated = extent == 0 ? 0 : (extent - 1) * axis.base_dilation + 1;
+  const int64_t padded = axis.padding_low + dilated + axis.padding_high;
+  const int64_t window = axis.size == 0 ? 0 : (axis.size - 1) * axis.window_dilation + 1;
+  if (padded <= 0 || window > padded) return 0;
+  return (padded - window) / axis.stride + 1;
+}
+
+Types ReduceTypes(const Op& op) {
+  RETURN_IF_ERROR(ExpectReduction(op));
+  const TensorType& input = op.operands[0]->type;
+  const auto& dimensions = op.attributes.Ints(AttrKey::kDimensions);
+  RETURN_IF_ERROR(ExpectDimensions(dimensions, input.rank(), "dimensions"));
+  Dims dims;
+  for (int64_t d = 0; d < input.rank(); ++d) {
+    if (std::find(dimensions.begin(), dimensions.end(), d) == dimensions.end()) dims.push_back(input.dims[d]);
+  }
+  return InputsWithDims(op, dims);
+}
+
+Types ReduceWindowTypes(const Op& op) {
+  RETURN_IF_ERROR(ExpectReduction(op));
+  ASSIGN_OR_RETURN(const Dims dims, WindowedDims(op));
+  return InputsWithDims(op, dims);
+}
+
+Types ScanTypes(const Op& op) {
+  RETURN_IF_ERROR(ExpectReduction(op));
+  const TensorType& input = op.operands[0]->type;
+  const int64_t dimension = op.attributes.Int(AttrKey::kDimension);
+  RULE_EXPECT(dimension >= 0 && dimension < input.rank(), "dimension {} is not in {}.", dimension, input.ToString());
+  return InputsWithDims(op, input.dims);
+}
+
+Types SelectAndScatterTypes(const Op& op) {
+  const TensorType& input = op.operands[0]->type;
+  const TensorType& source = op.operands[1]->type;
+  const TensorType& initial = op.operands[2]->type;
+  ASSIGN_OR_RETURN(const Dims dims, WindowedDims(op));
+  RULE_EXPECT(source.dims == dims && source.dtype == input.dtype, "The source is {}, expected extents {}.",
+              source.ToString(), ToString(dims));
+  RULE_EXPECT(initial.rank() == 0 && initial.dtype == input.dtype, "The initial value is {} for {}.",
+              initial.ToString(), input.ToString());
+  RETURN_IF_ERROR(ExpectScalarRegion(*op.regions[0], {input.dtype, input.dtype}, {DType::kPred}));
+  RETURN_IF_ERROR(ExpectScalarRegion(*op.regions[1], {input.dtype, input.dtype}, {input.dtype}));
+  return std::vector<TensorType>{input};
+}
+
+Types SortTypes(const Op& op) {
+  const TensorType& first = op.operands[0]->type;
+  const int64_t dimension = op.attributes.Int(AttrKey::kDimension);
+  RULE_EXPECT(dimension >= 0 && dimension < std::max(first.rank(), 1), "dimension {} is not in {}.", dimension,
+              first.ToString());
+  std::vector<DType> arguments;
+  for (const Value* operand : op.operands) {
+    RULE_EXPECT(operand->type.dims == first.dims, "The operands {} and {} differ in shape.", first.ToString(),
+                operand->type.ToString());
+    arguments.insert(arguments.end(), 2, operand->type.dtype);
+  }
+  RETURN_IF_ERROR(ExpectScalarRegion(*op.regions[0], arguments, {DType::kPred}));
+  return OperandTypes(op);
+}
+
+}  // namespace dragoman::ir
