@@ -16,7 +16,8 @@ namespace dragoman::program {
 
 // One compute kernel. Equal kernels exist once in a program, and across programs by `hash` (of the SPIR-V words and the
 // fields below). Entry point "main", workgroup size fixed in the SPIR-V. Push constants, 16 bytes: {u64 device address
-// of the dispatch's records, u32 number of segments, u32 zero}. A record is num_buffers × u64 addresses then num_params × u32,
+// of the dispatch's records, u32 number of segments, u32 number of workgroups}: workgroups beyond it, of a grid rounded up,
+// do nothing (0: every one works; a segmented kernel takes its own total). A record is num_buffers × u64 addresses then num_params × u32,
 // padded to 8 bytes. When segmented, the records are followed by (segments + 1) × u32: the first workgroup of each
 // segment and the total.
 struct Kernel {
