@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the elements of a reduction are combined: the region of a reduce (or of scan and reduce_window, whose regions
+// look the same), with float sums and products carried in f32. Accumulators are in index order: the left one holds the
+// elements of lower index.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "ir/ir.h"
+#include "kernel/elemental.h"
+
+namespace dragoman::kernel {
+
+class Combiner {
+ public:
+  // `block` combines n accumulators (its first arguments) with n elements; `inits` are the n initial values, of rank 0.
+  Combiner(const ir::Block& block, std::span<ir::Value* const> inits);
+
+  int num_values() const { return static_cast<int>(inits_.size()); }
+  // Element types of the accumulators: f32 for sums and products of narrower floats, else those of the operands.
+  DType accumulator(int i) const { return accumulators_[i]; }
+  // The machine types that hold one set of accumulators: two for each complex one.
+  std::vector<KType> MachineTypes(const Builder& builder) const;
+  static std::vector<V> Flatten(std::span<const Scalar> values);
+  std::vector<Scalar> Unflatten(std::span<const V> values) const;
+
+  // What an accumulator without elements holds: the identity of a known operation, else the initial values (which
+  // StableHLO requires to be an identity).
+  StatusOr<std::vector<Scalar>> Start(Elemental& elemental) const;
+  // Elements as accumulators.
+  StatusOr<std::vector<Scalar>> Lift(Elemental& elemental, std::span<const Scalar> elements) const;
+  StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, std::span<const Scalar> lhs,
+                                        std::span<const Scalar> rhs) const;
+  // The results: combined with the initial values where Start was another identity, rounded to the operands' types.
+  StatusOr<std::vector<Scalar>> Finish(Elemental& elemental, std::span<const Scalar> accumulators) const;
+
+  // The operation when the region is one binary operation on a single value.
+  std::optional<ScalarOp> operation() const { return operation_; }
+
+ private:
+  const ir::Block& block_;
+  std::vector<const ir::Value*> inits_;
+  std::vector<DType> accumulators_;
+  std::optional<ScalarOp> operation_;
+};
+
+}  // namespace dragoman::kernel
