@@ -120,6 +120,7 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
   X(kChannelId, "channel_id", kInt)                             \
   X(kChannelType, "channel_type", kInt)                         \
   X(kIsHostTransfer, "is_host_transfer", kInt)                  \
+  X(kCalledComputations, "called_computations", kText)          \
   X(kTripCount, "trip_count", kInt)                             \
   X(kIsReverse, "is_reverse", kInt)
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The portable artifact (MLIR bytecode of the VHLO dialect) to tensor IR. The only room that knows either.
-// Reads everything a StableHLO 1.10.0 artifact may hold; what Dragoman does not support is still read, then refused by name.
+// Reads everything a StableHLO 1.10.0 artifact may hold; what Dragoman does not support is still read, then refused by
+// name.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stablehlo/importer.h"
+
+#include <utility>
+
+#include "base/format.h"
+#include "stablehlo/location_table.h"
+#include "stablehlo/op_attributes.h"
+
+namespace dragoman::stablehlo {
+namespace {
+
+// Every pass recurses over regions, so nobody's program may nest deeper.
+constexpr int kMaxRegionDepth = 100;
+// Real programs stay under ten bytes of shared types and attributes for each byte of the artifact.
+constexpr size_t kExpansionLimit = 256;
+constexpr size_t kSmallExpansion = size_t{1} << 20;
+
+// The bit of a block's op count that says arguments follow.
+constexpr uint64_t kHasArguments = 1;
+
+enum class ForeignMeaning { kIdentity, kNothing };
+struct ForeignOp {
+  std::string_view dialect;
+  std::string_view name;
+  ForeignMeaning meaning;
+};
+// On one device shardings mean nothing; builtin casts lead to and from the ops that carry them.
+constexpr ForeignOp kForeignOps[] = {
+    {"builtin", "unrealized_conversion_cast", ForeignMeaning::kIdentity},
+    {"sdy", "sharding_constraint", ForeignMeaning::kIdentity},
+    {"sdy", "reshard", ForeignMeaning::kIdentity},
+    {"sdy", "propagation_barrier", ForeignMeaning::kIdentity},
+    {"sdy", "sharding_group", ForeignMeaning::kNothing},
+    {"sdy", "mesh", ForeignMeaning::kNothing},
+};
+
+const ForeignOp* FindForeignOp(const OpName& name) {
+  for (const ForeignOp& op : kForeignOps) {
+    if (op.dialect == name.dialect->name && op.name == name.name) return &op;
+  }
+  return nullptr;
+}
+
+const VhloOp* VhloOpOf(const StreamOp& op) {
+  return op.name->dialect->dialect == Dialect::kVhlo ? FindVhloOp(op.name->name) : nullptr;
+}
+
+bool IsShardingCall(const ir::Attributes& attributes) {
+  const ir::AttrValue* target = attributes.Find(ir::AttrKey::kCallTargetName);
+  return target != nullptr && std::get<std::string>(*target) == "Sharding";
+}
+
+size_t SizeBytesOf(const ir::Attributes& attributes) {
+  size_t size = 0;
+  for (const auto& [key, value] : attributes.entries()) {
+    size += sizeof(std::pair<ir::AttrKey, ir::AttrValue>);
+    if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
+    if (const auto* ints = std::get_if<std::vector<int64_t>>(&value)) size += ints->size() * sizeof(int64_t);
+    if (const auto* literal = std::get_if<ir::Literal>(&value)) size += literal->type().dims.size() * sizeof(int64_t);
+  }
+  return size;
+}
+
+// StableHLO lets the type of comparison follow from the operands' type.
+void StateCompareType(const TensorType& operand, ir::Attributes& attributes) {
+  if (attributes.Int(ir::AttrKey::kCompareType) != static_cast<int64_t>(ComparisonType::kNoType)) return;
+  ComparisonType type = ComparisonType::kUnsigned;
+  if (IsSigned(operand.dtype)) type = ComparisonType::kSigned;
+  if (IsFloat(operand.dtype) || IsComplex(operand.dtype)) type = ComparisonType::kFloat;
+  attributes.Set(ir::AttrKey::kCompareType, static_cast<int64_t>(type));
+}
+
+}  // namespace
+
+Importer::Importer(std::shared_ptr<const Container> container, ir::Module& module)
+    : container_(std::move(container)),
+      table_(container_),
+      module_(module),
+      budget_bytes_(container_->data.size() * kExpansionLimit + kSmallExpansion) {}
+
+Status Importer::Charge(size_t bytes) {
+  if (bytes > budget_bytes_) {
+    return InvalidArgument(Format("The artifact expands to more than {} times its size.", kExpansionLimit));
+  }
+  budget_bytes_ -= bytes;
+  return OkStatus();
+}
+
+std::string Importer::Where(const StreamOp& op) const {
+  const std::string place = LocationTable(container_).Describe(LocationIdOf(op.location));
+  return place.empty() ? "" : Format(" At {}.", place);
+}
+
+// The section holds one block: builtin.module alone.
+Status Importer::Run() {
+  ByteReader reader(container_->ir);
+  const uint64_t count_and_flag = reader.Varint();
+  RETURN_IF_ERROR(reader.status("IR section"));
+  if (count_and_flag != (1 << 1)) return InvalidArgument("The artifact's IR section does not hold one module alone.");
+  RETURN_IF_ERROR(ImportModule(reader));
+  if (reader.at_end()) return OkStatus();
+  return InvalidArgument(Format("The artifact is damaged: {} bytes follow its module.", reader.remaining()));
+}
+
+Status Importer::ImportModule(ByteReader& reader) {
+  ASSIGN_OR_RETURN(const StreamOp op, ReadStreamOp(reader, *container_));
+  if (op.name->dialect->dialect != Dialect::kBuiltin || op.name->name != "module" || op.num_regions != 1) {
+    return InvalidArgument(
+        Format("The artifact holds {}.{} instead of a module.", op.name->dialect->name, op.name->name));
+  }
+  RETURN_IF_ERROR(ImportModuleAttributes(op));
+  return WithRegions(op, reader, [this](ByteReader& regions) -> Status {
+    const uint64_t num_blocks = regions.Varint();
+    if (num_blocks == 0) return regions.status("module");
+    values_.resize(regions.Count());
+    ASSIGN_OR_RETURN(const BlockHeader header, ReadBlockHeader(regions));
+    if (num_blocks != 1 || !header.argument_types.empty() || !values_.empty()) {
+      return InvalidArgument("The artifact's module has values or several blocks.");
+    }
+    for (size_t i = 0; i < header.num_ops; ++i) RETURN_IF_ERROR(ImportTopLevelOp(regions));
+    return OkStatus();
+  });
+}
+
+Status Importer::ImportModuleAttributes(const StreamOp& op) {
+  // sym_name, then sym_visibility: each an index shifted left by one, or'ed with whether it is there.
+  ByteReader properties(op.properties);
+  const uint64_t name = properties.at_end() ? 0 : properties.Varint();
+  if (name & 1) {
+    ASSIGN_OR_RETURN(module_.name, table_.Text(name >> 1));
+  }
+  if (!op.dictionary.has_value()) return OkStatus();
+  ASSIGN_OR_RETURN(const auto entries, table_.Dictionary(*op.dictionary));
+  for (const auto& [key, value] : entries) {
+    if (key != "mhlo.num_partitions" && key != "mhlo.num_replicas") continue;
+    ASSIGN_OR_RETURN(const int64_t count, table_.Int(value));
+    if (count < 1 || count > 1 << 20) return InvalidArgument(Format("The module's {} is {}.", key, count));
+    (key == "mhlo.num_partitions" ? module_.num_partitions : module_.num_replicas) = static_cast<int>(count);
+  }
+  return OkStatus();
+}
+
+Status Importer::ImportTopLevelOp(ByteReader& reader) {
+  ASSIGN_OR_RETURN(const StreamOp op, ReadStreamOp(reader, *container_));
+  const ForeignOp* foreign = FindForeignOp(*op.name);
+  if (foreign != nullptr && foreign->meaning == ForeignMeaning::kNothing && op.num_regions == 0) return OkStatus();
+  const VhloOp* row = VhloOpOf(op);
+  if (row == nullptr || row->name != "func_v1") return RefuseOp(op);
+  return ImportFunction(op, *row, reader);
+}
+
+Status Importer::ImportFunction(const StreamOp& op, const VhloOp& row, ByteReader& reader) {
+  // arg_attrs, function_type, res_attrs, sym_name, sym_visibility
+  ASSIGN_OR_RETURN(const std::vector<AttrIndex> attributes, ReadPropertyList(op, row));
+  ASSIGN_OR_RETURN(const std::string_view name, table_.Text(attributes[3]));
+  ASSIGN_OR_RETURN(const std::string_view visibility, table_.Text(attributes[4]));
+  if (!function_names_.emplace(name).second) {
+    return InvalidArgument(Format("The artifact has two functions with the name {}.", name));
+  }
+  if (op.num_regions != 1) return InvalidArgument(Format("Function {} has {} regions.", name, op.num_regions));
+  module_.functions.push_back(std::make_unique<ir::Function>());
+  ir::Function& function = *module_.functions.back();
+  function.name = name;
+  function.is_public = visibility != "private";
+  RETURN_IF_ERROR(WithRegions(op, reader, [&](ByteReader& regions) { return ImportRegion(function.body, regions); }));
+  ASSIGN_OR_RETURN(function.parameters, ImportParameters(attributes[0], function.body.arguments.size()));
+  const auto num_results = static_cast<int64_t>(function.body.terminator()->operands.size());
+  for (const ir::ParameterInfo& parameter : function.parameters) {
+    if (parameter.aliased_output < num_results) continue;
+    return InvalidArgument(Format("A parameter of function {} is aliased with result {}, but there are only {}.", name,
+                                  parameter.aliased_output, num_results));
+  }
+  return OkStatus();
+}
+
+StatusOr<std::vector<ir::ParameterInfo>> Importer::ImportParameters(AttrIndex arg_attrs, size_t num_parameters) {
+  ASSIGN_OR_RETURN(const std::vector<AttrIndex> dictionaries, table_.Array(arg_attrs));
+  std::vector<ir::ParameterInfo> parameters(num_parameters);
+  if (dictionaries.empty()) return parameters;
+  if (dictionaries.size() != num_parameters) {
+    return InvalidArgument(
+        Format("A function has attributes for {} parameters, but {} parameters.", dictionaries.size(), num_parameters));
+  }
+  for (size_t i = 0; i < num_parameters; ++i) {
+    ASSIGN_OR_RETURN(const auto entries, table_.Dictionary(dictionaries[i]));
+    for (const auto& [name, value] : entries) {
+      if (name != "tf.aliasing_output" && name != "jax.buffer_donor") continue;
+      ASSIGN_OR_RETURN(const int64_t number, table_.Int(value));
+      if (number < 0 || number > 1 << 30) return InvalidArgument(Format("A parameter's {} is {}.", name, number));
+      if (name == "tf.aliasing_output") parameters[i].aliased_output = static_cast<int>(number);
+      if (name == "jax.buffer_donor") parameters[i].is_donor = number != 0;
+    }
+  }
+  return parameters;
+}
+
+template <typename Read>
+Status Importer::WithRegions(const StreamOp& op, ByteReader& reader, Read read) {
+  if (!op.is_isolated) return read(reader);
+  ASSIGN_OR_RETURN(const Section section, ReadSection(reader));
+  if (section.id != SectionId::kIr)
+    return InvalidArgument("The artifact is damaged: a region is in the wrong section.");
+  std::vector<ir::Value*> outer_values = std::exchange(values_, {});
+  const size_t outer_next = std::exchange(next_value_, 0);
+  ByteReader regions(section.data);
+  RETURN_IF_ERROR(read(regions));
+  values_ = std::move(outer_values);
+  next_value_ = outer_next;
+  if (regions.at_end()) return OkStatus();
+  return InvalidArgument(Format("The artifact is damaged: {} bytes follow a region.", regions.remaining()));
+}
+
+Status Importer::ImportRegions(const StreamOp& op, ir::Op& target, ByteReader& reader) {
+  if (++depth_ > kMaxRegionDepth) {
+    return Unimplemented(Format("Regions nested deeper than {} are not supported.", kMaxRegionDepth));
+  }
+  RETURN_IF_ERROR(WithRegions(op, reader, [&](ByteReader& regions) -> Status {
+    for (uint64_t i = 0; i < op.num_regions; ++i) {
+      RETURN_IF_ERROR(ImportRegion(*target.parent->AddRegion(&target), regions));
+    }
+    return OkStatus();
+  }));
+  --depth_;
+  return OkStatus();
+}
+
+Status Importer::ImportRegion(ir::Block& block, ByteReader& reader) {
+  const uint64_t num_blocks = reader.Varint();
+  const size_t num_values = reader.Count();
+  RETURN_IF_ERROR(reader.status("region"));
+  if (num_blocks != 1) {
+    return InvalidArgument(Format("A region of the artifact has {} blocks, only one is allowed.", num_blocks));
+  }
+  RETURN_IF_ERROR(Charge(num_values * sizeof(ir::Value*)));
+  const size_t base = values_.size();
+  const size_t outer_next = std::exchange(next_value_, base);
+  values_.resize(base + num_values);
+  RETURN_IF_ERROR(ImportBlock(block, reader));
+  values_.resize(base);
+  next_value_ = outer_next;
+  return OkStatus();
+}
+
+StatusOr<Importer::BlockHeader> Importer::ReadBlockHeader(ByteReader& reader) {
+  BlockHeader header;
+  const uint64_t count_and_flag = reader.Varint();
+  header.num_ops = count_and_flag >> 1;
+  if (count_and_flag & kHasArguments) {
+    header.argument_types.resize(reader.Count());
+    for (uint64_t& type : header.argument_types) {
+      const uint64_t type_and_flag = reader.Varint();
+      type = type_and_flag >> 1;
+      if (type_and_flag & 1) reader.Varint();
+    }
+    if (reader.Byte() != 0) SkipUseListOrders(reader, header.argument_types.size());
+  }
+  RETURN_IF_ERROR(reader.status("block"));
+  return header;
+}
+
+Status Importer::ImportBlock(ir::Block& block, ByteReader& reader) {
+  ASSIGN_OR_RETURN(const BlockHeader header, ReadBlockHeader(reader));
+  for (const uint64_t index : header.argument_types) {
+    ASSIGN_OR_RETURN(const TensorType* type, table_.types().Tensor(index));
+    RETURN_IF_ERROR(Charge(type->dims.size() * sizeof(int64_t)));
+    RETURN_IF_ERROR(Define(block.AddArgument(*type)));
+  }
+  for (size_t i = 0; i < header.num_ops; ++i) RETURN_IF_ERROR(ImportOp(block, reader));
+  if (block.ops.empty() || block.terminator()->code != ir::OpCode::kReturn) {
+    return InvalidArgument("A region of the artifact does not end in return.");
+  }
+  return OkStatus();
+}
+
+Status Importer::ImportOp(ir::Block& block, ByteReader& reader) {
+  ASSIGN_OR_RETURN(const StreamOp op, ReadStreamOp(reader, *container_));
+  StatusOr<ir::Op*> target = ImportOpHead(op, block);
+  if (!target.ok()) {
+    return target.status().WithContext(
+        Format("While reading {}.{}.{}", op.name->dialect->name, op.name->name, Where(op)));
+  }
+  if (*target == nullptr || op.num_regions == 0) return OkStatus();
+  return ImportRegions(op, **target, reader);
+}
+
+StatusOr<ir::Op*> Importer::ImportOpHead(const StreamOp& op, ir::Block& block) {
+  const VhloOp* row = VhloOpOf(op);
+  if (row != nullptr && row->code.has_value()) return ImportVhloOp(op, *row, block);
+  const ForeignOp* foreign = FindForeignOp(*op.name);
+  if (foreign == nullptr || op.num_regions != 0) return RefuseOp(op);
+  if (foreign->meaning == ForeignMeaning::kIdentity) RETURN_IF_ERROR(ImportIdentity(op));
+  return static_cast<ir::Op*>(nullptr);
+}
+
+StatusOr<ir::Op*> Importer::ImportVhloOp(const StreamOp& op, const VhloOp& row, ir::Block& block) {
+  const ir::OpInfo& info = ir::Info(*row.code);
+  if (info.num_regions >= 0 && op.num_regions != static_cast<uint64_t>(info.num_regions)) {
+    return Unimplemented(Format("An operation {} with {} regions is not supported, it has {}.", info.name,
+                                op.num_regions, info.num_regions));
+  }
+  ASSIGN_OR_RETURN(ir::Attributes attributes, ImportAttributes(row, op, table_));
+  if (row.code == ir::OpCode::kCustomCall && IsShardingCall(attributes)) {
+    RETURN_IF_ERROR(ImportIdentity(op));
+    return static_cast<ir::Op*>(nullptr);
+  }
+  ASSIGN_OR_RETURN(std::vector<ir::Value*> operands, Operands(op));
+  if (row.code == ir::OpCode::kCompare && !operands.empty()) StateCompareType(operands[0]->type, attributes);
+  ASSIGN_OR_RETURN(std::vector<TensorType> types, ResultTypes(op));
+  RETURN_IF_ERROR(Charge(SizeBytesOf(attributes)));
+  ir::Op* target = block.Append(*row.code, std::move(operands), std::move(types), std::move(attributes));
+  target->location = LocationIdOf(op.location);
+  for (const auto& result : target->results) RETURN_IF_ERROR(Define(result.get()));
+  return target;
+}
+
+Status Importer::ImportIdentity(const StreamOp& op) {
+  ASSIGN_OR_RETURN(const std::vector<ir::Value*> operands, Operands(op));
+  ASSIGN_OR_RETURN(const std::vector<TensorType> types, ResultTypes(op));
+  if (operands.size() != types.size()) {
+    return InvalidArgument(Format("{} should have as many results as its {} operands, it has {}.", op.name->name,
+                                  operands.size(), types.size()));
+  }
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i]->type != types[i]) {
+      return Unimplemented(Format("{} from {} to {} is not supported.", op.name->name, operands[i]->type.ToString(),
+                                  types[i].ToString()));
+    }
+    RETURN_IF_ERROR(Define(operands[i]));
+  }
+  return OkStatus();
+}
+
+Status Importer::RefuseOp(const StreamOp& op) {
+  const VhloOp* row = VhloOpOf(op);
+  std::string operands;
+  for (const uint64_t number : op.operands) {
+    const ir::Value* value = number < values_.size() ? values_[number] : nullptr;
+    operands += (operands.empty() ? "" : ", ") + (value == nullptr ? "unknown" : value->type.ToString());
+  }
+  std::string results;
+  for (const uint64_t type : op.result_types) results += (results.empty() ? "" : ", ") + table_.types().Text(type);
+  const std::string name =
+      row != nullptr ? std::string(row->base_name) : Format("{}.{}", op.name->dialect->name, op.name->name);
+  return Unimplemented(Format("The operation {} ({}) -> ({}) is not supported.", name, operands, results));
+}
+
+StatusOr<std::vector<ir::Value*>> Importer::Operands(const StreamOp& op) const {
+  std::vector<ir::Value*> operands;
+  operands.reserve(op.operands.size());
+  for (const uint64_t number : op.operands) {
+    if (number >= values_.size() || values_[number] == nullptr) {
+      return InvalidArgument(
+          Format("Operand {} has the number {}, which no earlier value has.", operands.size(), number));
+    }
+    operands.push_back(values_[number]);
+  }
+  return operands;
+}
+
+StatusOr<std::vector<TensorType>> Importer::ResultTypes(const StreamOp& op) {
+  std::vector<TensorType> types;
+  types.reserve(op.result_types.size());
+  for (const uint64_t index : op.result_types) {
+    ASSIGN_OR_RETURN(const TensorType* type, table_.types().Tensor(index));
+    RETURN_IF_ERROR(Charge(type->dims.size() * sizeof(int64_t)));
+    types.push_back(*type);
+  }
+  return types;
+}
+
+Status Importer::Define(ir::Value* value) {
+  if (next_value_ >= values_.size()) {
+    return InvalidArgument("A region of the artifact defines more values than it says.");
+  }
+  values_[next_value_++] = value;
+  return OkStatus();
+}
+
+}  // namespace dragoman::stablehlo
