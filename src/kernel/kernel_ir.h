@@ -111,7 +111,7 @@ struct Instruction {
   int num_results = 0;
   uint64_t imm = 0;
   int buffer = -1;
-  std::vector<std::unique_ptr<Region>> regions;
+  std::vector<std::shared_ptr<Region>> regions;  // never changed once the kernel is finished, so copies may share them
 };
 
 struct Region {

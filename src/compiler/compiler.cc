@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/compiler.h"
+
+#include "compiler/emit.h"
+#include "compiler/schedule.h"
+#include "compiler/storage.h"
+#include "passes/passes.h"
+#include "stablehlo/reader.h"
+
+namespace dragoman::compiler {
+namespace {
+
+void Dump(const Options& options, std::string_view stage, const std::string& text) {
+  if (options.dump) options.dump(stage, text);
+}
+
+}  // namespace
+
+std::string_view Version() { return "dragoman-0.1.0-1"; }
+
+StatusOr<program::Program> Compile(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+                                   const Options& options) {
+  ASSIGN_OR_RETURN(auto module, stablehlo::ReadArtifact(artifact));
+  return CompileModule(std::move(module), profile, options);
+}
+
+StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                         const Options& options) {
+  if (module->main() == nullptr) return InvalidArgument("The program has no function named main.");
+  if (options.dump) Dump(options, "input", ir::Print(*module));
+  passes::PipelineOptions pipeline;
+  pipeline.skipped = options.skipped_passes;
+  if (options.dump) {
+    pipeline.after_pass = [&](std::string_view pass, const ir::Module& after, double) {
+      Dump(options, pass, ir::Print(after));
+    };
+  }
+  RETURN_IF_ERROR(passes::RunPipeline(*module, {profile}, pipeline));
+  const ScheduleContext context{*module, profile, {options.fuse}};
+  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(module->main()->body, context));
+  if (options.dump) Dump(options, "fusion", schedule->plan.ToString());
+  ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule));
+  ASSIGN_OR_RETURN(program::Program program, EmitProgram(*module, *schedule, storage, profile));
+  RETURN_IF_ERROR(program::Validate(program));
+  if (options.dump) Dump(options, "program", program::Print(program));
+  return program;
+}
+
+}  // namespace dragoman::compiler

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/emit.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/format.h"
+#include "compiler/barriers.h"
+#include "compiler/kernel_table.h"
+#include "fusion/classify.h"
+
+namespace dragoman::compiler {
+namespace {
+
+using fusion::GroupKind;
+using program::Step;
+using program::StepKind;
+
+constexpr uint64_t kUnlimitedWorkgroups = 0xffffffffull;
+
+class Emitter {
+ public:
+  Emitter(const StoragePlan& storage, const target::DeviceProfile& profile)
+      : storage_(storage), kernels_(profile), barriers_(program_) {}
+
+  StatusOr<program::Program> Run(const ir::Module& module, const BlockSchedule& schedule) {
+    const ir::Function& main = *module.main();
+    program_.name = module.name;
+    for (const auto& argument : main.body.arguments) program_.parameters.push_back({argument->type, -1});
+    const auto& results = main.body.terminator()->operands;
+    for (size_t i = 0; i < results.size(); ++i) {
+      program_.outputs.push_back({results[i]->type, storage_.aliased_parameters[i]});
+    }
+    program_.forwarded_parameters = storage_.forwarded_parameters;
+    for (const ir::Literal& literal : storage_.constants) program_.constants.push_back(literal.Dense());
+    program_.arena_bytes = storage_.arena_bytes;
+    RETURN_IF_ERROR(EmitBlock(schedule, program_.steps));
+    program_.kernels = std::move(kernels_.kernels());
+    return std::move(program_);
+  }
+
+ private:
+  Status EmitBlock(const BlockSchedule& schedule, std::vector<Step>& steps) {
+    for (size_t i = 0; i < schedule.items.size();) {
+      const Item& item = schedule.items[i];
+      size_t count = 1;
+      while (item.batch >= 0 && i + count < schedule.items.size() && schedule.items[i + count].batch == item.batch) {
+        ++count;
+      }
+      if (const auto copies = storage_.before_item.find(&item); copies != storage_.before_item.end()) {
+        EmitCopies(copies->second, steps);
+      }
+      RETURN_IF_ERROR(EmitItems({&item, count}, steps));
+      i += count;
+    }
+    if (const auto copies = storage_.at_end.find(&schedule); copies != storage_.at_end.end()) {
+      EmitCopies(copies->second, steps);
+    }
+    return OkStatus();
+  }
+
+  Status EmitItems(std::span<const Item> items, std::vector<Step>& steps) {
+    const Item& item = items.front();
+    switch (item.group->kind) {
+      case GroupKind::kWhile:
+        return EmitWhile(item, steps);
+      case GroupKind::kCase:
+        return EmitCase(item, steps);
+      case GroupKind::kHostTransfer:
+        return EmitHostTransfer(item, steps);
+      case GroupKind::kLoop:
+      case GroupKind::kReduce:
+      case GroupKind::kRow:
+      case GroupKind::kDot:
+      case GroupKind::kConvolution:
+      case GroupKind::kReduceWindow:
+      case GroupKind::kSelectAndScatter:
+      case GroupKind::kScan:
+      case GroupKind::kSort:
+      case GroupKind::kScatter:
+      case GroupKind::kDynamicUpdateSlice:
+      case GroupKind::kCholesky:
+      case GroupKind::kTriangularSolve:
+      case GroupKind::kFft:
+      case GroupKind::kRngBitGenerator:
+        return items.size() > 1 ? EmitBatch(items, steps) : EmitDispatches(item, steps);
+    }
+    return Internal("Unknown group kind.");
+  }
+
+  uint32_t SlotOf(StorageId id, uint64_t size_bytes) {
+    const Storage& storage = storage_.storages[id];
+    const program::Slot slot{storage.kind, storage.index, storage.offset_bytes, size_bytes};
+    const auto key = std::make_tuple(static_cast<int>(slot.kind), slot.index, slot.offset_bytes, size_bytes);
+    const auto [entry, is_new] = slots_.emplace(key, static_cast<uint32_t>(program_.slots.size()));
+    if (is_new) program_.slots.push_back(slot);
+    return entry->second;
+  }
+
+  uint32_t SlotOf(const kernel::Argument& argument, const Item& item) {
+    if (argument.value == nullptr) {
+      const StorageId id = storage_.temporaries.at(&item)[argument.temporary];
+      return SlotOf(id, storage_.storages[id].size_bytes);
+    }
+    return SlotOf(storage_.of_value.at(argument.value), argument.value->type.size_bytes());
+  }
+
+  // What decides whether two bindings may be one memory; outputs count as the parameter they may replace.
+  std::tuple<int, uint32_t, uint64_t> MemoryOf(uint32_t slot_id) const {
+    const program::Slot& slot = program_.slots[slot_id];
+    if (slot.kind == program::SlotKind::kOutput && program_.outputs[slot.index].aliased_parameter >= 0) {
+      return {static_cast<int>(program::SlotKind::kParameter), program_.outputs[slot.index].aliased_parameter, 0};
+    }
+    return {static_cast<int>(slot.kind), slot.index, slot.offset_bytes};
+  }
+
+  void MarkAliases(kernel::Kernel& kernel, const std::vector<uint32_t>& slots) const {
+    for (size_t i = 0; i < slots.size(); ++i) {
+      for (size_t j = i + 1; j < slots.size(); ++j) {
+        const bool written = kernel.buffers[i].is_written || kernel.buffers[j].is_written;
+        if (written && MemoryOf(slots[i]) == MemoryOf(slots[j])) {
+          kernel.buffers[i].may_alias = kernel.buffers[j].may_alias = true;
+        }
+      }
+    }
+  }
+
+  std::vector<Access> AccessesOf(const kernel::Kernel& kernel, const std::vector<uint32_t>& slots) const {
+    std::vector<Access> accesses;
+    for (size_t i = 0; i < slots.size(); ++i) {
+      const auto& binding = kernel.buffers[i % kernel.buffers.size()];
+      accesses.push_back({slots[i], binding.is_written});
+      if (binding.is_read && binding.is_written) accesses.push_back({slots[i], false});
+    }
+    return accesses;
+  }
+
+  Status AddDispatch(kernel::Kernel kernel, Step step, std::vector<Step>& steps) {
+    const uint64_t total = step.workgroups;
+    if (total == 0 || total > kUnlimitedWorkgroups) return Internal("A dispatch has no workgroups, or too many.");
+    step.kind = StepKind::kDispatch;
+    step.barrier_before = barriers_.Step(AccessesOf(kernel, step.buffers));
+    ASSIGN_OR_RETURN(step.kernel, kernels_.Get(kernel));
+    for (const uint32_t slot : step.buffers) program_.bytes_accessed += program_.slots[slot].size_bytes;
+    steps.push_back(std::move(step));
+    return OkStatus();
+  }
+
+  Status EmitDispatches(const Item& item, std::vector<Step>& steps) {
+    for (const kernel::Dispatch& dispatch : item.lowered.dispatches) {
+      if (dispatch.workgroups > static_cast<int64_t>(kUnlimitedWorkgroups)) {
+        return Unimplemented(
+            Format("{} needs {} workgroups, more than {}.", dispatch.label, dispatch.workgroups, kUnlimitedWorkgroups));
+      }
+      Step step;
+      step.workgroups = static_cast<uint32_t>(dispatch.workgroups);
+      step.params = dispatch.params;
+      step.label = dispatch.label;
+      for (const kernel::Argument& argument : dispatch.arguments) step.buffers.push_back(SlotOf(argument, item));
+      kernel::Kernel kernel = dispatch.kernel;
+      MarkAliases(kernel, step.buffers);
+      RETURN_IF_ERROR(AddDispatch(std::move(kernel), std::move(step), steps));
+    }
+    CountFlops(item);
+    return OkStatus();
+  }
+
+  // Items whose kernels are equal: one dispatch per way in which their buffers alias.
+  Status EmitBatch(std::span<const Item> items, std::vector<Step>& steps) {
+    std::map<std::vector<bool>, std::vector<const Item*>> by_aliases;
+    for (const Item& item : items) {
+      kernel::Kernel kernel = item.lowered.dispatches[0].kernel;
+      MarkAliases(kernel, SlotsOf(item));
+      std::vector<bool> aliases;
+      for (const auto& binding : kernel.buffers) aliases.push_back(binding.may_alias);
+      by_aliases[aliases].push_back(&item);
+    }
+    for (const auto& [aliases, batch] : by_aliases) {
+      if (batch.size() == 1) {
+        RETURN_IF_ERROR(EmitDispatches(*batch[0], steps));
+        continue;
+      }
+      kernel::Kernel kernel = batch[0]->lowered.dispatches[0].kernel;
+      for (size_t i = 0; i < aliases.size(); ++i) kernel.buffers[i].may_alias = aliases[i];
+      kernel.is_segmented = true;
+      RETURN_IF_ERROR(AddDispatch(std::move(kernel), SegmentedStep(batch), steps));
+    }
+    return OkStatus();
+  }
+
+  std::vector<uint32_t> SlotsOf(const Item& item) {
+    std::vector<uint32_t> slots;
+    for (const kernel::Argument& argument : item.lowered.dispatches[0].arguments)
+      slots.push_back(SlotOf(argument, item));
+    return slots;
+  }
+
+  Step SegmentedStep(const std::vector<const Item*>& batch) {
+    Step step;
+    step.num_segments = static_cast<uint32_t>(batch.size());
+    step.segment_starts = {0};
+    for (const Item* item : batch) {
+      const kernel::Dispatch& dispatch = item->lowered.dispatches[0];
+      const std::vector<uint32_t> slots = SlotsOf(*item);
+      step.buffers.insert(step.buffers.end(), slots.begin(), slots.end());
+      step.params.insert(step.params.end(), dispatch.params.begin(), dispatch.params.end());
+      step.segment_starts.push_back(step.segment_starts.back() + static_cast<uint32_t>(dispatch.workgroups));
+    }
+    step.workgroups = step.segment_starts.back();
+    step.label = Format("{} x {}", batch.size(), batch[0]->lowered.dispatches[0].label);
+    return step;
+  }
+
+  void EmitCopies(const std::vector<CopyPlan>& copies, std::vector<Step>& steps) {
+    for (const CopyPlan& copy : copies) {
+      const uint64_t size = storage_.storages[copy.to].size_bytes;
+      if (size == 0) continue;
+      Step step;
+      step.kind = StepKind::kCopy;
+      step.slot_a = SlotOf(copy.from, size);
+      step.slot_b = SlotOf(copy.to, size);
+      step.barrier_before = barriers_.Step({{step.slot_a, false}, {step.slot_b, true}});
+      step.label = "copy";
+      steps.push_back(std::move(step));
+    }
+  }
+
+  Status EmitWhile(const Item& item, std::vector<Step>& steps) {
+    const ir::Op& hero = *item.group->hero;
+    Step step;
+    step.barrier_before = true;
+    step.label = "while";
+    if (hero.attributes.Has(ir::AttrKey::kTripCount)) {
+      step.kind = StepKind::kRepeat;
+      step.count = static_cast<uint64_t>(hero.attributes.Int(ir::AttrKey::kTripCount));
+      step.bodies.resize(1);
+      barriers_.Force();
+      RETURN_IF_ERROR(EmitBlock(*item.bodies[1], step.bodies[0]));
+    } else {
+      step.kind = StepKind::kWhile;
+      step.slot_a = SlotOf(storage_.predicates.at(item.bodies[0].get()), 1);
+      step.bodies.resize(2);
+      for (int i = 0; i < 2; ++i) {
+        barriers_.Force();
+        RETURN_IF_ERROR(EmitBlock(*item.bodies[i], step.bodies[i]));
+      }
+    }
+    barriers_.Force();
+    const bool is_empty = step.kind == StepKind::kRepeat && (step.count == 0 || step.bodies[0].empty());
+    if (!is_empty) steps.push_back(std::move(step));
+    return OkStatus();
+  }
+
+  Status EmitCase(const Item& item, std::vector<Step>& steps) {
+    Step step;
+    step.kind = StepKind::kCase;
+    step.barrier_before = true;
+    step.label = "case";
+    const ir::Value* index = item.group->hero->operands[0];
+    step.slot_a = SlotOf(storage_.of_value.at(index), index->type.size_bytes());
+    step.bodies.resize(item.bodies.size());
+    for (size_t i = 0; i < item.bodies.size(); ++i) {
+      barriers_.Force();
+      RETURN_IF_ERROR(EmitBlock(*item.bodies[i], step.bodies[i]));
+    }
+    barriers_.Force();
+    steps.push_back(std::move(step));
+    return OkStatus();
+  }
+
+  Status EmitHostTransfer(const Item& item, std::vector<Step>& steps) {
+    const ir::Op& op = *item.group->hero;
+    if (op.code != ir::OpCode::kSend && op.code != ir::OpCode::kRecv) return OkStatus();  // tokens order, no more
+    const bool is_send = op.code == ir::OpCode::kSend;
+    const ir::Value* value = is_send ? op.operands[0] : op.result(0);
+    Step step;
+    step.kind = is_send ? StepKind::kSend : StepKind::kRecv;
+    step.barrier_before = true;
+    step.channel_id = op.attributes.Int(ir::AttrKey::kChannelId);
+    step.slot_a = SlotOf(storage_.of_value.at(value), value->type.size_bytes());
+    step.label = is_send ? "send" : "recv";
+    barriers_.Force();
+    steps.push_back(std::move(step));
+    return OkStatus();
+  }
+
+  void CountFlops(const Item& item) {
+    const ir::Op* hero = item.group->hero;
+    if (hero == nullptr) return;
+    const double elements = static_cast<double>(hero->type().num_elements());
+    double products = 0;
+    if (hero->code == ir::OpCode::kDotGeneral) {
+      products = elements;
+      for (const int64_t dim : hero->attributes.Ints(ir::AttrKey::kLhsContractingDimensions)) {
+        products *= static_cast<double>(hero->operands[0]->type.dims[dim]);
+      }
+    } else if (hero->code == ir::OpCode::kConvolution) {
+      const TensorType& kernel = hero->operands[1]->type;
+      const int64_t features = kernel.dims[hero->attributes.Int(ir::AttrKey::kKernelOutputFeatureDimension)];
+      products =
+          elements * static_cast<double>(kernel.num_elements()) / static_cast<double>(std::max<int64_t>(1, features));
+    }
+    program_.flops += 2 * products;
+  }
+
+  const StoragePlan& storage_;
+  program::Program program_;
+  KernelTable kernels_;
+  BarrierPlanner barriers_;
+  std::map<std::tuple<int, uint32_t, uint64_t, uint64_t>, uint32_t> slots_;
+};
+
+}  // namespace
+
+StatusOr<program::Program> EmitProgram(const ir::Module& module, const BlockSchedule& schedule,
+                                       const StoragePlan& storage, const target::DeviceProfile& profile) {
+  return Emitter(storage, profile).Run(module, schedule);
+}
+
+}  // namespace dragoman::compiler

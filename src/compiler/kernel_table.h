@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program's kernels: generated when first asked for, found again by what they do.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "kernel/kernel_ir.h"
+#include "program/program.h"
+#include "target/profile.h"
+
+namespace dragoman::compiler {
+
+class KernelTable {
+ public:
+  explicit KernelTable(const target::DeviceProfile& profile) : profile_(profile) {}
+  // Index into kernels().
+  StatusOr<uint32_t> Get(const kernel::Kernel& kernel);
+  std::vector<program::Kernel>& kernels() { return kernels_; }
+
+ private:
+  const target::DeviceProfile& profile_;
+  std::unordered_map<std::string, uint32_t> by_text_;
+  std::unordered_map<Hash128, uint32_t, Hash128Hasher> by_hash_;
+  std::vector<program::Kernel> kernels_;
+};
+
+}  // namespace dragoman::compiler

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/schedule.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+
+#include "base/format.h"
+
+namespace dragoman::compiler {
+namespace {
+
+using fusion::GroupKind;
+
+bool IsControl(GroupKind kind) { return kind == GroupKind::kWhile || kind == GroupKind::kCase; }
+
+Status AddPlace(const Status& status, const fusion::Group& group, const ir::Module& module) {
+  const ir::Op* op = group.hero != nullptr ? group.hero : group.members.back();
+  const std::string place = module.Where(*op);
+  return place.empty() ? status : status.WithContext(place.substr(1));
+}
+
+// Items whose results only the caller reads wait until the end: they can then run together, and memory of donated
+// parameters is free to be written.
+void DelaySinks(BlockSchedule& schedule) {
+  std::unordered_set<const ir::Value*> read;
+  for (const Item& item : schedule.items) read.insert(item.group->inputs.begin(), item.group->inputs.end());
+  std::stable_partition(schedule.items.begin(), schedule.items.end(), [&](const Item& item) {
+    const bool is_sink = item.group->kind == GroupKind::kLoop && item.lowered.dispatches.size() == 1 &&
+                         std::none_of(item.group->outputs.begin(), item.group->outputs.end(),
+                                      [&](const ir::Value* output) { return read.contains(output); });
+    return !is_sink;
+  });
+}
+
+// Sinks with equal kernels become batches. They are independent of each other: nobody reads a sink.
+void BatchSinks(BlockSchedule& schedule) {
+  std::unordered_set<const ir::Value*> read;
+  for (const Item& item : schedule.items) read.insert(item.group->inputs.begin(), item.group->inputs.end());
+  size_t first_sink = schedule.items.size();
+  while (first_sink > 0) {
+    const Item& item = schedule.items[first_sink - 1];
+    const bool is_sink = item.group->kind == GroupKind::kLoop && item.lowered.dispatches.size() == 1 &&
+                         std::none_of(item.group->outputs.begin(), item.group->outputs.end(),
+                                      [&](const ir::Value* output) { return read.contains(output); });
+    if (!is_sink) break;
+    --first_sink;
+  }
+  std::unordered_map<std::string, int> batches;
+  for (size_t i = first_sink; i < schedule.items.size(); ++i) {
+    const std::string key = kernel::Print(schedule.items[i].lowered.dispatches[0].kernel);
+    schedule.items[i].batch = batches.emplace(key, static_cast<int>(batches.size())).first->second;
+  }
+  std::stable_sort(schedule.items.begin() + static_cast<std::ptrdiff_t>(first_sink), schedule.items.end(),
+                   [](const Item& a, const Item& b) { return a.batch < b.batch; });
+}
+
+class Scheduler {
+ public:
+  explicit Scheduler(const ScheduleContext& context) : context_(context) {}
+
+  StatusOr<std::unique_ptr<BlockSchedule>> Build(const ir::Block& block, BlockSchedule* parent, int parent_item) {
+    auto schedule = std::make_unique<BlockSchedule>();
+    schedule->block = &block;
+    schedule->parent = parent;
+    schedule->parent_item = parent_item;
+    ASSIGN_OR_RETURN(schedule->plan, fusion::PlanBlock(block, context_.profile, context_.fusion_options));
+    for (const fusion::Group& group : schedule->plan.groups) {
+      Item item;
+      item.group = &group;
+      if (!IsControl(group.kind) && group.kind != GroupKind::kHostTransfer) {
+        auto lowered = kernel::LowerGroup(group, context_.profile);
+        if (!lowered.ok()) return AddPlace(lowered.status(), group, context_.module);
+        item.lowered = *std::move(lowered);
+        std::erase_if(item.lowered.dispatches, [](const kernel::Dispatch& d) { return d.workgroups == 0; });
+      }
+      schedule->items.push_back(std::move(item));
+    }
+    if (parent == nullptr) {
+      DelaySinks(*schedule);
+      if (context_.fusion_options.fuse) BatchSinks(*schedule);
+    }
+    RETURN_IF_ERROR(BuildBodies(*schedule));
+    return schedule;
+  }
+
+  void Number(BlockSchedule& schedule) {
+    schedule.begin = clock_++;
+    for (size_t i = 0; i < schedule.items.size(); ++i) {
+      Item& item = schedule.items[i];
+      const bool joins = i > 0 && item.batch >= 0 && item.batch == schedule.items[i - 1].batch;
+      item.begin = joins ? schedule.items[i - 1].begin : clock_++;
+      for (const auto& body : item.bodies) Number(*body);
+      item.end = item.bodies.empty() ? item.begin : clock_++;
+    }
+    schedule.end = clock_++;
+  }
+
+ private:
+  Status BuildBodies(BlockSchedule& schedule) {
+    for (size_t i = 0; i < schedule.items.size(); ++i) {
+      Item& item = schedule.items[i];
+      if (!IsControl(item.group->kind)) continue;
+      for (const auto& region : item.group->hero->regions) {
+        ASSIGN_OR_RETURN(auto body, Build(*region, &schedule, static_cast<int>(i)));
+        item.bodies.push_back(std::move(body));
+      }
+    }
+    return OkStatus();
+  }
+
+  const ScheduleContext& context_;
+  int clock_ = 0;
+};
+
+void CollectDefinitions(const BlockSchedule& schedule,
+                        std::unordered_map<const ir::Value*, const BlockSchedule*>& definitions) {
+  for (const auto& argument : schedule.block->arguments) definitions[argument.get()] = &schedule;
+  for (const Item& item : schedule.items) {
+    for (const ir::Value* output : item.group->outputs) definitions[output] = &schedule;
+    for (const auto& body : item.bodies) CollectDefinitions(*body, definitions);
+  }
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, const ScheduleContext& context) {
+  Scheduler scheduler(context);
+  ASSIGN_OR_RETURN(auto schedule, scheduler.Build(block, nullptr, -1));
+  scheduler.Number(*schedule);
+  return schedule;
+}
+
+std::unordered_map<const ir::Value*, const BlockSchedule*> DefiningSchedules(const BlockSchedule& main) {
+  std::unordered_map<const ir::Value*, const BlockSchedule*> definitions;
+  CollectDefinitions(main, definitions);
+  return definitions;
+}
+
+}  // namespace dragoman::compiler

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of work: a block's groups with their kernels, bodies of control flow inside, and a position for each. The
+// positions are the clock that storage.h measures lifetimes with.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "fusion/plan.h"
+#include "kernel/lowering.h"
+#include "target/profile.h"
+
+namespace dragoman::compiler {
+
+struct BlockSchedule;
+
+struct Item {
+  const fusion::Group* group = nullptr;
+  kernel::LoweredGroup lowered;                        // empty for control flow and host transfers
+  std::vector<std::unique_ptr<BlockSchedule>> bodies;  // while: condition, body; case: branches
+  int begin = 0;                                       // equal to end but for control flow
+  int end = 0;
+  // Equal independent kernels run as one dispatch: items of one batch stand side by side and share a position.
+  int batch = -1;
+};
+
+struct BlockSchedule {
+  const ir::Block* block = nullptr;
+  BlockSchedule* parent = nullptr;  // the schedule whose item `parent_item` holds this one
+  int parent_item = -1;
+  fusion::Plan plan;
+  std::vector<Item> items;
+  int begin = 0;
+  int end = 0;  // where the block's results are handed on
+};
+
+struct ScheduleContext {
+  const ir::Module& module;
+  const target::DeviceProfile& profile;
+  fusion::Options fusion_options;
+};
+
+// Plans and lowers `block` and everything inside, delays updates that only the caller sees to the end, batches equal
+// kernels among those, and numbers positions.
+StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, const ScheduleContext& context);
+
+// Which schedule's items (or block arguments) define a value; null for values of none.
+std::unordered_map<const ir::Value*, const BlockSchedule*> DefiningSchedules(const BlockSchedule& main);
+
+}  // namespace dragoman::compiler

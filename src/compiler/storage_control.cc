@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loops: each carried value has one storage, written by the body as early as its old contents allow, else by a copy at
+// the body's end. Branches: all branches write the same result storages.
+#include <algorithm>
+
+#include "compiler/storage_planner.h"
+#include "fusion/classify.h"
+
+namespace dragoman::compiler {
+
+using program::SlotKind;
+
+Status StoragePlanner::PlanWhile(const Item& item) {
+  PlanCarries(item);
+  const ir::Op& hero = *item.group->hero;
+  if (!hero.attributes.Has(ir::AttrKey::kTripCount)) RETURN_IF_ERROR(PlanCondition(item, *item.bodies[0]));
+  return PlanLoopBody(item, *item.bodies[1]);
+}
+
+void StoragePlanner::PlanCarries(const Item& item) {
+  const ir::Op& hero = *item.group->hero;
+  for (size_t i = 0; i < hero.results.size(); ++i) {
+    const ir::Value* operand = hero.operands[i];
+    const ir::Value* result = hero.result(static_cast<int>(i));
+    const StorageId storage = ChooseFor(result, operand, item);
+    if (storage != StorageOf(operand)) {
+      plan_.before_item[&item].push_back({StorageOf(operand), storage});
+      Touch(StorageOf(operand), item.begin);
+    }
+    Assign(result, storage, item.begin);
+    Touch(storage, item.end);
+    for (const auto& body : item.bodies) plan_.of_value[body->block->arguments[i].get()] = storage;
+  }
+}
+
+Status StoragePlanner::PlanLoopBody(const Item& item, const BlockSchedule& body) {
+  const ir::Op& hero = *item.group->hero;
+  const Guards outer_guards = guards_;
+  const auto& yields = body.block->terminator()->operands;
+  for (size_t i = 0; i < yields.size(); ++i) {
+    const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
+    guards_[carried] = body.block->arguments[i].get();
+    if (IsWishable(yields[i], body)) wishes_[yields[i]] = carried;
+  }
+  RETURN_IF_ERROR(PlanBlock(body));
+  std::vector<CopyPlan> first;
+  std::vector<CopyPlan> second;
+  for (size_t i = 0; i < yields.size(); ++i) {
+    const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
+    StorageId from = StorageOf(yields[i]);
+    if (from == carried) continue;
+    const bool is_other_argument = yields[i]->op == nullptr && yields[i]->block == body.block;
+    if (is_other_argument) {
+      const StorageId parked = NewTemporary(yields[i]->type);
+      first.push_back({from, parked});
+      Touch(parked, body.end);
+      from = parked;
+    }
+    second.push_back({from, carried});
+    Touch(from, body.end);
+  }
+  first.insert(first.end(), second.begin(), second.end());
+  if (!first.empty()) plan_.at_end[&body] = std::move(first);
+  guards_ = outer_guards;
+  return OkStatus();
+}
+
+Status StoragePlanner::PlanCondition(const Item& item, const BlockSchedule& condition) {
+  RETURN_IF_ERROR(PlanBlock(condition));
+  const ir::Value* predicate = condition.block->terminator()->operands[0];
+  StorageId storage = StorageOf(predicate);
+  if (lifetimes_.DefiningSchedule(predicate) != &condition || predicate->op == nullptr) {
+    const StorageId own = NewTemporary(predicate->type);
+    plan_.at_end[&condition].push_back({storage, own});
+    Touch(storage, item.end);
+    storage = own;
+  }
+  Touch(storage, item.begin);
+  Touch(storage, item.end);
+  plan_.predicates[&condition] = storage;
+  return OkStatus();
+}
+
+Status StoragePlanner::PlanCase(const Item& item) {
+  const ir::Op& hero = *item.group->hero;
+  Touch(StorageOf(hero.operands[0]), item.end);
+  for (const auto& result : hero.results) {
+    const StorageId wish = AllowedWish(result.get(), item);
+    Assign(result.get(), wish >= 0 ? wish : NewTemporary(result->type), item.begin);
+    Touch(StorageOf(result.get()), item.end);
+  }
+  for (const auto& branch : item.bodies) {
+    const auto& yields = branch->block->terminator()->operands;
+    for (size_t i = 0; i < yields.size(); ++i) {
+      if (IsWishable(yields[i], *branch)) wishes_[yields[i]] = StorageOf(hero.result(static_cast<int>(i)));
+    }
+    RETURN_IF_ERROR(PlanBlock(*branch));
+    for (size_t i = 0; i < yields.size(); ++i) {
+      const StorageId to = StorageOf(hero.result(static_cast<int>(i)));
+      if (StorageOf(yields[i]) != to) {
+        plan_.at_end[branch.get()].push_back({StorageOf(yields[i]), to});
+        Touch(StorageOf(yields[i]), branch->end);
+      }
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace dragoman::compiler

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The working state of PlanStorage; storage.cc has the flow, storage_control.cc loops and branches.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/lifetimes.h"
+#include "compiler/storage.h"
+
+namespace dragoman::compiler {
+
+class StoragePlanner {
+ public:
+  StoragePlanner(const ir::Function& main, const BlockSchedule& schedule)
+      : main_(main), schedule_(schedule), lifetimes_(schedule) {}
+  StatusOr<StoragePlan> Run() &&;
+
+ private:
+  // A loop's carried storage still holds the body's argument until that was read for the last time.
+  using Guards = std::unordered_map<StorageId, const ir::Value*>;
+
+  void PlanParametersAndOutputs();
+  void CopyLeftoverOutputs();
+  Status PlanBlock(const BlockSchedule& schedule);
+  void PropagateWishes(const BlockSchedule& schedule);
+  Status PlanItem(const Item& item, const BlockSchedule& schedule);
+  void PlanInPlace(const Item& item);
+  Status PlanWhile(const Item& item);
+  void PlanCarries(const Item& item);
+  Status PlanLoopBody(const Item& item, const BlockSchedule& body);
+  Status PlanCondition(const Item& item, const BlockSchedule& condition);
+  Status PlanCase(const Item& item);
+  void PlanDonation();
+  bool MayShareWithParameter(StorageId output, int parameter) const;
+
+  StorageId NewStorage(program::SlotKind kind, uint32_t index, uint64_t size_bytes);
+  StorageId NewTemporary(const TensorType& type) { return NewStorage(program::SlotKind::kArena, 0, type.size_bytes()); }
+  // Where a value lives; memory constants get their storage here.
+  StorageId StorageOf(const ir::Value* value);
+  void Assign(const ir::Value* value, StorageId storage, int position);
+  void Touch(StorageId storage, int position);
+  // The storage wished for `value` if it may be written by `item` now; -1 otherwise.
+  StorageId AllowedWish(const ir::Value* value, const Item& item) const;
+  // `operand` number i of `item` dies there and its memory may be written on.
+  bool CanTakeOver(const ir::Value* operand, const Item& item) const;
+  bool IsWishable(const ir::Value* value, const BlockSchedule& schedule) const;
+  StorageId ChooseFor(const ir::Value* result, const ir::Value* operand, const Item& item);
+
+  const ir::Function& main_;
+  const BlockSchedule& schedule_;
+  const Lifetimes lifetimes_;
+  StoragePlan plan_;
+  std::unordered_map<const ir::Value*, StorageId> wishes_;
+  Guards guards_;
+  std::vector<StorageId> outputs_;
+};
+
+}  // namespace dragoman::compiler
