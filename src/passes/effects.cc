@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/effects.h"
+
+namespace dragoman::passes {
+
+using ir::AttrKey;
+using ir::Op;
+using ir::OpCode;
+using ir::OpKind;
+
+bool HasEffect(const Op& op) {
+  if (op.code == OpCode::kCustomCall) return op.attributes.Int(AttrKey::kHasSideEffect) != 0;
+  // A call may hold one; it is inlined before anyone asks in earnest.
+  if (op.code == OpCode::kCall || op.code == OpCode::kComposite) return true;
+  return Info(op.code).kind == OpKind::kEffect;
+}
+
+bool IsDeterministic(const Op& op) { return !HasEffect(op) && op.code != OpCode::kRng; }
+
+bool IsPure(const Op& op) {
+  if (!IsDeterministic(op)) return false;
+  bool is_pure = true;
+  for (const auto& region : op.regions) {
+    ir::Walk(*region, [&is_pure](const Op* inner) { is_pure &= IsDeterministic(*inner); });
+  }
+  return is_pure;
+}
+
+}  // namespace dragoman::passes

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+
+#include "base/format.h"
+#include "passes/eliminate_common_subexpressions.h"
+#include "passes/eliminate_dead_code.h"
+#include "passes/inline_calls.h"
+#include "passes/passes.h"
+#include "passes/remove_identities.h"
+
+namespace dragoman::passes {
+namespace {
+
+constexpr Pass kPipeline[] = {
+    {"inline_calls", InlineCalls},
+    {"remove_identities", RemoveIdentities},
+    {"eliminate_dead_code", EliminateDeadCode},
+    {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
+    {"eliminate_dead_code", EliminateDeadCode},
+};
+
+bool IsSkipped(const PipelineOptions& options, std::string_view name) {
+  return std::find(options.skipped.begin(), options.skipped.end(), name) != options.skipped.end();
+}
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+std::span<const Pass> Pipeline() { return kPipeline; }
+
+Status RunPipeline(ir::Module& module, const PassContext& context, const PipelineOptions& options) {
+  for (const Pass& pass : kPipeline) {
+    if (IsSkipped(options, pass.name)) continue;
+    const auto start = std::chrono::steady_clock::now();
+    const auto result = pass.run(module, context);
+    if (!result.ok()) return result.status();
+    if (options.verify_each) {
+      const Status status = ir::Verify(module);
+      if (!status.ok()) return status.WithContext(Format("After the pass {}.", pass.name));
+    }
+    if (options.after_pass) options.after_pass(pass.name, module, SecondsSince(start));
+  }
+  return ir::Verify(module).WithContext("After the last pass.");
+}
+
+}  // namespace dragoman::passes
