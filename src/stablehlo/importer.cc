@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "stablehlo/location_table.h"
+#include "stablehlo/meaning.h"
 #include "stablehlo/op_attributes.h"
 
 namespace dragoman::stablehlo {
@@ -18,38 +19,6 @@ constexpr size_t kSmallExpansion = size_t{1} << 20;
 
 // The bit of a block's op count that says arguments follow.
 constexpr uint64_t kHasArguments = 1;
-
-enum class ForeignMeaning { kIdentity, kNothing };
-struct ForeignOp {
-  std::string_view dialect;
-  std::string_view name;
-  ForeignMeaning meaning;
-};
-// On one device shardings mean nothing; builtin casts lead to and from the ops that carry them.
-constexpr ForeignOp kForeignOps[] = {
-    {"builtin", "unrealized_conversion_cast", ForeignMeaning::kIdentity},
-    {"sdy", "sharding_constraint", ForeignMeaning::kIdentity},
-    {"sdy", "reshard", ForeignMeaning::kIdentity},
-    {"sdy", "propagation_barrier", ForeignMeaning::kIdentity},
-    {"sdy", "sharding_group", ForeignMeaning::kNothing},
-    {"sdy", "mesh", ForeignMeaning::kNothing},
-};
-
-const ForeignOp* FindForeignOp(const OpName& name) {
-  for (const ForeignOp& op : kForeignOps) {
-    if (op.dialect == name.dialect->name && op.name == name.name) return &op;
-  }
-  return nullptr;
-}
-
-const VhloOp* VhloOpOf(const StreamOp& op) {
-  return op.name->dialect->dialect == Dialect::kVhlo ? FindVhloOp(op.name->name) : nullptr;
-}
-
-bool IsShardingCall(const ir::Attributes& attributes) {
-  const ir::AttrValue* target = attributes.Find(ir::AttrKey::kCallTargetName);
-  return target != nullptr && std::get<std::string>(*target) == "Sharding";
-}
 
 size_t SizeBytesOf(const ir::Attributes& attributes) {
   size_t size = 0;
@@ -143,11 +112,10 @@ Status Importer::ImportModuleAttributes(const StreamOp& op) {
 
 Status Importer::ImportTopLevelOp(ByteReader& reader) {
   ASSIGN_OR_RETURN(const StreamOp op, ReadStreamOp(reader, *container_));
-  const ForeignOp* foreign = FindForeignOp(*op.name);
-  if (foreign != nullptr && foreign->meaning == ForeignMeaning::kNothing && op.num_regions == 0) return OkStatus();
   const VhloOp* row = VhloOpOf(op);
-  if (row == nullptr || row->name != "func_v1") return RefuseOp(op);
-  return ImportFunction(op, *row, reader);
+  if (row != nullptr && row->name == "func_v1") return ImportFunction(op, *row, reader);
+  ASSIGN_OR_RETURN(const Meaning meaning, MeaningOf(op, IsSingleDevice(), table_));
+  return meaning == Meaning::kNothing && op.num_regions == 0 ? OkStatus() : RefuseOp(op);
 }
 
 Status Importer::ImportFunction(const StreamOp& op, const VhloOp& row, ByteReader& reader) {
@@ -163,7 +131,8 @@ Status Importer::ImportFunction(const StreamOp& op, const VhloOp& row, ByteReade
   ir::Function& function = *module_.functions.back();
   function.name = name;
   function.is_public = visibility != "private";
-  RETURN_IF_ERROR(WithRegions(op, reader, [&](ByteReader& regions) { return ImportRegion(function.body, regions); }));
+  const Status body = WithRegions(op, reader, [&](ByteReader& regions) { return ImportRegion(function.body, regions); });
+  RETURN_IF_ERROR(body.WithContext(Format("In function {}.", name)));
   ASSIGN_OR_RETURN(function.parameters, ImportParameters(attributes[0], function.body.arguments.size()));
   const auto num_results = static_cast<int64_t>(function.body.terminator()->operands.size());
   for (const ir::ParameterInfo& parameter : function.parameters) {
@@ -280,17 +249,28 @@ Status Importer::ImportOp(ir::Block& block, ByteReader& reader) {
     return target.status().WithContext(
         Format("While reading {}.{}.{}", op.name->dialect->name, op.name->name, Where(op)));
   }
-  if (*target == nullptr || op.num_regions == 0) return OkStatus();
-  return ImportRegions(op, **target, reader);
+  if (op.num_regions == 0) return OkStatus();
+  if (*target != nullptr) return ImportRegions(op, **target, reader);
+  // The region of an identity is read only to get past it.
+  ir::Block ignored;
+  return ImportRegions(op, *ignored.Append(ir::OpCode::kCase, {}, {}), reader);
 }
 
 StatusOr<ir::Op*> Importer::ImportOpHead(const StreamOp& op, ir::Block& block) {
-  const VhloOp* row = VhloOpOf(op);
-  if (row != nullptr && row->code.has_value()) return ImportVhloOp(op, *row, block);
-  const ForeignOp* foreign = FindForeignOp(*op.name);
-  if (foreign == nullptr || op.num_regions != 0) return RefuseOp(op);
-  if (foreign->meaning == ForeignMeaning::kIdentity) RETURN_IF_ERROR(ImportIdentity(op));
-  return static_cast<ir::Op*>(nullptr);
+  ASSIGN_OR_RETURN(const Meaning meaning, MeaningOf(op, IsSingleDevice(), table_));
+  switch (meaning) {
+    case Meaning::kOperation:
+      return ImportVhloOp(op, *VhloOpOf(op), block);
+    case Meaning::kIdentity:
+      return ImportIdentity(op);
+    case Meaning::kDeviceNumber:
+      return ImportDeviceNumber(op, block);
+    case Meaning::kNothing:
+      return op.result_types.empty() ? StatusOr<ir::Op*>(nullptr) : RefuseOp(op);
+    case Meaning::kUnsupported:
+      return RefuseOp(op);
+  }
+  return RefuseOp(op);
 }
 
 StatusOr<ir::Op*> Importer::ImportVhloOp(const StreamOp& op, const VhloOp& row, ir::Block& block) {
@@ -300,10 +280,6 @@ StatusOr<ir::Op*> Importer::ImportVhloOp(const StreamOp& op, const VhloOp& row, 
                                 op.num_regions, info.num_regions));
   }
   ASSIGN_OR_RETURN(ir::Attributes attributes, ImportAttributes(row, op, table_));
-  if (row.code == ir::OpCode::kCustomCall && IsShardingCall(attributes)) {
-    RETURN_IF_ERROR(ImportIdentity(op));
-    return static_cast<ir::Op*>(nullptr);
-  }
   ASSIGN_OR_RETURN(std::vector<ir::Value*> operands, Operands(op));
   if (row.code == ir::OpCode::kCompare && !operands.empty()) StateCompareType(operands[0]->type, attributes);
   ASSIGN_OR_RETURN(std::vector<TensorType> types, ResultTypes(op));
@@ -314,7 +290,7 @@ StatusOr<ir::Op*> Importer::ImportVhloOp(const StreamOp& op, const VhloOp& row, 
   return target;
 }
 
-Status Importer::ImportIdentity(const StreamOp& op) {
+StatusOr<ir::Op*> Importer::ImportIdentity(const StreamOp& op) {
   ASSIGN_OR_RETURN(const std::vector<ir::Value*> operands, Operands(op));
   ASSIGN_OR_RETURN(const std::vector<TensorType> types, ResultTypes(op));
   if (operands.size() != types.size()) {
@@ -328,7 +304,19 @@ Status Importer::ImportIdentity(const StreamOp& op) {
     }
     RETURN_IF_ERROR(Define(operands[i]));
   }
-  return OkStatus();
+  return nullptr;
+}
+
+StatusOr<ir::Op*> Importer::ImportDeviceNumber(const StreamOp& op, ir::Block& block) {
+  const TensorType type{DType::kU32, {}};
+  ASSIGN_OR_RETURN(const std::vector<TensorType> types, ResultTypes(op));
+  if (types != std::vector<TensorType>{type}) return RefuseOp(op);
+  ir::Attributes attributes;
+  attributes.Set(ir::AttrKey::kValue, ir::Literal(type, std::vector<std::byte>(SizeBytes(type.dtype))));
+  ir::Op* target = block.Append(ir::OpCode::kConstant, {}, types, std::move(attributes));
+  target->location = LocationIdOf(op.location);
+  RETURN_IF_ERROR(Define(target->result()));
+  return target;
 }
 
 Status Importer::RefuseOp(const StreamOp& op) {

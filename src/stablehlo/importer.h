@@ -46,12 +46,14 @@ class Importer {
   // The op without its regions; null when it is an identity or has no meaning here.
   StatusOr<ir::Op*> ImportOpHead(const StreamOp& op, ir::Block& block);
   StatusOr<ir::Op*> ImportVhloOp(const StreamOp& op, const VhloOp& row, ir::Block& block);
-  Status ImportIdentity(const StreamOp& op);
+  StatusOr<ir::Op*> ImportIdentity(const StreamOp& op);
+  StatusOr<ir::Op*> ImportDeviceNumber(const StreamOp& op, ir::Block& block);
   Status RefuseOp(const StreamOp& op);
 
   StatusOr<std::vector<ir::Value*>> Operands(const StreamOp& op) const;
   StatusOr<std::vector<TensorType>> ResultTypes(const StreamOp& op);
   Status Define(ir::Value* value);
+  bool IsSingleDevice() const { return module_.num_partitions == 1 && module_.num_replicas == 1; }
   Status Charge(size_t bytes);
   std::string Where(const StreamOp& op) const;
 

@@ -13,6 +13,9 @@ StatusOr<std::unique_ptr<ir::Module>> ReadArtifact(std::span<const std::byte> ar
   module->locations = std::make_shared<LocationTable>(container);
   RETURN_IF_ERROR(Importer(container, *module).Run());
   if (module->main() == nullptr) return InvalidArgument("The artifact has no function main.");
+  // What does not verify is the artifact's fault, not ours: it was checked only as far as reading it needs.
+  const Status verified = ir::Verify(*module);
+  if (!verified.ok()) return InvalidArgument(verified.message()).WithContext("The artifact is not a valid program.");
   return module;
 }
 

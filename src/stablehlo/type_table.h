@@ -31,7 +31,6 @@ class TypeTable {
 
  private:
   StatusOr<TensorType> DecodeTensor(const Entry& entry, uint64_t index) const;
-  
 
   std::shared_ptr<const Container> container_;
   std::vector<std::optional<TensorType>> tensors_;
