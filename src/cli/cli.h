@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `dragoman` command, one function a subcommand. Each returns the exit code: 0 all well, 1 something is wrong (and
+// said on stderr or in the report), 2 wrong usage.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace dragoman::cli {
+
+// `dragoman devices [--json] [--profile INDEX]`
+struct DevicesOptions {
+  bool json = false;
+  int profile_of = -1;  // print this device's profile (JSON for tests/profiles/) instead of the list
+};
+int Devices(const DevicesOptions& options);
+
+// `dragoman doctor [--json]`: from the loader to a first kernel whose numbers are checked.
+struct Check {
+  std::string name;  // "Vulkan loader"
+  bool ok = false;
+  std::string found;  // what there is
+  std::string cure;   // what to type when it is wrong; empty otherwise
+};
+std::vector<Check> RunChecks();
+int Doctor(bool json);
+
+// `dragoman compile FILE [--profile JSON] [--dump STAGE]... [-o FILE]`: an artifact or a text program to a program,
+// without a device when a profile is given.
+struct CompileOptions {
+  std::string input;
+  std::string profile;             // path; empty: the best device of this machine
+  std::string output;              // saved program; empty: none
+  std::vector<std::string> dumps;  // stages to print: input, a pass, fusion, program, or all
+  std::vector<std::string> skipped_passes;
+  std::string spirv_folder;  // one file a kernel; empty: none
+  bool fuse = true;
+};
+int Compile(const CompileOptions& options);
+
+int Main(int argc, char** argv);
+
+}  // namespace dragoman::cli

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "compiler/compiler.h"
+#include "runtime/runtime.h"
+#include "target/profile_json.h"
+
+namespace dragoman::cli {
+namespace {
+
+StatusOr<std::vector<char>> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return NotFound(Format("The file {} cannot be read.", path));
+  return std::vector<char>(std::istreambuf_iterator<char>(file), {});
+}
+
+Status WriteFile(const std::string& path, const void* data, size_t size_bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
+  return file ? OkStatus() : Unavailable(Format("The file {} cannot be written.", path));
+}
+
+StatusOr<target::DeviceProfile> FindProfile(const std::string& path) {
+  if (!path.empty()) return target::LoadProfile(path);
+  ASSIGN_OR_RETURN(const auto reports, runtime::ListDevices());
+  return reports.front().profile;
+}
+
+StatusOr<program::Program> CompileFile(const std::vector<char>& bytes, const target::DeviceProfile& profile,
+                                       const compiler::Options& options) {
+  constexpr std::string_view kMagic = "ML\xefR";
+  const std::string_view text(bytes.data(), bytes.size());
+  if (text.starts_with(kMagic)) return compiler::Compile(std::as_bytes(std::span(bytes)), profile, options);
+  ASSIGN_OR_RETURN(auto module, ir::Parse(text));
+  RETURN_IF_ERROR(ir::Verify(*module));
+  return compiler::CompileModule(std::move(module), profile, options);
+}
+
+Status WriteOutputs(const program::Program& program, const CompileOptions& options) {
+  if (!options.output.empty()) {
+    const auto bytes = program::Save(program);
+    RETURN_IF_ERROR(WriteFile(options.output, bytes.data(), bytes.size()));
+  }
+  if (options.spirv_folder.empty()) return OkStatus();
+  for (const program::Kernel& kernel : program.kernels) {
+    const std::string path = options.spirv_folder + "/" + kernel.hash.Hex() + ".spv";
+    RETURN_IF_ERROR(WriteFile(path, kernel.spirv.data(), kernel.spirv.size() * sizeof(uint32_t)));
+  }
+  return OkStatus();
+}
+
+Status CompileOne(const CompileOptions& options) {
+  ASSIGN_OR_RETURN(const auto bytes, ReadFile(options.input));
+  ASSIGN_OR_RETURN(const auto profile, FindProfile(options.profile));
+  compiler::Options compile;
+  compile.fuse = options.fuse;
+  compile.skipped_passes = options.skipped_passes;
+  if (!options.dumps.empty()) {
+    compile.dump = [&](std::string_view stage, std::string_view text) {
+      const auto wanted = [&](const std::string& name) { return name == "all" || name == stage; };
+      if (std::none_of(options.dumps.begin(), options.dumps.end(), wanted)) return;
+      std::fputs(Format("==== {}\n{}\n", stage, text).c_str(), stdout);
+    };
+  }
+  const auto start = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(const auto program, CompileFile(bytes, profile, compile));
+  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  std::fputs(Format("{}: {} kernels, {} steps, arena {} bytes, {:.1f} ms\n", options.input, program.kernels.size(),
+                    program.steps.size(), program.arena_bytes, elapsed.count())
+                 .c_str(),
+             stdout);
+  return WriteOutputs(program, options);
+}
+
+}  // namespace
+
+int Compile(const CompileOptions& options) {
+  const Status status = CompileOne(options);
+  if (status.ok()) return 0;
+  std::fputs(Format("{}: {}\n", options.input, status.message()).c_str(), stderr);
+  return 1;
+}
+
+}  // namespace dragoman::cli
