@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pjrt/compile.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+#include "base/format.h"
+#include "compiler/compiler.h"
+#include "pjrt/buffer_types.h"
+#include "pjrt/compile_options.h"
+#include "pjrt/profile_hash.h"
+#include "program/disk_cache.h"
+
+namespace dragoman::pjrt {
+namespace {
+
+std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+bool IsEchoWanted() {
+  const char* value = std::getenv("DRAGOMAN_ECHO_PROGRAM");
+  return value != nullptr && std::string_view(value) == "1";
+}
+
+StatusOr<PJRT_Device*> ChooseDevice(const ClientState& client, const CompileOptions& options) {
+  if (options.num_replicas > 1 || options.num_partitions > 1) {
+    return Unimplemented(
+        Format("The program is for {} replicas and {} partitions; Dragoman runs a program on one device. Place the "
+               "arrays on one device, or make a single one visible with DRAGOMAN_VISIBLE_DEVICES.",
+               options.num_replicas, options.num_partitions));
+  }
+  if (options.device_ids.empty() || options.device_ids.front() < 0) return client.device_list.front();
+  return FindDevice(client, options.device_ids.front());
+}
+
+std::vector<std::string> SplitAtCommas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) parts.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+// Ours begin with dragoman_; those of other backends come along in portable scripts and say nothing to us.
+StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
+  compiler::Options result;
+  for (const auto& [name, value] : options.overrides) {
+    if (!name.starts_with("dragoman_")) continue;
+    if (name == "dragoman_fuse" && std::holds_alternative<bool>(value)) {
+      result.fuse = std::get<bool>(value);
+    } else if (name == "dragoman_skip_passes" && std::holds_alternative<std::string>(value)) {
+      result.skipped_passes = SplitAtCommas(std::get<std::string>(value));
+    } else {
+      return InvalidArgument(
+          Format("The compiler option {} is unknown or of the wrong type; dragoman_fuse (true or false) and "
+                 "dragoman_skip_passes (comma-separated names) can be set.",
+                 name));
+    }
+  }
+  return result;
+}
+
+// Everything the compiler's result depends on.
+Hash128 ProgramKey(std::string_view artifact, const target::DeviceProfile& profile, const compiler::Options& options) {
+  std::string text = Format("{} {} {} fuse={}", HashBytes(Bytes(artifact)).Hex(), ProfileHash(profile).Hex(),
+                            compiler::Version(), options.fuse);
+  for (const std::string& pass : options.skipped_passes) text += Format(" without={}", pass);
+  return HashString(text);
+}
+
+StatusOr<program::Program> FindOrCompile(const Hash128& key, std::string_view artifact,
+                                         const target::DeviceProfile& profile, const compiler::Options& options) {
+  const program::DiskCache disk(program::CacheDirectory());
+  if (std::optional<program::Program> cached = disk.Find(key)) return *std::move(cached);
+  ASSIGN_OR_RETURN(program::Program program, compiler::Compile(Bytes(artifact), profile, options));
+  disk.Insert(key, program);
+  return program;
+}
+
+void DescribeOutputs(ExecutableInfo& info) {
+  for (const program::TensorSpec& output : info.program().outputs) {
+    info.output_types.push_back(ToBufferType(output.type.dtype));
+    info.output_ranks.push_back(output.type.dims.size());
+    info.output_dims.insert(info.output_dims.end(), output.type.dims.begin(), output.type.dims.end());
+    info.output_memory_kinds.push_back(kMemoryKind.data());
+    info.output_memory_kind_sizes.push_back(kMemoryKind.size());
+  }
+}
+
+void DescribeParameters(ExecutableInfo& info) {
+  const program::Program& program = info.program();
+  info.is_donatable.assign(program.parameters.size(), false);
+  for (const program::TensorSpec& output : program.outputs) {
+    if (output.aliased_parameter < 0) continue;
+    info.is_donatable[output.aliased_parameter] = true;
+    info.has_donatable = true;
+  }
+  for (uint32_t i = 0; i < program.parameters.size(); ++i) {
+    if (IsToken(program.parameters[i].type.dtype)) info.token_parameters.push_back(i);
+  }
+}
+
+std::shared_ptr<const ExecutableInfo> Describe(const std::shared_ptr<ClientState>& client, PJRT_Device* device,
+                                               std::shared_ptr<runtime::Executable> executable,
+                                               const CompileRequest& request, const Hash128& key) {
+  auto info = std::make_shared<ExecutableInfo>();
+  info->client = client;
+  info->device = device;
+  info->executable = std::move(executable);
+  info->compile_options = request.options;
+  if (IsEchoWanted()) info->artifact = request.artifact;
+  info->fingerprint = key.Hex();
+  info->cost_analysis.Add("flops", static_cast<float>(info->program().flops));
+  info->cost_analysis.Add("bytes accessed", static_cast<float>(info->program().bytes_accessed));
+  DescribeOutputs(*info);
+  DescribeParameters(*info);
+  return info;
+}
+
+// The same program on two devices is loaded twice.
+Hash128 LoadedKey(const Hash128& key, const PJRT_Device& device) {
+  return HashString(key.Hex(), static_cast<uint64_t>(device.description.id));
+}
+
+// A serialized executable: this header, then compile options and program, each in the size the header says.
+struct SerializedHeader {
+  char magic[8] = {'D', 'R', 'G', 'M', 'E', 'X', 'E', '1'};
+  uint64_t profile_low = 0;
+  uint64_t profile_high = 0;
+  uint64_t version_low = 0;
+  uint64_t version_high = 0;
+  uint64_t key_low = 0;
+  uint64_t key_high = 0;
+  uint64_t options_size = 0;
+  uint64_t program_size = 0;
+  uint64_t body_hash = 0;  // of all that follows the header
+};
+
+struct Serialized {
+  SerializedHeader header;
+  std::string_view options;
+  std::string_view program;
+};
+
+StatusOr<Serialized> ReadSerialized(std::string_view bytes) {
+  Serialized serialized;
+  SerializedHeader& header = serialized.header;
+  if (bytes.size() < sizeof(header)) return InvalidArgument("The bytes are no serialized Dragoman executable.");
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (std::memcmp(header.magic, SerializedHeader().magic, sizeof(header.magic)) != 0) {
+    return InvalidArgument("The bytes are no serialized Dragoman executable.");
+  }
+  const std::string_view body = bytes.substr(sizeof(header));
+  if (header.options_size > body.size() || header.program_size != body.size() - header.options_size ||
+      HashBytes(Bytes(body)).low != header.body_hash) {
+    return InvalidArgument("The serialized executable is damaged or cut short.");
+  }
+  serialized.options = body.substr(0, header.options_size);
+  serialized.program = body.substr(header.options_size);
+  return serialized;
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
+                                                               const CompileRequest& request) {
+  if (request.format != "mlir") {
+    return Unimplemented(Format("Programs of format \"{}\" are not supported, only \"mlir\".", request.format));
+  }
+  ASSIGN_OR_RETURN(const CompileOptions options, ReadCompileOptions(request.options));
+  ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, options));
+  ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options));
+  const target::DeviceProfile& profile = device->device->profile();
+  const Hash128 key = ProgramKey(request.artifact, profile, compiler_options);
+  const Hash128 loaded_key = LoadedKey(key, *device);
+  std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);
+  if (executable == nullptr) {
+    ASSIGN_OR_RETURN(program::Program program, FindOrCompile(key, request.artifact, profile, compiler_options));
+    ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
+    client->loaded_programs.Insert(loaded_key, executable);
+  }
+  return Describe(client, device, std::move(executable), request, key);
+}
+
+std::string SerializeExecutable(const ExecutableInfo& info) {
+  const std::vector<std::byte> program = program::Save(info.program());
+  const std::string body =
+      info.compile_options + std::string(reinterpret_cast<const char*>(program.data()), program.size());
+  const Hash128 profile = ProfileHash(info.device->device->profile());
+  const Hash128 version = HashString(compiler::Version());
+  const Hash128 key = HashBytes(program);
+  SerializedHeader header;
+  header.profile_low = profile.low;
+  header.profile_high = profile.high;
+  header.version_low = version.low;
+  header.version_high = version.high;
+  header.key_low = key.low;
+  header.key_high = key.high;
+  header.options_size = info.compile_options.size();
+  header.program_size = program.size();
+  header.body_hash = HashBytes(Bytes(body)).low;
+  return std::string(reinterpret_cast<const char*>(&header), sizeof(header)) + body;
+}
+
+StatusOr<std::shared_ptr<const ExecutableInfo>> DeserializeAndLoad(const std::shared_ptr<ClientState>& client,
+                                                                   std::string_view bytes, std::string_view options) {
+  ASSIGN_OR_RETURN(const Serialized serialized, ReadSerialized(bytes));
+  const SerializedHeader& header = serialized.header;
+  CompileRequest request;
+  request.options = options.empty() ? serialized.options : options;
+  ASSIGN_OR_RETURN(const CompileOptions read_options, ReadCompileOptions(request.options));
+  ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, read_options));
+  if (Hash128{header.version_low, header.version_high} != HashString(compiler::Version())) {
+    return FailedPrecondition(
+        Format("The serialized executable was made by another version; this is compiler {}. Compile it again.",
+               compiler::Version()));
+  }
+  if (Hash128{header.profile_low, header.profile_high} != ProfileHash(device->device->profile())) {
+    return FailedPrecondition(
+        Format("The serialized executable was compiled for another device or driver than {}. Compile it again.",
+               device->description.kind));
+  }
+  ASSIGN_OR_RETURN(program::Program program, program::Load(Bytes(serialized.program)));
+  RETURN_IF_ERROR(program::Validate(program));
+  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Executable> executable, device->device->Load(std::move(program)));
+  return Describe(client, device, std::move(executable), request, {header.key_low, header.key_high});
+}
+
+}  // namespace dragoman::pjrt

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands behind the opaque PJRT pointers. Frameworks destroy objects in any order, also while the device still
+// works for them, so every object that a framework owns shares ownership of what it needs; devices, memories and
+// descriptions belong to the ClientState and live as long as any of them.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/hash.h"
+#include "pjrt/c_api.h"
+#include "pjrt/named_values.h"
+#include "runtime/runtime.h"
+
+namespace dragoman::pjrt {
+
+// One lower-case name everywhere: the platform, the registered plugin and `device.platform` must be equal.
+inline constexpr std::string_view kPlatformName = "dragoman";
+inline constexpr std::string_view kMemoryKind = "device";
+
+struct ClientState;
+
+}  // namespace dragoman::pjrt
+
+struct PJRT_Error {
+  dragoman::Status status;
+};
+
+struct PJRT_Event {
+  std::shared_ptr<dragoman::runtime::Event> event;
+  std::shared_ptr<dragoman::runtime::SettableEvent> settable;  // the same event, when the framework settles it
+};
+
+struct PJRT_DeviceDescription {
+  int id = 0;
+  std::string kind;          // the device's name as its driver says it
+  std::string to_string;     // "DragomanDevice(id=0)"
+  std::string debug_string;  // "dragoman:0"
+  dragoman::pjrt::NamedValues attributes;
+};
+
+struct PJRT_Memory {
+  int id = 0;
+  PJRT_Device* device = nullptr;
+  std::string debug_string;
+};
+
+struct PJRT_Device {
+  dragoman::pjrt::ClientState* client = nullptr;
+  dragoman::runtime::Device* device = nullptr;
+  PJRT_DeviceDescription description;
+  PJRT_Memory memory;
+  PJRT_Memory* memories[1] = {&memory};
+  PJRT_Device* self[1] = {this};
+};
+
+struct PJRT_TopologyDescription {
+  std::string platform_version;
+  std::vector<PJRT_DeviceDescription*> descriptions;
+};
+
+struct PJRT_ExecuteContext {};
+
+namespace dragoman::pjrt {
+
+// The loaded programs that are alive, so that compiling the same program again costs nothing. Thread-safe.
+class LoadedPrograms {
+ public:
+  std::shared_ptr<runtime::Executable> Find(const Hash128& key);
+  void Insert(const Hash128& key, const std::shared_ptr<runtime::Executable>& executable);
+
+ private:
+  std::mutex mutex_;
+  size_t purge_at_ = 64;
+  std::unordered_map<Hash128, std::weak_ptr<runtime::Executable>, Hash128Hasher> programs_;
+};
+
+struct ClientState {
+  std::shared_ptr<runtime::Client> client;
+  std::vector<std::unique_ptr<PJRT_Device>> devices;
+  std::vector<PJRT_Device*> device_list;
+  std::vector<PJRT_Memory*> memory_list;
+  PJRT_TopologyDescription topology;
+  LoadedPrograms loaded_programs;
+};
+
+// A buffer of `device` for the framework to own.
+PJRT_Buffer* NewBuffer(std::shared_ptr<ClientState> client, PJRT_Device* device,
+                       std::shared_ptr<runtime::Buffer> buffer);
+PJRT_Event* NewEvent(std::shared_ptr<runtime::Event> event);
+
+// Everything known of a compiled program; immutable once made.
+struct ExecutableInfo {
+  std::shared_ptr<ClientState> client;
+  PJRT_Device* device = nullptr;
+  std::shared_ptr<runtime::Executable> executable;
+  std::string compile_options;  // as the framework gave them
+  std::string artifact;         // kept only when the program is to be echoed
+  std::string fingerprint;
+
+  // What the query functions hand out.
+  std::vector<PJRT_Buffer_Type> output_types;
+  std::vector<int64_t> output_dims;  // of all outputs, one after the other
+  std::vector<size_t> output_ranks;
+  std::vector<const char*> output_memory_kinds;
+  std::vector<size_t> output_memory_kind_sizes;
+  NamedValues cost_analysis;
+
+  // What Execute asks at every call.
+  std::vector<bool> is_donatable;  // per parameter: an output takes its memory
+  bool has_donatable = false;
+  std::vector<uint32_t> token_parameters;
+
+  const program::Program& program() const { return executable->program(); }
+};
+
+}  // namespace dragoman::pjrt
+
+struct PJRT_Client {
+  std::shared_ptr<dragoman::pjrt::ClientState> state;
+};
+
+struct PJRT_Executable {
+  std::shared_ptr<const dragoman::pjrt::ExecutableInfo> info;
+};
+
+struct PJRT_LoadedExecutable {
+  std::shared_ptr<const dragoman::pjrt::ExecutableInfo> info;
+  std::atomic<bool> is_deleted = false;
+};
+
+struct PJRT_Buffer {
+  std::shared_ptr<dragoman::pjrt::ClientState> client;
+  PJRT_Device* device = nullptr;
+  std::shared_ptr<dragoman::runtime::Buffer> buffer;
+
+  // While others hold the raw address, deletion waits for them.
+  std::mutex references_mutex;
+  int num_external_references = 0;
+  bool is_deletion_pending = false;
+};

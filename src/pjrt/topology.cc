@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pjrt/entry.h"
+#include "pjrt/objects.h"
+
+namespace dragoman::pjrt {
+namespace {
+
+// The only topologies are those of clients, which own them.
+Status Destroy(PJRT_TopologyDescription_Destroy_Args&) { return OkStatus(); }
+
+Status PlatformName(PJRT_TopologyDescription_PlatformName_Args& args) {
+  args.platform_name = kPlatformName.data();
+  args.platform_name_size = kPlatformName.size();
+  return OkStatus();
+}
+
+Status PlatformVersion(PJRT_TopologyDescription_PlatformVersion_Args& args) {
+  args.platform_version = args.topology->platform_version.data();
+  args.platform_version_size = args.topology->platform_version.size();
+  return OkStatus();
+}
+
+Status GetDeviceDescriptions(PJRT_TopologyDescription_GetDeviceDescriptions_Args& args) {
+  args.descriptions = args.topology->descriptions.data();
+  args.num_descriptions = args.topology->descriptions.size();
+  return OkStatus();
+}
+
+Status Attributes(PJRT_TopologyDescription_Attributes_Args& args) {
+  args.attributes = nullptr;
+  args.num_attributes = 0;
+  return OkStatus();
+}
+
+}  // namespace
+
+void FillTopologySlots(PJRT_Api& api) {
+  api.PJRT_TopologyDescription_Destroy = kEntry<&Destroy>;
+  api.PJRT_TopologyDescription_PlatformName = kEntry<&PlatformName>;
+  api.PJRT_TopologyDescription_PlatformVersion = kEntry<&PlatformVersion>;
+  api.PJRT_TopologyDescription_GetDeviceDescriptions = kEntry<&GetDeviceDescriptions>;
+  api.PJRT_TopologyDescription_Attributes = kEntry<&Attributes>;
+}
+
+}  // namespace dragoman::pjrt
