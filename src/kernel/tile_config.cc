@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/tile_config.h"
+
+#include <algorithm>
+#include <bit>
+#include <span>
+
+#include "base/format.h"
+#include "kernel/tile_product.h"
+
+namespace dragoman::kernel {
+namespace {
+
+constexpr std::string_view kNames[] = {
+#define X(name, text) text,
+    DRAGOMAN_PRODUCT_KERNELS(X)
+#undef X
+};
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+struct Extents {
+  int64_t batch;
+  int64_t m;
+  int64_t n;
+  int64_t k;
+  int64_t results() const { return batch * m * n; }
+};
+
+// A tile of results of a workgroup and how fast its inner loop runs.
+struct TileRow {
+  int tile_m;
+  int tile_n;
+  int tile_k;
+  int rows;
+  int columns;
+  int unroll_k;
+  double rate;  // of a compute unit's multiply-adds, when enough workgroups hide each other's waits
+};
+
+// Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
+constexpr TileRow kTiles[] = {
+    {128, 128, 16, 8, 8, 4, 0.80}, {128, 64, 16, 8, 4, 4, 0.65}, {64, 128, 16, 4, 8, 4, 0.65},
+    {64, 64, 16, 4, 4, 4, 0.50},   {32, 64, 32, 2, 4, 4, 0.33},  {64, 32, 32, 4, 2, 4, 0.33},
+    {32, 32, 32, 2, 2, 4, 0.25},   {128, 16, 32, 4, 2, 4, 0.33}, {16, 128, 32, 2, 4, 4, 0.33},
+};
+// Accumulators of two registers, or operations of many cycles.
+constexpr TileRow kWideTiles[] = {
+    {64, 64, 8, 4, 4, 2, 0.50},
+    {32, 32, 16, 2, 2, 2, 0.25},
+};
+
+constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
+constexpr double kStepCycles = 700;        // a step along K whose loads nobody hides
+constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
+constexpr int kMaxSplits = 256;
+
+double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int units) {
+  const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
+  const double a_unit = static_cast<double>(CeilDiv(workgroups, units));
+  const double steps = static_cast<double>(CeilDiv(CeilDiv(e.k, row.tile_k), splits));
+  const double work = steps * row.tile_m * row.tile_n * row.tile_k / (kUnitMultiplyAdds * row.rate);
+  // Up to four workgroups of a unit wait at the same time.
+  const double rounds = static_cast<double>(CeilDiv(static_cast<int64_t>(a_unit), 4));
+  double cycles = std::max(a_unit * work, rounds * std::max(work, steps * kStepCycles));
+  if (splits > 1) {
+    const double traffic = static_cast<double>(e.results()) * static_cast<double>(splits + 1) * 8;
+    cycles += kDispatchCycles + traffic / (16.0 * units);
+  }
+  return cycles;
+}
+
+struct TileChoice {
+  const TileRow* row = nullptr;
+  int64_t splits = 1;
+  double cycles = 0;
+};
+
+TileChoice BestTile(std::span<const TileRow> rows, const Extents& e, const target::DeviceProfile& profile,
+                    DType accumulator) {
+  TileChoice best;
+  for (const TileRow& row : rows) {
+    ProductConfig probe;
+    probe.tile_m = row.tile_m;
+    probe.tile_n = row.tile_n;
+    probe.tile_k = row.tile_k;
+    if (row.tile_m / row.rows * (row.tile_n / row.columns) > profile.max_workgroup_invocations) continue;
+    if (TileSharedBytes(probe, accumulator) > profile.shared_memory_bytes) continue;
+    const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
+    for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
+      const double cycles = TileCycles(row, e, splits, std::max(profile.compute_units, 1));
+      if (best.row == nullptr || cycles < best.cycles) best = {&row, splits, cycles};
+    }
+  }
+  return best;
+}
+
+// Splits that leave none of them empty.
+int EvenSplits(int64_t parts, int64_t splits) {
+  if (splits <= 1) return 1;
+  return static_cast<int>(CeilDiv(parts, CeilDiv(parts, splits)));
+}
+
+ProductConfig TileConfig(const TileChoice& choice, const Extents& e) {
+  const TileRow& row = *choice.row;
+  ProductConfig config;
+  config.kernel = ProductKernel::kTile;
+  config.tile_m = row.tile_m;
+  config.tile_n = row.tile_n;
+  config.tile_k = row.tile_k;
+  config.rows = row.rows;
+  config.columns = row.columns;
+  config.unroll_k = row.unroll_k;
+  config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
+  config.splits = EvenSplits(CeilDiv(e.k, row.tile_k), choice.splits);
+  config.reason = Format("The tile {}x{}x{} with {} parts of K takes the fewest estimated cycles ({:.0f}).", row.tile_m,
+                         row.tile_n, row.tile_k, config.splits, choice.cycles);
+  return config;
+}
+
+// The largest of 4, 2 and 1 that divides the innermost digit of an axis.
+int RunAlong(const ProductForm& form, ProductAxis axis, int most) {
+  const std::vector<int> digits = form.DigitsOf(axis);
+  if (digits.empty()) return 1;
+  int run = most;
+  while (form.digits[digits.back()].extent % run != 0) run /= 2;
+  return run;
+}
+
+// The number of rows up to `most` that wastes the fewest.
+int FittingRows(int64_t extent, int most) {
+  int best = 1;
+  double best_cost = 1e300;
+  for (int rows = 1; rows <= most; ++rows) {
+    const double cost = static_cast<double>(CeilDiv(extent, rows)) * (rows + 0.15 * most);
+    if (cost <= best_cost) {
+      best_cost = cost;
+      best = rows;
+    }
+  }
+  return best;
+}
+
+int64_t OutermostExtent(const ProductForm& form, ProductAxis axis) {
+  const std::vector<int> digits = form.DigitsOf(axis);
+  return digits.empty() ? 1 : form.digits[digits[0]].extent;
+}
+
+// Enough parts of the outermost digit of K to occupy the device.
+int DirectSplits(const ProductForm& form, int64_t invocations, int64_t wanted) {
+  const int64_t outermost = OutermostExtent(form, ProductAxis::kK);
+  const int64_t least_k = 64;  // of K, that a part must have to be worth its sum
+  const int64_t most = std::max<int64_t>(form.extent(ProductAxis::kK) / least_k, 1);
+  const int64_t splits = std::min({CeilDiv(wanted, invocations), outermost, most, int64_t{kMaxSplits}});
+  return EvenSplits(outermost, splits);
+}
+
+int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) {
+  int64_t invocations = 1;
+  for (const ProductAxis axis : {ProductAxis::kBatch, ProductAxis::kM, ProductAxis::kN}) {
+    const int count = axis == config.row_axis ? config.rows : axis == config.column_axis ? config.columns : 1;
+    invocations *= CeilDiv(form.extent(axis), count);
+  }
+  return invocations;
+}
+
+ProductConfig DirectOnCpu(const ProductForm& form, const target::DeviceProfile& profile, bool is_wide) {
+  ProductConfig config;
+  const bool is_depthwise = form.extent(ProductAxis::kN) < 4 && form.extent(ProductAxis::kBatch) >= 8;
+  if (is_depthwise) config.column_axis = ProductAxis::kBatch;
+  const int most = is_wide ? 4 : 8;
+  config.columns = FittingRows(form.extent(config.column_axis), is_depthwise ? 4 : most);
+  config.rows = FittingRows(form.extent(config.row_axis), is_depthwise ? 4 : most);
+  config.workgroup_size = 64;
+  // Two workgroups' worth of subgroups a core and more.
+  config.splits = DirectSplits(form, DirectInvocations(config, form), int64_t{profile.compute_units} * 64);
+  config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code.", config.rows,
+                         config.columns);
+  return config;
+}
+
+ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis columns,
+                          std::string reason) {
+  ProductConfig config;
+  config.column_axis = columns;
+  config.columns = RunAlong(form, columns, 4);
+  config.rows = 1;
+  config.workgroup_size = 64;
+  config.splits = DirectSplits(form, DirectInvocations(config, form), int64_t{profile.compute_units} * 256);
+  config.reason = std::move(reason);
+  return config;
+}
+
+ProductConfig RowConfig(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis long_axis) {
+  ProductConfig config;
+  config.kernel = ProductKernel::kRow;
+  config.row_axis = long_axis;
+  config.column_axis = long_axis == ProductAxis::kM ? ProductAxis::kN : ProductAxis::kM;
+  config.columns = static_cast<int>(form.extent(config.column_axis));
+  const int64_t k = form.extent(ProductAxis::kK);
+  config.workgroup_size = k <= 512 ? 64 : 128;
+  const int64_t workgroups = form.extent(long_axis) * form.extent(ProductAxis::kBatch);
+  const int64_t steps = CeilDiv(k, int64_t{config.workgroup_size} * 4);
+  const int64_t wanted = CeilDiv(int64_t{profile.compute_units} * 4, workgroups);
+  config.splits = EvenSplits(steps, std::min({wanted, steps / 4, int64_t{kMaxSplits}}));
+  config.reason =
+      Format("Only {} results along one axis, and the other operand is contiguous along K: a workgroup a row.",
+             config.columns);
+  return config;
+}
+
+bool IsContiguousAlongK(const ProductForm& form, const LinearMap& map) {
+  const std::vector<int> k = form.DigitsOf(ProductAxis::kK);
+  return !k.empty() && map.factors[k.back()] == 1;
+}
+
+ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  const Extents e = {form.extent(ProductAxis::kBatch), form.extent(ProductAxis::kM), form.extent(ProductAxis::kN),
+                     form.extent(ProductAxis::kK)};
+  constexpr int64_t kFew = 8;
+  if (e.batch >= 16 && e.n <= 4 && e.k * e.n <= 256) {
+    return DirectOnGpu(form, profile, ProductAxis::kBatch, "Groups of few channels: an invocation a few groups.");
+  }
+  if (e.batch >= 16 && e.n <= 2 && e.m <= 64) {
+    return DirectOnGpu(form, profile, ProductAxis::kBatch, "Small results of many groups: an invocation a few groups.");
+  }
+  if (e.k <= 4) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "K is so short that sharing operands gains nothing.");
+  }
+  if (e.m <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.rhs)) return RowConfig(form, profile, ProductAxis::kN);
+  if (e.n <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.lhs)) return RowConfig(form, profile, ProductAxis::kM);
+  if (e.m <= kFew || e.n <= kFew / 2) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "Few results along one axis: operands are read once anyway.");
+  }
+  const bool is_wide = SizeBytes(product.accumulator) > 4;
+  const std::span<const TileRow> rows =
+      is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
+  const TileChoice choice = BestTile(rows, e, profile, product.accumulator);
+  if (choice.row == nullptr) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "No tile fits the device's workgroup or shared memory.");
+  }
+  return TileConfig(choice, e);
+}
+
+}  // namespace
+
+std::string_view Name(ProductKernel kernel) { return kNames[static_cast<int>(kernel)]; }
+
+ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
+                                  const target::DeviceProfile& profile) {
+  if (profile.unrolling_is_costly) return DirectOnCpu(form, profile, SizeBytes(product.accumulator) > 4);
+  return ChooseOnGpu(product, form, profile);
+}
+
+}  // namespace dragoman::kernel

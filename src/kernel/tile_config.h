@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which kernel computes a product and with which tile sizes: a pure function of the product's extents and the device
+// profile, with its reason. Emission makes no choice of its own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernel/product.h"
+#include "target/profile.h"
+
+namespace dragoman::kernel {
+
+// X(enumerator, name)
+#define DRAGOMAN_PRODUCT_KERNELS(X)                                                                   \
+  X(kTile, "tile")     /* a workgroup shares tiles of both operands; a register tile an invocation */ \
+  X(kDirect, "direct") /* no shared memory: an invocation loads what its register tile needs */       \
+  X(kRow, "row")       /* a workgroup sums along K for few results: matrix times vector */
+
+enum class ProductKernel : uint8_t {
+#define X(name, text) name,
+  DRAGOMAN_PRODUCT_KERNELS(X)
+#undef X
+};
+std::string_view Name(ProductKernel kernel);
+
+// What computes the multiply-adds of kTile. kCooperativeMatrix is for the shapes of DeviceProfile::matrix_shapes.
+enum class TileUnit : uint8_t { kScalar };
+
+struct ProductConfig {
+  ProductKernel kernel = ProductKernel::kDirect;
+  TileUnit unit = TileUnit::kScalar;
+  int workgroup_size = 64;
+  // Axes of the register tile's rows and columns; kTile has M and N.
+  ProductAxis row_axis = ProductAxis::kM;
+  ProductAxis column_axis = ProductAxis::kN;
+  int rows = 1;  // of results, an invocation
+  int columns = 1;
+  int tile_m = 0;  // kTile: of results, a workgroup
+  int tile_n = 0;
+  int tile_k = 0;
+  int unroll_k = 1;  // multiply-add steps written out before the loop comes round
+  int splits = 1;    // parts of K whose sums a second dispatch adds
+  std::string reason;
+};
+
+ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
+                                  const target::DeviceProfile& profile);
+
+}  // namespace dragoman::kernel
