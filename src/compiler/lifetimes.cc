@@ -52,7 +52,9 @@ bool KeepsPosition(const ir::Op& op, const ir::Value* operand) {
 }  // namespace
 
 bool GroupReadsPointwise(const fusion::Group& group, const ir::Value* value) {
-  if (group.kind != fusion::GroupKind::kLoop) {
+  const bool has_epilogue = group.kind == fusion::GroupKind::kDot || group.kind == fusion::GroupKind::kConvolution ||
+                            group.kind == fusion::GroupKind::kReduce;
+  if (group.kind != fusion::GroupKind::kLoop && !has_epilogue) {
     return std::find(group.inputs.begin(), group.inputs.end(), value) == group.inputs.end();
   }
   for (const ir::Value* output : group.outputs) {

@@ -31,7 +31,8 @@ class Lifetimes {
 };
 
 // Every element of the group's results that depends on `value` depends on its element at the same row-major position,
-// so that one may be written over the other. True also when the group does not read it.
+// so that one may be written over the other. Epilogues count: a hero keeps no positions. True also when the group does
+// not read it.
 bool GroupReadsPointwise(const fusion::Group& group, const ir::Value* value);
 
 }  // namespace dragoman::compiler

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fusion/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace dragoman::fusion {
+namespace {
+
+struct Planned {
+  std::unique_ptr<ir::Module> module;
+  Plan plan;
+
+  int Count(GroupKind kind) const {
+    return static_cast<int>(std::count_if(plan.groups.begin(), plan.groups.end(),
+                                          [kind](const Group& group) { return group.kind == kind; }));
+  }
+  const Group& First(GroupKind kind) const {
+    return *std::find_if(plan.groups.begin(), plan.groups.end(),
+                         [kind](const Group& group) { return group.kind == kind; });
+  }
+};
+
+// What every plan must hold: what a group reads was written by an earlier one, and the block's results are written.
+void CheckPlan(const ir::Block& block, const Plan& plan) {
+  std::unordered_set<const ir::Value*> written;
+  for (const Group& group : plan.groups) {
+    std::unordered_set<const ir::Op*> members(group.members.begin(), group.members.end());
+    for (const ir::Value* input : group.inputs) {
+      const bool from_outside = input->op == nullptr || input->op->code == ir::OpCode::kConstant;
+      EXPECT_TRUE(from_outside || written.contains(input)) << plan.ToString();
+      EXPECT_FALSE(input->op != nullptr && members.contains(input->op));
+    }
+    for (const ir::Op* member : group.members) {
+      for (const ir::Value* operand : member->operands) {
+        const bool is_input = std::find(group.inputs.begin(), group.inputs.end(), operand) != group.inputs.end();
+        EXPECT_TRUE(is_input || (operand->op != nullptr && members.contains(operand->op)));
+      }
+    }
+    for (const ir::Value* output : group.outputs) EXPECT_TRUE(written.insert(output).second);
+  }
+  for (const ir::Value* result : block.terminator()->operands) {
+    EXPECT_TRUE(result->op == nullptr || result->op->code == ir::OpCode::kConstant || written.contains(result));
+  }
+}
+
+Planned PlanText(const std::string& text, bool fuse = true) {
+  auto module = ir::Parse("module @m func public @main" + text);
+  EXPECT_TRUE(module.ok()) << module.status().message();
+  auto plan = PlanBlock((*module)->main()->body, target::DeviceProfile{}, {fuse});
+  EXPECT_TRUE(plan.ok());
+  CheckPlan((*module)->main()->body, *plan);
+  return {*std::move(module), *std::move(plan)};
+}
+
+constexpr const char* kSoftmax = R"((%x: tensor<128x1000xf32>) {
+  %low = constant() {value = dense<-inf>} : tensor<f32>
+  %zero = constant() {value = dense<0.0>} : tensor<f32>
+  %max = reduce(%x, %low) {dimensions = [1]} : tensor<128xf32> (%a: tensor<f32>, %b: tensor<f32>) {
+    %c = maximum(%a, %b) : tensor<f32>
+    return(%c)
+  }
+  %maxes = broadcast_in_dim(%max) {broadcast_dimensions = [0]} : tensor<128x1000xf32>
+  %shifted = subtract(%x, %maxes) : tensor<128x1000xf32>
+  %e = exponential(%shifted) : tensor<128x1000xf32>
+  %sum = reduce(%e, %zero) {dimensions = [1]} : tensor<128xf32> (%d: tensor<f32>, %f: tensor<f32>) {
+    %g = add(%d, %f) : tensor<f32>
+    return(%g)
+  }
+  %sums = broadcast_in_dim(%sum) {broadcast_dimensions = [0]} : tensor<128x1000xf32>
+  %y = divide(%e, %sums) : tensor<128x1000xf32>
+  return(%y)
+})";
+
+TEST(PlanBlock, GivesSoftmaxOneKernel) {
+  const Planned planned = PlanText(kSoftmax);
+  ASSERT_EQ(planned.plan.groups.size(), 1u) << planned.plan.ToString();
+  EXPECT_EQ(planned.plan.groups[0].kind, GroupKind::kRow);
+  EXPECT_EQ(planned.plan.groups[0].outputs.size(), 1u);
+}
+
+TEST(PlanBlock, GivesEveryOpAKernelWithoutFusion) {
+  const Planned planned = PlanText(kSoftmax, /*fuse=*/false);
+  EXPECT_EQ(planned.plan.groups.size(), 7u) << planned.plan.ToString();
+}
+
+TEST(PlanBlock, KeepsColumnReductionsOutOfRows) {
+  const Planned planned = PlanText(R"((%x: tensor<128x1000xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %sum = reduce(%x, %zero) {dimensions = [0]} : tensor<1000xf32> (%a: tensor<f32>, %b: tensor<f32>) {
+      %c = add(%a, %b) : tensor<f32>
+      return(%c)
+    }
+    %sums = broadcast_in_dim(%sum) {broadcast_dimensions = [1]} : tensor<128x1000xf32>
+    %y = subtract(%x, %sums) : tensor<128x1000xf32>
+    return(%y)
+  })");
+  EXPECT_EQ(planned.Count(GroupKind::kRow), 0);
+  EXPECT_EQ(planned.Count(GroupKind::kReduce), 1);
+  EXPECT_EQ(planned.Count(GroupKind::kLoop), 1);
+}
+
+TEST(PlanBlock, PutsBiasAndReluIntoTheProductsEpilogue) {
+  const Planned planned = PlanText(R"((%x: tensor<8x16xf32>, %w: tensor<16x32xf32>, %b: tensor<32xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %p = dot_general(%x, %w) {lhs_batching_dimensions = [], rhs_batching_dimensions = [],
+      lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], precision = 0} : tensor<8x32xf32>
+    %bias = broadcast_in_dim(%b) {broadcast_dimensions = [1]} : tensor<8x32xf32>
+    %s = add(%p, %bias) : tensor<8x32xf32>
+    %zeros = broadcast_in_dim(%zero) {broadcast_dimensions = []} : tensor<8x32xf32>
+    %r = maximum(%s, %zeros) : tensor<8x32xf32>
+    return(%r)
+  })");
+  ASSERT_EQ(planned.plan.groups.size(), 1u) << planned.plan.ToString();
+  EXPECT_EQ(planned.plan.groups[0].kind, GroupKind::kDot);
+  ASSERT_EQ(planned.plan.groups[0].outputs.size(), 1u);
+  EXPECT_EQ(planned.plan.groups[0].outputs[0]->op->code, ir::OpCode::kMaximum);
+  EXPECT_EQ(planned.plan.groups[0].inputs.size(), 3u);
+}
+
+TEST(PlanBlock, MergesAnOptimizerUpdateIntoOneLoop) {
+  const Planned planned =
+      PlanText(R"((%w: tensor<100xf32>, %m: tensor<100xf32>, %v: tensor<100xf32>, %g: tensor<100xf32>) {
+    %m2 = add(%m, %g) : tensor<100xf32>
+    %gg = multiply(%g, %g) : tensor<100xf32>
+    %v2 = add(%v, %gg) : tensor<100xf32>
+    %root = sqrt(%v2) : tensor<100xf32>
+    %step = divide(%m2, %root) : tensor<100xf32>
+    %w2 = subtract(%w, %step) : tensor<100xf32>
+    return(%w2, %m2, %v2)
+  })");
+  ASSERT_EQ(planned.plan.groups.size(), 1u) << planned.plan.ToString();
+  EXPECT_EQ(planned.plan.groups[0].outputs.size(), 3u);
+  EXPECT_EQ(planned.plan.groups[0].inputs.size(), 4u);
+}
+
+TEST(PlanBlock, DoesNotMergeAcrossAnotherKernel) {
+  // %q is read by the reduction, whose result %y needs beside %q: one kernel for %q and %y would wait for itself.
+  const Planned planned = PlanText(R"((%x: tensor<64x32xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %q = power(%x, %x) : tensor<64x32xf32>
+    %total = reduce(%q, %zero) {dimensions = [0]} : tensor<32xf32> (%a: tensor<f32>, %b: tensor<f32>) {
+      %c = add(%a, %b) : tensor<f32>
+      return(%c)
+    }
+    %t = broadcast_in_dim(%total) {broadcast_dimensions = [1]} : tensor<64x32xf32>
+    %y = multiply(%q, %t) : tensor<64x32xf32>
+    return(%y, %q)
+  })");
+  EXPECT_EQ(planned.Count(GroupKind::kLoop), 2) << planned.plan.ToString();
+  EXPECT_EQ(planned.Count(GroupKind::kReduce), 1);
+}
+
+TEST(PlanBlock, ComputesCostlyScalarsOnce) {
+  const Planned planned = PlanText(R"((%x: tensor<1000xf32>, %t: tensor<f32>) {
+    %p = power(%t, %t) : tensor<f32>
+    %ps = broadcast_in_dim(%p) {broadcast_dimensions = []} : tensor<1000xf32>
+    %y = multiply(%x, %ps) : tensor<1000xf32>
+    return(%y)
+  })");
+  EXPECT_EQ(planned.plan.groups.size(), 2u) << planned.plan.ToString();
+}
+
+TEST(PlanBlock, ComputesCheapProducersAgainInsteadOfStoringThem) {
+  const Planned planned = PlanText(R"((%x: tensor<1000xf32>, %y: tensor<20x50xf32>) {
+    %n = negate(%x) : tensor<1000xf32>
+    %a = reshape(%n) : tensor<20x50xf32>
+    %r = transpose(%a) {permutation = [1, 0]} : tensor<50x20xf32>
+    %s = add(%a, %y) : tensor<20x50xf32>
+    return(%r, %s)
+  })");
+  EXPECT_EQ(planned.plan.groups.size(), 2u) << planned.plan.ToString();
+  for (const Group& group : planned.plan.groups) EXPECT_EQ(group.outputs.size(), 1u);
+}
+
+TEST(PlanBlock, WritesReturnedConstants) {
+  const Planned planned = PlanText(R"(() {
+    %zero = constant() {value = dense<0.0>} : tensor<5xf32>
+    return(%zero)
+  })");
+  ASSERT_EQ(planned.plan.groups.size(), 1u);
+  EXPECT_EQ(planned.plan.groups[0].kind, GroupKind::kLoop);
+}
+
+TEST(PlanBlock, GivesAnEmptyProgramNoKernel) {
+  EXPECT_TRUE(PlanText("(%x: tensor<5xf32>) { return(%x) }").plan.groups.empty());
+}
+
+}  // namespace
+}  // namespace dragoman::fusion
