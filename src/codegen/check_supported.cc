@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/format.h"
+#include "codegen/legalize.h"
+
+namespace dragoman::codegen {
+
+using kernel::KOp;
+using kernel::KType;
+using target::DeviceProfile;
+
+namespace {
+
+// Ops that stand on an optional feature of the device.
+struct OpFeature {
+  KOp op;
+  bool DeviceProfile::*feature;
+  std::string_view name;
+};
+constexpr OpFeature kOpFeatures[] = {
+    {KOp::kSubgroupSize, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
+    {KOp::kSubgroupIndex, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
+    {KOp::kSubgroupLane, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
+    {KOp::kSubgroupAddF, &DeviceProfile::subgroup_arithmetic, "subgroup arithmetic"},
+    {KOp::kSubgroupMaxF, &DeviceProfile::subgroup_arithmetic, "subgroup arithmetic"},
+    {KOp::kSubgroupMinF, &DeviceProfile::subgroup_arithmetic, "subgroup arithmetic"},
+    {KOp::kSubgroupShuffleXor, &DeviceProfile::subgroup_shuffle, "subgroup shuffles"},
+};
+
+int SizeBytes(KType type) {
+  switch (type) {
+    case KType::kVoid:
+      return 0;
+    case KType::kBool:
+      return 4;
+    case KType::kI32:
+      return 4;
+    case KType::kI64:
+      return 8;
+    case KType::kF16:
+      return 2;
+    case KType::kF32:
+      return 4;
+    case KType::kF64:
+      return 8;
+  }
+  return 0;
+}
+
+Status CheckOps(const kernel::Region& region, const DeviceProfile& profile) {
+  for (const kernel::Instruction& inst : region.body) {
+    for (const OpFeature& row : kOpFeatures) {
+      if (row.op == inst.op && !(profile.*row.feature)) {
+        return Unimplemented(
+            Format("The device '{}' lacks {}, which {} needs.", profile.name, row.name, Name(inst.op)));
+      }
+    }
+    for (const auto& inner : inst.regions) {
+      if (inner != nullptr) RETURN_IF_ERROR(CheckOps(*inner, profile));
+    }
+  }
+  return OkStatus();
+}
+
+Status CheckTypes(const kernel::Kernel& kernel, const DeviceProfile& profile) {
+  const auto has = [&kernel](KType type) {
+    return std::find(kernel.value_types.begin(), kernel.value_types.end(), type) != kernel.value_types.end();
+  };
+  const bool binds_f64 = std::any_of(kernel.buffers.begin(), kernel.buffers.end(),
+                                     [](const kernel::BufferBinding& b) { return b.memory == DType::kF64; });
+  if ((has(KType::kF64) || binds_f64) && !profile.float64) {
+    return Unimplemented(Format("The device '{}' lacks 64-bit floats, so f64 is not available on it.", profile.name));
+  }
+  if (has(KType::kF16) && !profile.float16) {
+    return Internal(Format("A kernel computes in f16, which the device '{}' lacks.", profile.name));
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Status CheckSupported(const kernel::Kernel& kernel, const DeviceProfile& profile) {
+  RETURN_IF_ERROR(CheckTypes(kernel, profile));
+  const int max_x = static_cast<int>(std::min<uint32_t>(profile.max_workgroup_size[0], 1u << 20));
+  const int max_size = std::min(profile.max_workgroup_invocations, max_x);
+  if (kernel.workgroup_size > max_size) {
+    return Unimplemented(Format("A workgroup has {} invocations, but the device '{}' allows {}.", kernel.workgroup_size,
+                                profile.name, max_size));
+  }
+  int64_t shared_bytes = 0;
+  for (const kernel::SharedArray& array : kernel.shared) {
+    shared_bytes += static_cast<int64_t>(array.count) * SizeBytes(array.type);
+  }
+  if (shared_bytes > profile.shared_memory_bytes) {
+    return Unimplemented(Format("A workgroup uses {} bytes of shared memory, but the device '{}' has {}.", shared_bytes,
+                                profile.name, profile.shared_memory_bytes));
+  }
+  return CheckOps(kernel.body, profile);
+}
+
+}  // namespace dragoman::codegen

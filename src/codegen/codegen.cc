@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/codegen.h"
+
+#include <optional>
+
+#include "codegen/emitter.h"
+#include "codegen/legalize.h"
+
+namespace dragoman::codegen {
+
+StatusOr<program::Kernel> GenerateSpirv(const kernel::Kernel& kernel, const target::DeviceProfile& profile) {
+  RETURN_IF_ERROR(CheckSupported(kernel, profile));
+  std::optional<kernel::Kernel> legal;
+  if (NeedsLegalization(kernel, profile)) {
+    ASSIGN_OR_RETURN(legal, Legalize(kernel, profile));
+  }
+  program::Kernel out;
+  ASSIGN_OR_RETURN(out.spirv, Emitter(legal.has_value() ? *legal : kernel, profile).Run());
+  out.workgroup_size = static_cast<uint32_t>(kernel.workgroup_size);
+  out.num_buffers = static_cast<uint32_t>(kernel.buffers.size());
+  out.num_params = static_cast<uint32_t>(kernel.num_params);
+  out.required_subgroup_size = static_cast<uint32_t>(kernel.required_subgroup_size);
+  out.is_segmented = kernel.is_segmented;
+  out.hash = program::HashKernel(out);
+  return out;
+}
+
+}  // namespace dragoman::codegen

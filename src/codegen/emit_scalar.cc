@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row an op: what it becomes in SPIR-V.
+#include <array>
+
+#include "base/format.h"
+#include "codegen/emitter.h"
+
+namespace dragoman::codegen {
+
+using kernel::KOp;
+using kernel::KType;
+using spv::Op;
+
+namespace {
+constexpr int kNumOps = static_cast<int>(KOp::kYield) + 1;
+constexpr uint32_t kWorkgroupScope = static_cast<uint32_t>(spv::Scope::Workgroup);
+constexpr uint32_t kSubgroupScope = static_cast<uint32_t>(spv::Scope::Subgroup);
+}  // namespace
+
+struct RowTable {
+  using Row = Emitter::Row;
+  using Custom = void (Emitter::*)(const kernel::Instruction&);
+
+  static constexpr Row Core(Op op, Op on_bool = Op::OpNop) { return {.core = op, .on_bool = on_bool}; }
+  static constexpr Row Exact(Op op) { return {.core = op, .is_exact = true}; }
+  static constexpr Row Glsl(GLSLstd450 instruction) { return {.glsl = instruction}; }
+  static constexpr Row By(Custom custom) { return {.custom = custom}; }
+
+  static constexpr std::array<Row, kNumOps> Make() {
+    using E = Emitter;
+    std::array<Row, kNumOps> rows{};
+    const auto set = [&rows](KOp op, Row row) { rows[static_cast<int>(op)] = row; };
+    set(KOp::kConstant, By(&E::EmitConstant));
+    set(KOp::kParam, By(&E::EmitParam));
+    set(KOp::kWorkgroupIndex, By(&E::EmitWorkgroupIndex));
+    set(KOp::kLocalIndex, By(&E::EmitLocalIndex));
+    set(KOp::kSubgroupSize, By(&E::EmitSubgroupBuiltIn));
+    set(KOp::kSubgroupIndex, By(&E::EmitSubgroupBuiltIn));
+    set(KOp::kSubgroupLane, By(&E::EmitSubgroupBuiltIn));
+
+    set(KOp::kIAdd, Core(Op::OpIAdd));
+    set(KOp::kISub, Core(Op::OpISub));
+    set(KOp::kIMul, Core(Op::OpIMul));
+    set(KOp::kSDiv, Core(Op::OpSDiv));
+    set(KOp::kUDiv, Core(Op::OpUDiv));
+    set(KOp::kSRem, Core(Op::OpSRem));
+    set(KOp::kURem, Core(Op::OpUMod));
+    set(KOp::kSMin, Glsl(GLSLstd450SMin));
+    set(KOp::kSMax, Glsl(GLSLstd450SMax));
+    set(KOp::kUMin, Glsl(GLSLstd450UMin));
+    set(KOp::kUMax, Glsl(GLSLstd450UMax));
+    set(KOp::kAnd, Core(Op::OpBitwiseAnd, Op::OpLogicalAnd));
+    set(KOp::kOr, Core(Op::OpBitwiseOr, Op::OpLogicalOr));
+    set(KOp::kXor, Core(Op::OpBitwiseXor, Op::OpLogicalNotEqual));
+    set(KOp::kNot, Core(Op::OpNot, Op::OpLogicalNot));
+    set(KOp::kShl, Core(Op::OpShiftLeftLogical));
+    set(KOp::kShrU, Core(Op::OpShiftRightLogical));
+    set(KOp::kShrS, Core(Op::OpShiftRightArithmetic));
+    set(KOp::kClz, By(&E::EmitClz));
+    set(KOp::kPopcount, Core(Op::OpBitCount));
+    set(KOp::kUMulHigh, By(&E::EmitUMulHigh));
+    set(KOp::kIEq, Core(Op::OpIEqual, Op::OpLogicalEqual));
+    set(KOp::kINe, Core(Op::OpINotEqual, Op::OpLogicalNotEqual));
+    set(KOp::kSLt, Core(Op::OpSLessThan));
+    set(KOp::kSLe, Core(Op::OpSLessThanEqual));
+    set(KOp::kULt, Core(Op::OpULessThan));
+    set(KOp::kULe, Core(Op::OpULessThanEqual));
+
+    set(KOp::kFAdd, Exact(Op::OpFAdd));
+    set(KOp::kFSub, Exact(Op::OpFSub));
+    set(KOp::kFMul, Exact(Op::OpFMul));
+    set(KOp::kFDiv, Exact(Op::OpFDiv));
+    set(KOp::kFRem, Exact(Op::OpFRem));
+    set(KOp::kFma, Glsl(GLSLstd450Fma));
+    set(KOp::kFNeg, Core(Op::OpFNegate));
+    set(KOp::kFAbs, Glsl(GLSLstd450FAbs));
+    set(KOp::kFMin, Glsl(GLSLstd450FMin));
+    set(KOp::kFMax, Glsl(GLSLstd450FMax));
+    set(KOp::kFloor, Glsl(GLSLstd450Floor));
+    set(KOp::kCeil, Glsl(GLSLstd450Ceil));
+    set(KOp::kTrunc, Glsl(GLSLstd450Trunc));
+    set(KOp::kRoundEven, Glsl(GLSLstd450RoundEven));
+    set(KOp::kSqrt, Glsl(GLSLstd450Sqrt));
+    set(KOp::kRsqrt, Glsl(GLSLstd450InverseSqrt));
+    set(KOp::kExp2, Glsl(GLSLstd450Exp2));
+    set(KOp::kLog2, Glsl(GLSLstd450Log2));
+    set(KOp::kSin, Glsl(GLSLstd450Sin));
+    set(KOp::kCos, Glsl(GLSLstd450Cos));
+    set(KOp::kExp, Glsl(GLSLstd450Exp));
+    set(KOp::kLog, Glsl(GLSLstd450Log));
+    set(KOp::kFEq, Core(Op::OpFOrdEqual));
+    set(KOp::kFNe, Core(Op::OpFUnordNotEqual));
+    set(KOp::kFLt, Core(Op::OpFOrdLessThan));
+    set(KOp::kFLe, Core(Op::OpFOrdLessThanEqual));
+    set(KOp::kIsNan, By(&E::EmitIsNan));
+    set(KOp::kIsInf, By(&E::EmitIsInf));
+
+    set(KOp::kSToF, Core(Op::OpConvertSToF));
+    set(KOp::kUToF, Core(Op::OpConvertUToF));
+    set(KOp::kFToS, Core(Op::OpConvertFToS));
+    set(KOp::kFToU, Core(Op::OpConvertFToU));
+    set(KOp::kFToF, By(&E::EmitConversion));
+    set(KOp::kSExt, By(&E::EmitConversion));
+    set(KOp::kZExt, By(&E::EmitConversion));
+    set(KOp::kTruncI, By(&E::EmitConversion));
+    set(KOp::kBitcast, By(&E::EmitConversion));
+    set(KOp::kF16Bits, By(&E::EmitF16Bits));
+    set(KOp::kF16FromBits, By(&E::EmitF16FromBits));
+    set(KOp::kSelect, Core(Op::OpSelect));
+
+    set(KOp::kLoad, By(&E::EmitLoad));
+    set(KOp::kStore, By(&E::EmitStore));
+    set(KOp::kLoadShared, By(&E::EmitLoadShared));
+    set(KOp::kStoreShared, By(&E::EmitStoreShared));
+    set(KOp::kAtomicAdd, By(&E::EmitAtomic));
+    set(KOp::kAtomicMin, By(&E::EmitAtomic));
+    set(KOp::kAtomicMax, By(&E::EmitAtomic));
+    set(KOp::kAtomicOr, By(&E::EmitAtomic));
+    set(KOp::kAtomicAnd, By(&E::EmitAtomic));
+    set(KOp::kAtomicExchange, By(&E::EmitAtomic));
+
+    set(KOp::kBarrier, By(&E::EmitBarrier));
+    set(KOp::kDeviceBarrier, By(&E::EmitBarrier));
+    set(KOp::kSubgroupAddF, By(&E::EmitSubgroupOp));
+    set(KOp::kSubgroupMaxF, By(&E::EmitSubgroupOp));
+    set(KOp::kSubgroupMinF, By(&E::EmitSubgroupOp));
+    set(KOp::kSubgroupShuffleXor, By(&E::EmitSubgroupOp));
+
+    set(KOp::kFor, By(&E::EmitFor));
+    set(KOp::kWhile, By(&E::EmitWhile));
+    set(KOp::kIf, By(&E::EmitIf));
+    // kYield ends a region; EmitRegion reads its operands.
+    return rows;
+  }
+
+  static constexpr bool IsComplete(const std::array<Row, kNumOps>& rows) {
+    for (int i = 0; i + 1 < kNumOps; ++i) {
+      const int ways = (rows[i].core != Op::OpNop) + (rows[i].glsl != GLSLstd450Bad) + (rows[i].custom != nullptr);
+      if (ways != 1) return false;
+    }
+    return true;
+  }
+};
+
+const Emitter::Row& Emitter::RowOf(KOp op) {
+  static constexpr std::array<Row, kNumOps> kRows = RowTable::Make();
+  static_assert(RowTable::IsComplete(kRows), "Every kernel op but yield has one way of emission.");
+  return kRows[static_cast<int>(op)];
+}
+
+void Emitter::EmitInstruction(const Instruction& inst) {
+  const Row& row = RowOf(inst.op);
+  if (row.custom != nullptr) return (this->*row.custom)(inst);
+  const Id type = TypeOf(KTypeOf(inst.first_result));
+  const std::vector<Id> operands = Operands(inst);
+  if (row.glsl != GLSLstd450Bad) return Set(inst, module_.EmitGlsl(row.glsl, type, operands));
+  const bool on_bool = row.on_bool != Op::OpNop && KTypeOf(inst.operands[0]) == KType::kBool;
+  const Id result = module_.Emit(on_bool ? row.on_bool : row.core, type, operands);
+  if (row.is_exact) module_.Decorate(result, spv::Decoration::NoContraction);
+  Set(inst, result);
+}
+
+void Emitter::EmitConstant(const Instruction& inst) {
+  const KType ktype = KTypeOf(inst.first_result);
+  if (ktype == KType::kBool) return Set(inst, module_.ConstantBool((inst.imm & 1) != 0));
+  const Id type = TypeOf(ktype);
+  const uint32_t low = static_cast<uint32_t>(inst.imm);
+  const uint32_t words[] = {ktype == KType::kF16 ? low & 0xffff : low, static_cast<uint32_t>(inst.imm >> 32)};
+  const bool is_wide = ktype == KType::kI64 || ktype == KType::kF64;
+  Set(inst, module_.Constant(type, std::span(words, is_wide ? 2 : 1)));
+}
+
+void Emitter::EmitParam(const Instruction& inst) { Set(inst, params_[inst.imm]); }
+void Emitter::EmitWorkgroupIndex(const Instruction& inst) { Set(inst, workgroup_); }
+
+void Emitter::EmitLocalIndex(const Instruction& inst) {
+  const Id variable = module_.BuiltIn(spv::BuiltIn::LocalInvocationIndex, module_.Int(32));
+  Set(inst, module_.Emit(Op::OpLoad, module_.Int(32), {variable}));
+}
+
+void Emitter::EmitSubgroupBuiltIn(const Instruction& inst) {
+  const spv::BuiltIn built_in = inst.op == KOp::kSubgroupSize    ? spv::BuiltIn::SubgroupSize
+                                : inst.op == KOp::kSubgroupIndex ? spv::BuiltIn::SubgroupId
+                                                                 : spv::BuiltIn::SubgroupLocalInvocationId;
+  const Id variable = module_.BuiltIn(built_in, module_.Int(32));
+  Set(inst, module_.Emit(Op::OpLoad, module_.Int(32), {variable}));
+}
+
+// FindUMsb of 0 is -1: 31 - (-1) = 32.
+void Emitter::EmitClz(const Instruction& inst) {
+  const Id operands[] = {Get(inst.operands[0])};
+  const Id msb = module_.EmitGlsl(GLSLstd450FindUMsb, module_.Int(32), operands);
+  Set(inst, module_.Emit(Op::OpISub, module_.Int(32), {U32(31), msb}));
+}
+
+void Emitter::EmitUMulHigh(const Instruction& inst) {
+  const Id type = module_.Int(32);
+  const Id pair = module_.Emit(Op::OpUMulExtended, module_.PairOf(type), Operands(inst));
+  Set(inst, module_.Emit(Op::OpCompositeExtract, type, {pair, 1}));
+}
+
+// A comparison of the bits without sign: drivers may fold isnan(x) away where they need not preserve NaN.
+Emitter::Id Emitter::EmitFloatBitsCompare(const Instruction& inst, Op compare) {
+  const KType ktype = KTypeOf(inst.operands[0]);
+  Id value = Get(inst.operands[0]);
+  if (ktype == KType::kF16) {
+    value = module_.Emit(Op::OpFConvert, module_.Float(32), {value});
+  }
+  const bool is_wide = ktype == KType::kF64;
+  Id bits;
+  if (is_wide) {
+    // The high word decides about infinity only together with the low one: fold "low is not 0" into its bottom bit.
+    const Id words[] = {value};
+    const Id pair_type = module_.Vector(module_.Int(32), 2);
+    const Id pair = module_.EmitGlsl(GLSLstd450UnpackDouble2x32, pair_type, words);
+    const Id low = module_.Emit(Op::OpCompositeExtract, module_.Int(32), {pair, 0});
+    const Id high = module_.Emit(Op::OpCompositeExtract, module_.Int(32), {pair, 1});
+    const Id is_sticky = module_.Emit(Op::OpINotEqual, module_.Bool(), {low, U32(0)});
+    const Id sticky = module_.Emit(Op::OpSelect, module_.Int(32), {is_sticky, U32(1), U32(0)});
+    bits = module_.Emit(Op::OpBitwiseOr, module_.Int(32), {high, sticky});
+  } else {
+    bits = module_.Emit(Op::OpBitcast, module_.Int(32), {value});
+  }
+  const Id magnitude = module_.Emit(Op::OpBitwiseAnd, module_.Int(32), {bits, U32(0x7fffffff)});
+  return module_.Emit(compare, module_.Bool(), {magnitude, U32(is_wide ? 0x7ff00000 : 0x7f800000)});
+}
+
+void Emitter::EmitIsNan(const Instruction& inst) { Set(inst, EmitFloatBitsCompare(inst, Op::OpUGreaterThan)); }
+void Emitter::EmitIsInf(const Instruction& inst) { Set(inst, EmitFloatBitsCompare(inst, Op::OpIEqual)); }
+
+void Emitter::EmitConversion(const Instruction& inst) {
+  const KType from = KTypeOf(inst.operands[0]);
+  const KType to = KTypeOf(inst.first_result);
+  const Id value = Get(inst.operands[0]);
+  if (from == to) return Set(inst, value);
+  const Op op = inst.op == KOp::kFToF      ? Op::OpFConvert
+                : inst.op == KOp::kSExt    ? Op::OpSConvert
+                : inst.op == KOp::kBitcast ? Op::OpBitcast
+                                           : Op::OpUConvert;
+  Set(inst, module_.Emit(op, TypeOf(to), {value}));
+}
+
+// Between f16 and its bits by a vector of two halves: needs no 16-bit integers.
+void Emitter::EmitF16Bits(const Instruction& inst) {
+  Id value = Get(inst.operands[0]);
+  const Id half = TypeOf(KType::kF16);
+  if (KTypeOf(inst.operands[0]) != KType::kF16) value = module_.Emit(Op::OpFConvert, half, {value});
+  const Id zero = module_.Constant(half, std::initializer_list<uint32_t>{0});
+  const Id pair = module_.Emit(Op::OpCompositeConstruct, module_.Vector(half, 2), {value, zero});
+  Set(inst, module_.Emit(Op::OpBitcast, module_.Int(32), {pair}));
+}
+
+void Emitter::EmitF16FromBits(const Instruction& inst) {
+  const Id half = TypeOf(KType::kF16);
+  const Id pair = module_.Emit(Op::OpBitcast, module_.Vector(half, 2), {Get(inst.operands[0])});
+  const Id value = module_.Emit(Op::OpCompositeExtract, half, {pair, 0});
+  const KType to = KTypeOf(inst.first_result);
+  Set(inst, to == KType::kF16 ? value : module_.Emit(Op::OpFConvert, TypeOf(to), {value}));
+}
+
+void Emitter::EmitBarrier(const Instruction& inst) {
+  using Mask = spv::MemorySemanticsMask;
+  uint32_t semantics = static_cast<uint32_t>(Mask::AcquireRelease) | static_cast<uint32_t>(Mask::WorkgroupMemory);
+  if (inst.op == KOp::kDeviceBarrier) semantics |= static_cast<uint32_t>(Mask::UniformMemory);
+  module_.EmitVoid(Op::OpControlBarrier, {U32(kWorkgroupScope), U32(kWorkgroupScope), U32(semantics)});
+}
+
+void Emitter::EmitSubgroupOp(const Instruction& inst) {
+  const Id type = TypeOf(KTypeOf(inst.first_result));
+  const Id scope = U32(kSubgroupScope);
+  const std::vector<Id> operands = Operands(inst);
+  if (inst.op == KOp::kSubgroupShuffleXor) {
+    return Set(inst, module_.Emit(Op::OpGroupNonUniformShuffleXor, type, {scope, operands[0], operands[1]}));
+  }
+  const Op op = inst.op == KOp::kSubgroupAddF   ? Op::OpGroupNonUniformFAdd
+                : inst.op == KOp::kSubgroupMaxF ? Op::OpGroupNonUniformFMax
+                                                : Op::OpGroupNonUniformFMin;
+  const uint32_t reduce = static_cast<uint32_t>(spv::GroupOperation::Reduce);
+  Set(inst, module_.Emit(op, type, {scope, reduce, operands[0]}));
+}
+
+}  // namespace dragoman::codegen

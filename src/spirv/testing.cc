@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spirv/testing.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/format.h"
+
+namespace dragoman::spirv {
+namespace {
+
+// A file with the words; removed with this object.
+class WordsFile {
+ public:
+  explicit WordsFile(std::span<const uint32_t> words) {
+    const int file = ::mkstemp(path_.data());
+    if (file < 0) return;
+    const auto bytes = std::as_bytes(words);
+    written_ = ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+    ::close(file);
+  }
+  ~WordsFile() { ::unlink(path_.c_str()); }
+  WordsFile(const WordsFile&) = delete;
+  WordsFile& operator=(const WordsFile&) = delete;
+  bool is_written() const { return written_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "dragoman-module-XXXXXX").string();
+  bool written_ = false;
+};
+
+struct Outcome {
+  int exit_status = -1;
+  std::string output;
+};
+
+Outcome RunCommand(const std::string& command) {
+  Outcome outcome;
+  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> chunk;
+  for (size_t n; (n = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) outcome.output.append(chunk.data(), n);
+  const int status = ::pclose(pipe);
+  outcome.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+constexpr int kCommandNotFound = 127;
+
+}  // namespace
+
+Status Validate(std::span<const uint32_t> words) {
+  const WordsFile file(words);
+  if (!file.is_written()) return FailedPrecondition("The temporary file for spirv-val cannot be written.");
+  const Outcome outcome = RunCommand("spirv-val --target-env vulkan1.2 " + file.path());
+  if (outcome.exit_status == 0) return OkStatus();
+  if (outcome.exit_status == kCommandNotFound) {
+    return FailedPrecondition("spirv-val is not on the PATH; install SPIR-V Tools to run this test.");
+  }
+  return Internal(Format("spirv-val refuses the module: {}", outcome.output));
+}
+
+std::string Disassemble(std::span<const uint32_t> words) {
+  const WordsFile file(words);
+  const Outcome outcome = RunCommand("spirv-dis --no-color --raw-id " + file.path());
+  return outcome.exit_status == 0 ? outcome.output : std::string();
+}
+
+}  // namespace dragoman::spirv

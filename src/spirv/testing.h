@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: every module we emit passes the validator.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/status.h"
+
+namespace dragoman::spirv {
+
+// Runs `spirv-val --target-env vulkan1.2` on the words. Its complaint is the error's message; FAILED_PRECONDITION when
+// the program is not on the PATH.
+Status Validate(std::span<const uint32_t> words);
+// The text form by spirv-dis; empty when that is not on the PATH.
+std::string Disassemble(std::span<const uint32_t> words);
+
+}  // namespace dragoman::spirv
