@@ -131,7 +131,8 @@ Status Importer::ImportFunction(const StreamOp& op, const VhloOp& row, ByteReade
   ir::Function& function = *module_.functions.back();
   function.name = name;
   function.is_public = visibility != "private";
-  const Status body = WithRegions(op, reader, [&](ByteReader& regions) { return ImportRegion(function.body, regions); });
+  const Status body =
+      WithRegions(op, reader, [&](ByteReader& regions) { return ImportRegion(function.body, regions); });
   RETURN_IF_ERROR(body.WithContext(Format("In function {}.", name)));
   ASSIGN_OR_RETURN(function.parameters, ImportParameters(attributes[0], function.body.arguments.size()));
   const auto num_results = static_cast<int64_t>(function.body.terminator()->operands.size());

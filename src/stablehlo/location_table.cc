@@ -37,7 +37,8 @@ std::optional<uint64_t> Visit(const Container& container, uint64_t index, Place&
   const uint64_t first = reader.Varint();
   if (!reader.ok()) return std::nullopt;
   if (code == BuiltinAttr::kNameLocation) {
-    if (place.name.empty()) place.name = StringAttribute(container, first);
+    // JAX ends names of its own helpers with a colon; the one inside says more.
+    if (place.name.empty() || place.name.ends_with(':')) place.name = StringAttribute(container, first);
     return reader.Varint();
   }
   if (code == BuiltinAttr::kCallSiteLocation) return first;
