@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by quickstart, test and tools/*: Debian packages, the virtual environment, the build. Debian 12 or Ubuntu 24.04.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=${DRAGOMAN_VENV:-$root/.venv}
+build=${DRAGOMAN_BUILD:-$root/build}
+
+say() { printf '\033[1m== %s\033[0m\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+build_packages=(g++ cmake ninja-build ccache pkg-config git python3-venv libvulkan1 libvulkan-dev mesa-vulkan-drivers
+  libfmt-dev nlohmann-json3-dev libcli11-dev libxxhash-dev spirv-headers)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev vulkan-validationlayers spirv-tools clang-14 libclang-rt-14-dev
+  clang-format-14 clang-tidy-14)
+
+# Installs what is missing of the named packages; when it may not, says what to type.
+need_packages() {
+  local missing=()
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local apt=(apt-get)
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo -n true 2>/dev/null || fail "these Debian packages are missing; type: sudo apt install ${missing[*]}"
+    apt=(sudo apt-get)
+  fi
+  say "Installing ${missing[*]}"
+  "${apt[@]}" update -qq
+  DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The virtual environment, with the newest JAX and Keras that its Python takes.
+need_venv() {
+  local python=${DRAGOMAN_PYTHON:-python3}
+  if [ ! -x "$venv/bin/python" ]; then
+    say "Making the virtual environment $(basename "$venv") with $("$python" --version)"
+    "$python" -m venv "$venv"
+  fi
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"
+}
+
+configure() {  # folder, then options for CMake
+  local folder=$1
+  shift
+  cmake -S "$root" -B "$folder" -G Ninja "$@" >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
+}
