@@ -31,17 +31,6 @@ constexpr ElementalRow kRows[] = {
     {ir::OpCode::kReduce, nullptr, EmitInlineReduce, InlineReduceLanes, true},
 };
 
-bool IsAlwaysInline(const ir::Op& op) {
-  return op.code == ir::OpCode::kIota || (op.code == ir::OpCode::kConstant && IsInlineConstant(op));
-}
-
-// Needs no buffer even where the plan lists it as an input.
-bool IsFreeConstant(const ir::Op& op) {
-  if (op.code == ir::OpCode::kIota) return true;
-  return op.code == ir::OpCode::kConstant &&
-         (op.type().num_elements() == 1 || op.attributes.GetLiteral(ir::AttrKey::kValue).is_splat());
-}
-
 Index LaneIndex(Builder& builder, const Index& index, const Dims& dims, int lane, int lanes) {
   const int innermost = InnermostDim(dims);
   Index result = index;
@@ -63,10 +52,9 @@ const ElementalRow* FindElementalRow(ir::OpCode code) {
 }
 
 Elemental::Elemental(Builder& builder, const fusion::Group& group)
-    : builder_(builder), group_(group), inputs_(group.inputs.begin(), group.inputs.end()) {
+    : builder_(builder), group_(group), membership_(group) {
   memos_.push_back(std::make_shared<Memo>());
   for (const ir::Op* op : group.members) {
-    members_.insert(op);
     const ElementalRow* row = FindElementalRow(op->code);
     bool needs_dims = row != nullptr && row->needs_dims;
     if (ir::IsElementwise(op->code)) {
@@ -94,9 +82,7 @@ void Elemental::Remember(const ir::Value* v, const Index& index, Lanes value, in
 
 bool Elemental::IsComputed(const ir::Value* v) const {
   if (v->op == nullptr || pinned_.contains(v)) return false;
-  if (IsFreeConstant(*v->op)) return true;
-  if (inputs_.contains(v)) return false;
-  if (members_.contains(v->op) || IsAlwaysInline(*v->op)) return true;
+  if (membership_.IsComputed(v)) return true;
   return std::find(regions_.begin(), regions_.end(), v->op->parent) != regions_.end();
 }
 
@@ -225,8 +211,9 @@ StatusOr<Lanes> Elemental::Evaluate(const ir::Value* v, const Index& index, int 
     if (v->index == 0) return result;
     return AtLanes(v, index, lanes);
   }
-  ASSIGN_OR_RETURN(Index mapped, row->map(*this, op, index));
   const ir::Value* operand = op.operands[0];
+  if (pinned_.contains(operand)) return AtLanes(operand, Index{}, 1);
+  ASSIGN_OR_RETURN(Index mapped, row->map(*this, op, index));
   const int innermost = InnermostDim(operand->type.dims);
   if (width > 1 && innermost >= 0 && operand->type.dims[innermost] % width != 0) {
     mapped = Index::FromLinear(Linear(mapped, operand->type.dims));

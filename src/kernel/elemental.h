@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "fusion/plan.h"
 #include "kernel/builder.h"
+#include "kernel/group_access.h"
 #include "kernel/lowering.h"
 
 namespace dragoman::kernel {
@@ -29,9 +30,9 @@ struct Scalar {
 using Lanes = std::vector<Scalar>;
 inline const Scalar& Lane(const Lanes& lanes, int lane) { return lanes[lanes.size() == 1 ? 0 : lane]; }
 
-// A position in a tensor: one kI32 index a dimension (kI64 for extents of 2^31 and more), or, when the tensor is read in
-// row-major order anyway, only the linear index (kI64 for tensors of 2^31 elements and more; dims are then derived on
-// demand by division). Both may be known.
+// A position in a tensor: one kI32 index a dimension (kI64 for extents of 2^31 and more), or, when the tensor is read
+// in row-major order anyway, only the linear index (kI64 for tensors of 2^31 elements and more; dims are then derived
+// on demand by division). Both may be known.
 struct Index {
   std::vector<V> dims;
   V linear;  // id kNoValue when unknown
@@ -50,10 +51,11 @@ class Elemental {
   // Value `v` (of type v->type) at `index`. Computes members, loads others; memoised within the current builder region.
   StatusOr<Scalar> At(const ir::Value* v, const Index& index);
   // Values at `lanes` (1, 2 or 4) consecutive positions of the innermost dimension whose extent is not 1, starting at
-  // `index`; loads are of whole vectors where memory is contiguous. `index` must be a multiple of `lanes` in that dimension,
-  // and the extent too, unless index holds a linear index that is a multiple of `lanes`.
+  // `index`; loads are of whole vectors where memory is contiguous. `index` must be a multiple of `lanes` in that
+  // dimension, and the extent too, unless index holds a linear index that is a multiple of `lanes`.
   StatusOr<Lanes> AtLanes(const ir::Value* v, const Index& index, int lanes);
-  // Pins a value: At(v, any index) returns `scalar` from now on (an accumulator's final value, a uniform row result, ...).
+  // Pins a value: At(v, any index) returns `scalar` from now on (an accumulator's final value, a uniform row result,
+  // ...).
   void Pin(const ir::Value* v, Scalar scalar);
   void Unpin(const ir::Value* v);
   // As Pin, but for one position only, and only within the current scope.
@@ -77,13 +79,14 @@ class Elemental {
   // `lanes` consecutive elements; the linear index is a multiple of `lanes`.
   Lanes LoadLanes(const ir::Value* v, const Index& index, int lanes);
   void StoreLanes(const ir::Value* v, const Index& index, const Lanes& values, int lanes);
-  // The buffer number bound to `v` (bound now if it was not), for vector access. Complex values have twice the elements.
+  // The buffer number bound to `v` (bound now if it was not), for vector access. Complex values have twice the
+  // elements.
   int BufferOf(const ir::Value* v, bool is_written);
   int BindTemporary(int temporary, DType memory, bool is_read, bool is_written);
   const std::vector<Argument>& arguments() const { return arguments_; }
 
-  // Emits a region of scalar ops (a reducer, a comparator): its block arguments bound to `inputs`, each a rank-0 tensor;
-  // captured values are read through At. Returns the terminator's operands.
+  // Emits a region of scalar ops (a reducer, a comparator): its block arguments bound to `inputs`, each a rank-0
+  // tensor; captured values are read through At. Returns the terminator's operands.
   StatusOr<std::vector<Scalar>> Region(const ir::Block& block, std::span<const Scalar> inputs);
 
   // Whether At computes `v` in place: a member that is not pinned, or a constant or iota that is in no memory.
@@ -97,6 +100,8 @@ class Elemental {
   // The position in a tensor of other extents with equally many elements. Stays linear where that suffices for `v`'s
   // producers.
   Index Reshape(const Index& index, const Dims& from, const ir::Value* v);
+  // Whether the producers of `v` look at single dimensions, so that an index of `v` should come with them.
+  bool NeedsDims(const ir::Value* v) const { return needs_dims_.contains(v); }
   Builder& builder() { return builder_; }
   const fusion::Group& group() const { return group_; }
 
@@ -105,7 +110,6 @@ class Elemental {
   Index Normalize(const ir::Value* v, const Index& index);
   const Lanes* Find(const ir::Value* v, const Index& index, int lanes) const;
   std::optional<V> FindLinear(const std::vector<V>& dims, const Dims& extents) const;
-  bool NeedsDims(const ir::Value* v) const { return needs_dims_.contains(v); }
   StatusOr<Lanes> Evaluate(const ir::Value* v, const Index& index, int lanes);
   Status EvaluateElementwise(const ir::Value* v, const Index& index, int lanes);
   StatusOr<Lanes> EvaluateScalarOp(const ir::Op& op, const Index& index, int lanes);
@@ -113,8 +117,7 @@ class Elemental {
 
   Builder& builder_;
   const fusion::Group& group_;
-  std::unordered_set<const ir::Op*> members_;
-  std::unordered_set<const ir::Value*> inputs_;
+  Membership membership_;
   std::unordered_set<const ir::Value*> needs_dims_;  // computed values whose producers look at single dimensions
   std::unordered_map<const ir::Value*, int> buffers_;
   std::unordered_map<const ir::Value*, Scalar> pinned_;
@@ -134,10 +137,11 @@ V ClampStart(Builder& builder, const Scalar& start, DType dtype, int64_t max);
 int InnermostDim(const Dims& dims);
 
 // One scalar op of the table on values of element type `dtype` (operand 0's; compare, select and clamp included), with
-// `result` the result's element type. Applies StableHLO's meaning: NaN rules of maximum, wrap-around of narrow integers, rounding of bf16 and f8,
-// division by zero of integers (-1; remainder: the dividend), shifts beyond the width, complex arithmetic.
+// `result` the result's element type. Applies StableHLO's meaning: NaN rules of maximum, wrap-around of narrow
+// integers, rounding of bf16 and f8, division by zero of integers (-1; remainder: the dividend), shifts beyond the
+// width, complex arithmetic.
 struct ScalarOpContext {
-  DType dtype;   // operand 0's element type (operand 1's for select)
+  DType dtype;  // operand 0's element type (operand 1's for select)
   DType result;
   const ir::Attributes* attributes = nullptr;
 };

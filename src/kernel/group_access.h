@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a group reads, and how: pure questions that lowerings ask before they choose the shape of a kernel.
+#pragma once
+
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "fusion/plan.h"
+
+namespace dragoman::kernel {
+
+// Which values a group computes in place, as opposed to loading them.
+class Membership {
+ public:
+  explicit Membership(const fusion::Group& group);
+  // A member's result, or a constant or iota that is in no memory.
+  bool IsComputed(const ir::Value* v) const;
+
+ private:
+  std::unordered_set<const ir::Op*> members_;
+  std::unordered_set<const ir::Value*> inputs_;
+};
+
+// Counts of distinct loads (value and manner) and of scalar ops emitted for `lanes` consecutive positions.
+struct LaneAccess {
+  int contiguous = 0;  // a vector load serves all lanes
+  int uniform = 0;     // one element serves all lanes
+  int separate = 0;    // each lane loads on its own
+  int num_ops = 0;     // computed values, counted once however many lanes
+};
+
+// For `lanes` consecutive positions of each of `roots`, at a multiple of `lanes`. Values in `known` count as given.
+LaneAccess AnalyzeLanes(const fusion::Group& group, std::span<const ir::Value* const> roots, int lanes,
+                        const std::unordered_set<const ir::Value*>& known = {});
+
+// Whether every element of `roots` depends on elements at the same linear index only, besides uniform ones: then the
+// kernel needs no extents and serves every shape.
+bool IsLinearAccess(const fusion::Group& group, std::span<const ir::Value* const> roots);
+
+// The values of `group` that are loaded at the same linear index as `root` only (what may share memory with an output).
+// Values also read anywhere else are left out.
+std::vector<const ir::Value*> LoadedInPlace(const fusion::Group& group);
+
+// How many elements of vector memory accesses suit the value types that a kernel touches: 1, 2 or 4.
+int PreferredLanes(const fusion::Group& group, int vector_bytes);
+
+}  // namespace dragoman::kernel
