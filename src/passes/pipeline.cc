@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/format.h"
+#include "passes/canonicalize.h"
 #include "passes/eliminate_common_subexpressions.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/inline_calls.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr Pass kPipeline[] = {
     {"inline_calls", InlineCalls},
     {"remove_identities", RemoveIdentities},
+    {"canonicalize", Canonicalize},
     {"eliminate_dead_code", EliminateDeadCode},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
     {"eliminate_dead_code", EliminateDeadCode},

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "passes/canonicalize_rules.h"
+#include "passes/patterns.h"
+
+namespace dragoman::passes {
+namespace {
+
+constexpr Replacement kKeep = std::nullopt;
+
+std::optional<std::vector<int64_t>> IntegersOfAll(const Op& op, size_t first) {
+  std::vector<int64_t> integers;
+  for (size_t i = first; i < op.operands.size(); ++i) {
+    const auto integer = IntegerOf(op.operands[i]);
+    if (!integer.has_value()) return std::nullopt;
+    integers.push_back(*integer);
+  }
+  return integers;
+}
+
+Replacement DynamicSliceAtKnownPlace(Op& op, Builder& builder) {
+  auto starts = IntegersOfAll(op, 1);
+  if (!starts.has_value()) return kKeep;
+  std::vector<int64_t> limits;
+  for (size_t d = 0; d < starts->size(); ++d) {
+    const int64_t size = op.type().dims[d];
+    (*starts)[d] = std::clamp<int64_t>((*starts)[d], 0, op.operands[0]->type.dims[d] - size);
+    limits.push_back((*starts)[d] + size);
+  }
+  if (op.operands[0]->type == op.type()) return ReplaceWith(op.operands[0]);
+  return ReplaceWith(builder.Slice(op.operands[0], std::move(*starts), std::move(limits)));
+}
+
+// The index of a dimension that is covered whole is clamped to 0: say so, and the loop it came from need not matter.
+Replacement KnowIndicesOfWholeDimensions(Op& op, Builder& builder) {
+  const bool is_slice = op.code == OpCode::kDynamicSlice;
+  const size_t first = is_slice ? 1 : 2;
+  const Dims& sizes = is_slice ? op.type().dims : op.operands[1]->type.dims;
+  bool changed = false;
+  std::vector<Value*> operands = op.operands;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    Value*& index = operands[first + d];
+    if (sizes[d] != op.operands[0]->type.dims[d] || ConstantOf(index) != nullptr) continue;
+    index = builder.Splat(index->type, 0);
+    changed = true;
+  }
+  if (!changed) return kKeep;
+  return ReplaceWith(builder.Make(op.code, std::move(operands), op.attributes)->result());
+}
+
+Replacement UpdateOfAll(Op& op, Builder&) {
+  return op.operands[1]->type == op.type() ? ReplaceWith(op.operands[1]) : kKeep;
+}
+
+Replacement UpdateOfNothing(Op& op, Builder&) {
+  return op.operands[1]->type.num_elements() == 0 ? ReplaceWith(op.operands[0]) : kKeep;
+}
+
+// --- gather and scatter of a single window
+
+int64_t NumIndexVectors(const TensorType& indices, int64_t index_vector_dim) {
+  int64_t count = 1;
+  for (int64_t d = 0; d < indices.rank(); ++d) count *= d == index_vector_dim ? 1 : indices.dims[d];
+  return count;
+}
+
+// The index vector's elements as scalars, spread over the dimensions of the operand; 0 where none is given.
+std::vector<Value*> StartOfWindow(Value* indices, const std::vector<int64_t>& dimension_of_entry, int rank,
+                                  Builder& builder) {
+  const auto length = static_cast<int64_t>(dimension_of_entry.size());
+  std::vector<Value*> starts(static_cast<size_t>(rank), nullptr);
+  Value* flat = builder.Reshape(indices, {length});
+  for (int64_t i = 0; i < length; ++i) {
+    starts[dimension_of_entry[i]] = builder.Reshape(builder.SliceDim(flat, 0, i, i + 1), {});
+  }
+  for (Value*& start : starts) {
+    if (start == nullptr) start = builder.Scalar(indices->type.dtype, 0);
+  }
+  return starts;
+}
+
+// One window: a dynamic_slice, whose rule for places out of range is the same.
+Replacement GatherOfOneWindow(Op& op, Builder& builder) {
+  Value* indices = op.operands[1];
+  const int64_t vector_dim = op.attributes.Int(AttrKey::kIndexVectorDim);
+  const auto& map = op.attributes.Ints(AttrKey::kStartIndexMap);
+  const bool has_batching = !op.attributes.Ints(AttrKey::kOperandBatchingDims).empty();
+  if (has_batching || NumIndexVectors(indices->type, vector_dim) != 1) return kKeep;
+  const std::vector<Value*> starts = StartOfWindow(indices, map, op.operands[0]->type.rank(), builder);
+  Value* window = builder.DynamicSlice(op.operands[0], starts, op.attributes.Ints(AttrKey::kSliceSizes));
+  return ReplaceWith(builder.Reshape(window, op.type().dims));
+}
+
+// Extents of the update window in the operand's dimensions, with 1 for the inserted ones.
+Dims WindowInOperand(const Op& op) {
+  const TensorType& input = op.operands[0]->type;
+  const TensorType& updates = op.operands[2]->type;
+  const auto& window_dims = op.attributes.Ints(AttrKey::kUpdateWindowDims);
+  Dims window;
+  size_t next = 0;
+  for (int64_t d = 0; d < input.rank(); ++d) {
+    const bool is_inserted = Contains(op.attributes.Ints(AttrKey::kInsertedWindowDims), d);
+    window.push_back(is_inserted ? 1 : updates.dims[window_dims[next++]]);
+  }
+  return window;
+}
+
+// One window at a known place inside: a dynamic_update_slice. (Out of range, scatter drops what that op would clamp.)
+Replacement ScatterOfOneKnownWindow(Op& op, Builder& builder) {
+  if (op.operands.size() != 3 || !op.attributes.Ints(AttrKey::kInputBatchingDims).empty()) return kKeep;
+  Value* input = op.operands[0];
+  Value* indices = op.operands[1];
+  const auto& map = op.attributes.Ints(AttrKey::kScatterDimsToOperandDims);
+  if (NumIndexVectors(indices->type, op.attributes.Int(AttrKey::kIndexVectorDim)) != 1) return kKeep;
+  const Block& region = *op.regions[0];
+  const bool overwrites = ReturnsArgument(region, 1);
+  if (!overwrites && !IsElementwiseRegion(region)) return kKeep;
+  std::vector<int64_t> starts(input->type.dims.size(), 0);
+  if (!map.empty()) {
+    const auto known = IntegersOf(indices);
+    if (!known.has_value()) return kKeep;
+    for (size_t i = 0; i < map.size(); ++i) starts[map[i]] = (*known)[i];
+  }
+  const Dims window = WindowInOperand(op);
+  std::vector<int64_t> limits;
+  std::vector<Value*> indices_of_window;
+  for (size_t d = 0; d < window.size(); ++d) {
+    if (starts[d] < 0 || starts[d] + window[d] > input->type.dims[d]) return kKeep;
+    limits.push_back(starts[d] + window[d]);
+  }
+  for (const int64_t start : starts) {
+    indices_of_window.push_back(builder.Scalar(DType::kS32, static_cast<double>(start)));
+  }
+  Value* update = builder.Reshape(op.operands[2], window);
+  if (!overwrites) {
+    Value* old = window == input->type.dims ? input : builder.Slice(input, starts, limits);
+    update = ApplyElementwise(region, {old, update}, window, builder)[0];
+  }
+  if (update->type == input->type) return ReplaceWith(update);
+  return ReplaceWith(builder.DynamicUpdateSlice(input, update, std::move(indices_of_window)));
+}
+
+constexpr CanonicalRule kRules[] = {
+    {OpCode::kDynamicSlice, DynamicSliceAtKnownPlace},
+    {OpCode::kDynamicSlice, KnowIndicesOfWholeDimensions},
+    {OpCode::kDynamicUpdateSlice, UpdateOfAll},
+    {OpCode::kDynamicUpdateSlice, UpdateOfNothing},
+    {OpCode::kDynamicUpdateSlice, KnowIndicesOfWholeDimensions},
+    {OpCode::kGather, GatherOfOneWindow},
+    {OpCode::kScatter, ScatterOfOneKnownWindow},
+};
+
+}  // namespace
+
+std::span<const CanonicalRule> IndexingRules() { return kRules; }
+
+}  // namespace dragoman::passes
