@@ -301,6 +301,11 @@ Status StoreResults(ProductContext& context, const Index& index, const Lanes& ac
     return OkStatus();
   }
   elemental.Remember(hero, index, values, lanes);
+  for (int lane = 0; lanes > 1 && lane < lanes; ++lane) {
+    // For what the epilogue can only compute lane by lane.
+    const V linear = b.IAdd(index.linear, b.Int(index.linear.type, lane));
+    elemental.Remember(hero, Index::FromLinear(linear), {values[lane]});
+  }
   for (const ir::Value* output : context.group.outputs) {
     const bool same_dims = output->type.dims == hero->type.dims;
     const Index at = same_dims ? index : Index::FromLinear(index.linear);
