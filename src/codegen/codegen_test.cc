@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/codegen.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+
+#include "codegen/test_profiles.h"
+#include "kernel/builder.h"
+#include "spirv/spv.h"
+#include "spirv/testing.h"
+
+namespace dragoman::codegen {
+namespace {
+
+using kernel::Builder;
+using kernel::Kernel;
+using kernel::KOp;
+using kernel::KType;
+using kernel::V;
+using target::DeviceProfile;
+
+std::vector<uint32_t> Generate(const Kernel& kernel, const DeviceProfile& profile) {
+  const Status verified = kernel::Verify(kernel);
+  EXPECT_TRUE(verified.ok()) << verified.message() << "\n" << kernel::Print(kernel);
+  const auto generated = GenerateSpirv(kernel, profile);
+  EXPECT_TRUE(generated.ok()) << profile.name << ": " << generated.status().message();
+  return generated.ok() ? generated->spirv : std::vector<uint32_t>();
+}
+
+void ExpectValid(const Kernel& kernel, const DeviceProfile& profile) {
+  const std::vector<uint32_t> words = Generate(kernel, profile);
+  if (words.empty()) return;
+  const Status valid = spirv::Validate(words);
+  EXPECT_TRUE(valid.ok()) << profile.name << ": " << valid.message() << "\n"
+                          << kernel::Print(kernel) << spirv::Disassemble(words);
+}
+
+std::set<uint32_t> CapabilitiesOf(const std::vector<uint32_t>& words) {
+  std::set<uint32_t> capabilities;
+  for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
+    if ((words[at] & 0xffff) != static_cast<uint32_t>(spv::Op::OpCapability)) break;
+    capabilities.insert(words[at + 1]);
+  }
+  return capabilities;
+}
+
+std::set<uint32_t> Capabilities(std::initializer_list<spv::Capability> capabilities) {
+  std::set<uint32_t> numbers;
+  for (const spv::Capability capability : capabilities) numbers.insert(static_cast<uint32_t>(capability));
+  return numbers;
+}
+
+// out[i] = in[i] + in[i], guarded, for `count` elements at a time.
+Kernel CopyKernel(const DeviceProfile& profile, DType memory, int count, KType index_type) {
+  Builder b(profile);
+  const int in = b.AddBuffer({.memory = memory, .is_read = true});
+  const int out = b.AddBuffer({.memory = memory, .is_written = true});
+  const int size = b.AddParam();
+  const V i = b.IMul(b.GlobalIndex(64), b.I32(count));
+  b.If(b.ULt(i, b.Param(size)), [&] {
+    const V index = index_type == KType::kI64 ? b.Convert(KOp::kZExt, i, KType::kI64) : i;
+    const std::vector<V> values = b.LoadVector(in, index, count);
+    b.StoreVector(out, index, values);
+  });
+  return std::move(b).Finish(64);
+}
+
+bool CanCompile(const DeviceProfile& profile, DType memory) { return memory != DType::kF64 || profile.float64; }
+
+std::vector<DType> MemoryTypes() {
+  std::vector<DType> types;
+  for (int i = 0; i < static_cast<int>(DType::kC64); ++i) types.push_back(static_cast<DType>(i));
+  return types;
+}
+
+TEST(Codegen, CopiesOfEveryMemoryTypeAreValidOnEveryProfile) {
+  for (const DeviceProfile& profile : ProfileMatrix()) {
+    for (const DType memory : MemoryTypes()) {
+      if (!CanCompile(profile, memory)) continue;
+      for (const int count : {1, 2, 4}) ExpectValid(CopyKernel(profile, memory, count, KType::kI32), profile);
+      ExpectValid(CopyKernel(profile, memory, 1, KType::kI64), profile);
+    }
+  }
+}
+
+TEST(Codegen, F64OnADeviceWithoutItIsUnimplementedAndNamesBoth) {
+  DeviceProfile profile = FullProfile();
+  profile.float64 = false;
+  const auto generated = GenerateSpirv(CopyKernel(FullProfile(), DType::kF64, 1, KType::kI32), profile);
+  ASSERT_FALSE(generated.ok());
+  EXPECT_EQ(generated.status().code(), StatusCode::kUnimplemented);
+  EXPECT_NE(generated.status().message().find("f64"), std::string::npos);
+  EXPECT_NE(generated.status().message().find(profile.name), std::string::npos);
+}
+
+TEST(Codegen, EqualKernelsGiveEqualWords) {
+  const DeviceProfile profile = FullProfile();
+  const auto words = Generate(CopyKernel(profile, DType::kF16, 4, KType::kI32), profile);
+  EXPECT_EQ(words, Generate(CopyKernel(profile, DType::kF16, 4, KType::kI32), profile));
+  EXPECT_NE(words, Generate(CopyKernel(profile, DType::kF16, 2, KType::kI32), profile));
+}
+
+TEST(Codegen, AsksOnlyForTheCapabilitiesThatAKernelUses) {
+  DeviceProfile profile = FullProfile();
+  using enum spv::Capability;
+  const auto of = [&](DType memory) {
+    return CapabilitiesOf(Generate(CopyKernel(profile, memory, 1, KType::kI32), profile));
+  };
+  EXPECT_EQ(of(DType::kU32), Capabilities({Shader, PhysicalStorageBufferAddresses}));
+  EXPECT_EQ(of(DType::kF32),
+            Capabilities({Shader, PhysicalStorageBufferAddresses, SignedZeroInfNanPreserve, DenormPreserve}));
+  profile.int64 = false;
+  EXPECT_EQ(of(DType::kU8), Capabilities({Shader, PhysicalStorageBufferAddresses, StorageBuffer8BitAccess, Int8}));
+  profile = BareProfile();
+  for (const DType memory : MemoryTypes()) {
+    if (memory != DType::kF64) {
+      EXPECT_EQ(of(memory), Capabilities({Shader, PhysicalStorageBufferAddresses})) << Name(memory);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::codegen

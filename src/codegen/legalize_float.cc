@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Float operations that drivers may compute with less than their exact result.
+#include <bit>
+#include <limits>
+
+#include "codegen/legalizer.h"
+#include "codegen/small_float_ops.h"
+
+namespace dragoman::codegen {
+
+using kernel::KOp;
+using kernel::KType;
+using kernel::V;
+
+// By integer arithmetic where no rounding mode is in force: SPIR-V then leaves the direction to the driver.
+V Legalizer::NarrowToF16(V value) {
+  if (RoundsToF16()) return builder_.Convert(KOp::kFToF, value, KType::kF16);
+  return builder_.Convert(KOp::kF16FromBits, EncodeSmallFloat(builder_, DType::kF16, value), KType::kF16);
+}
+
+Legalizer::Mapped Legalizer::NarrowingOf(const Instruction& inst) {
+  const V value = Low(inst.operands[0]);
+  if (inst.op == KOp::kF16Bits) return {EncodeSmallFloat(builder_, DType::kF16, value), {}};
+  return {NarrowToF16(value), {}};
+}
+
+Legalizer::Mapped Legalizer::RemainderOf(const Instruction& inst) {
+  const V a = Low(inst.operands[0]);
+  const V b = Low(inst.operands[1]);
+  if (a.type == KType::kF64 && !profile_.int64) {
+    Fail(Unimplemented("Remainders of f64 need 64-bit integers on the device."));
+    return {a, {}};
+  }
+  if (a.type != KType::kF16) return {ExactRemainder(a, b), {}};
+  // Exact in f32, and the result is no longer than its operands: exact in f16.
+  const V wide =
+      ExactRemainder(builder_.Convert(KOp::kFToF, a, KType::kF32), builder_.Convert(KOp::kFToF, b, KType::kF32));
+  return {NarrowToF16(wide), {}};
+}
+
+// SPIR-V's OpFRem may be a - b * trunc(a / b) with all its rounding. This subtracts the largest b * 2^k that fits until
+// nothing fits; every step is exact (t <= x < 2t).
+V Legalizer::ExactRemainder(V a, V b) {
+  const KType type = a.type;
+  const bool is_double = type == KType::kF64;
+  const KType bits_type = is_double ? KType::kI64 : KType::kI32;
+  const int mantissa_bits = is_double ? 52 : 23;
+  const int64_t bias = is_double ? 1023 : 127;
+  const V zero = builder_.Float(type, 0.0);
+  const V infinity = builder_.Float(type, std::numeric_limits<double>::infinity());
+  const V divisor = builder_.Unary(KOp::kFAbs, b);
+  const V magnitude = builder_.Unary(KOp::kFAbs, a);
+  const V is_valid =
+      builder_.And(builder_.Compare(KOp::kFLt, magnitude, infinity), builder_.Compare(KOp::kFLt, zero, divisor));
+  const auto exponent_of = [&](V value) {
+    return builder_.Binary(KOp::kShrU, builder_.Bitcast(value, bits_type), builder_.Int(bits_type, mantissa_bits));
+  };
+  const auto goes_on = [&](std::span<const V> x) { return builder_.Compare(KOp::kFLe, divisor, x[0]); };
+  const auto body = [&](std::span<const V> x) {
+    const V distance = builder_.ISub(exponent_of(x[0]), exponent_of(divisor));
+    const V power = builder_.SMin(distance, builder_.Int(bits_type, bias));
+    const V scale_bits = builder_.Binary(KOp::kShl, builder_.IAdd(power, builder_.Int(bits_type, bias)),
+                                         builder_.Int(bits_type, mantissa_bits));
+    const V scaled = builder_.FMul(divisor, builder_.Bitcast(scale_bits, type));
+    const V halved = builder_.FMul(scaled, builder_.Float(type, 0.5));
+    const V fits = builder_.Select(builder_.Compare(KOp::kFLt, x[0], scaled), halved, scaled);
+    return std::vector<V>{builder_.FSub(x[0], fits)};
+  };
+  const V start = builder_.Select(is_valid, magnitude, zero);
+  const V rest = builder_.While({start}, goes_on, body)[0];
+  const V is_negative = builder_.Compare(KOp::kFLt, a, zero);
+  V result = builder_.Select(is_negative, builder_.Unary(KOp::kFNeg, rest), rest);
+  // a itself where nothing is to subtract: keeps -0.
+  result = builder_.Select(builder_.Compare(KOp::kFLt, magnitude, divisor), a, result);
+  return builder_.Select(is_valid, result, builder_.Float(type, std::numeric_limits<double>::quiet_NaN()));
+}
+
+}  // namespace dragoman::codegen
