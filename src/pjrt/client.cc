@@ -68,7 +68,7 @@ std::unique_ptr<PJRT_Device> DescribeDevice(ClientState& state, runtime::Device&
   attributes.Add("vendor_id", static_cast<int64_t>(profile.vendor_id));
   attributes.Add("device_id", static_cast<int64_t>(profile.device_id));
   attributes.Add("subgroup_size", static_cast<int64_t>(profile.subgroup_size));
-  attributes.Add("unified_memory", profile.unified_memory);
+  attributes.Add("unified_memory", int64_t{profile.unified_memory});
   described->memory.id = id;
   described->memory.device = described.get();
   described->memory.debug_string = Format("{}:{} memory of kind {}", kPlatformName, id, kMemoryKind);

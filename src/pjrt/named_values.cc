@@ -32,6 +32,4 @@ void NamedValues::Add(std::string_view name, float value) {
   Append(name, PJRT_NamedValue_kFloat, 1).float_value = value;
 }
 
-void NamedValues::Add(std::string_view name, bool value) { Append(name, PJRT_NamedValue_kBool, 1).bool_value = value; }
-
 }  // namespace dragoman::pjrt

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A list of attributes that owns its names and texts, in the form the ABI hands out.
+// A list of attributes that owns its names and texts, in the form the ABI hands out. Without booleans: jaxlib stops the
+// process when a device has one.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,6 @@ class NamedValues {
   void Add(std::string_view name, int64_t value);
   void Add(std::string_view name, std::vector<int64_t> values);
   void Add(std::string_view name, float value);
-  void Add(std::string_view name, bool value);
 
   // Valid until the next Add.
   const PJRT_NamedValue* data() const { return values_.data(); }

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lowering rules that JAX has for the platforms it knows and lacks for a new one."""
+
+
+def enable_callbacks(platform):
+    """pure_callback and io_callback: Python functions called through host send and receive.
+
+    JAX's emit_python_callback has a fixed list of platforms; for ours the TPU form is emitted, which needs nothing
+    but the send and receive callbacks of PJRT_LoadedExecutable_Execute.
+    """
+    import functools
+
+    import numpy as np
+    from jax._src import callback as jax_callback
+    from jax._src import dtypes
+    from jax._src.interpreters import mlir
+
+    original = jax_callback.emit_python_callback
+    emit_host_transfers = jax_callback._emit_tpu_python_callback
+    to_shape = jax_callback._aval_to_xla_shape
+
+    def checked(callback, result_avals):
+        """The callback, refusing results that are not what it promised."""
+
+        def call(*args):
+            values = tuple(dtypes.canonicalize_value(np.asarray(value)) for value in callback(*args))
+            if len(values) != len(result_avals):
+                raise RuntimeError(f"The callback gives {len(values)} results, {len(result_avals)} are expected.")
+            for number, (value, aval) in enumerate(zip(values, result_avals)):
+                if value.shape != aval.shape or value.dtype != aval.dtype:
+                    raise RuntimeError(
+                        f"Result {number} of the callback is {value.dtype}{list(value.shape)}, expected is "
+                        f"{aval.dtype}{list(aval.shape)}."
+                    )
+            # Empty results are constants in the program; nothing is received for them.
+            return tuple(value for value in values if value.size > 0)
+
+        return call
+
+    @functools.wraps(original)
+    def emit_python_callback(ctx, callback, token, operands, operand_avals, result_avals, **options):
+        if tuple(ctx.module_context.platforms) != (platform,):
+            return original(ctx, callback, token, operands, operand_avals, result_avals, **options)
+        if options.get("partitioned") and result_avals:
+            raise ValueError("Partitioned callbacks with results are not supported.")
+        received = [aval for aval in result_avals if np.prod(aval.shape) > 0]
+        outputs, token = emit_host_transfers(
+            ctx.module_context.get_backend(),
+            ctx,
+            checked(callback, result_avals),
+            token,
+            operands,
+            operand_avals,
+            [to_shape(aval) for aval in operand_avals],
+            received,
+            [to_shape(aval) for aval in received],
+            returns_token=options.get("returns_token", True),
+            sharding=options.get("sharding"),
+        )
+        remaining = iter(outputs)
+        results = [
+            next(remaining) if np.prod(aval.shape) > 0 else mlir.ir_constant(np.zeros(aval.shape, aval.dtype))
+            for aval in result_avals
+        ]
+        return results, token, None
+
+    jax_callback.emit_python_callback = emit_python_callback
+
+
+def enable_debug_callback(platform):
+    from jax._src import debugging
+    from jax._src.interpreters import mlir
+
+    # Every callback has channels of its own: its lowering must not be shared.
+    rule = debugging.debug_callback_lowering
+    mlir.register_lowering(debugging.debug_callback_p, rule, platform=platform, cacheable=False)
+
+
+def enable_debug_print(platform):
+    from jax._src import debugging
+    from jax._src.interpreters import mlir
+
+    rule = debugging.debug_print_lowering_rule
+    mlir.register_lowering(debugging.debug_print_p, rule, platform=platform, cacheable=False)
+
+
+def enable_checks(platform):
+    from jax._src import checkify
+    from jax._src.interpreters import mlir
+
+    mlir.register_lowering(checkify.check_p, checkify.check_lowering_rule, platform=platform, cacheable=False)
+
+
+FEATURES = [
+    ("call Python from compiled code", enable_callbacks),
+    ("lower debug callbacks", enable_debug_callback),
+    ("lower debug prints", enable_debug_print),
+    ("lower checks", enable_checks),
+]

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What JAX calls when it looks for plugins (entry point group "jax_plugins"): makes Dragoman one of its backends.
+
+JAX offers no public way to three things that a full backend needs: donating buffers, calling Python from compiled
+code, and answering to the name "gpu". Each is done through private parts of JAX, alone and guarded: where a JAX version
+lacks one, the rest still works.
+"""
+
+import logging
+import os
+
+import dragoman
+
+PLATFORM = "dragoman"
+# The default of JAX's register_plugin: before cpu (0), after a vendor's own CUDA or ROCm plugin (500).
+GPU_PRIORITY = 400
+# Below cpu: a Vulkan driver that itself runs on the CPU is used only when asked for.
+SOFTWARE_PRIORITY = -100
+
+logger = logging.getLogger(__name__)
+
+
+def initialize():
+    """Registers the backend "dragoman". Never raises: JAX must go on without it."""
+    from jax._src import xla_bridge
+
+    if PLATFORM in getattr(xla_bridge, "_backend_factories", {}):
+        return
+    try:
+        usable = usable_devices()
+    except RuntimeError as error:
+        register_absent(xla_bridge, str(error))
+        return
+    is_chosen = bool(os.environ.get("DRAGOMAN_VISIBLE_DEVICES"))
+    has_gpu = any(device.type != "cpu" for device in usable)
+    guarded("hide JAX's warning about unknown platforms", mark_as_supported, xla_bridge)
+    xla_bridge.register_plugin(
+        PLATFORM,
+        priority=GPU_PRIORITY if has_gpu or is_chosen else SOFTWARE_PRIORITY,
+        library_path=dragoman.library_path(),
+    )
+    if not has_gpu and not is_chosen:
+        guarded("keep JAX going without a software device", fail_quietly, xla_bridge)
+    guarded('answer to the name "gpu"', add_gpu_alias, xla_bridge)
+    guarded("donate buffers", enable_donation)
+    from dragoman import _jax_lowerings
+
+    for name, enable in _jax_lowerings.FEATURES:
+        guarded(name, enable, PLATFORM)
+
+
+def usable_devices():
+    """The usable devices; RuntimeError with cause and cure when there are none."""
+    found = dragoman.devices()
+    usable = [device for device in found if device.is_usable]
+    if usable:
+        return usable
+    if not found:
+        raise RuntimeError(
+            "Dragoman finds no Vulkan device. Install a Vulkan driver for the GPU (on Debian and Ubuntu: "
+            "mesa-vulkan-drivers, or the vendor's driver) and check it with `vulkaninfo --summary`."
+        )
+    reasons = " ".join(f"{device.name}: {device.refusal}" for device in found)
+    raise RuntimeError(f"Dragoman cannot use any Vulkan device of this machine. {reasons}")
+
+
+def register_absent(xla_bridge, reason):
+    """Whoever asks for "dragoman" learns why it is not there; everybody else is not bothered."""
+    message = reason if "Vulkan" in reason else f"Dragoman has no Vulkan device to run on. {reason}"
+
+    def explain():
+        raise RuntimeError(message)
+
+    xla_bridge.register_backend_factory(PLATFORM, explain, priority=SOFTWARE_PRIORITY, fail_quietly=True)
+
+
+def guarded(purpose, action, *arguments):
+    """Does what touches private parts of JAX; a JAX that has changed them costs only this purpose."""
+    try:
+        action(*arguments)
+    except Exception as error:
+        logger.debug("Dragoman cannot %s with this JAX: %r", purpose, error)
+
+
+def mark_as_supported(xla_bridge):
+    xla_bridge._nonexperimental_plugins.add(PLATFORM)
+
+
+def fail_quietly(xla_bridge):
+    import dataclasses
+
+    factories = xla_bridge._backend_factories
+    factories[PLATFORM] = dataclasses.replace(factories[PLATFORM], fail_quietly=True)
+
+
+def add_gpu_alias(xla_bridge):
+    platforms = xla_bridge._alias_to_platforms["gpu"]
+    xla_bridge._platform_aliases[PLATFORM] = "gpu"
+    if PLATFORM not in platforms:
+        platforms.append(PLATFORM)
+
+
+def enable_donation():
+    from jax._src.interpreters import mlir
+
+    if PLATFORM not in mlir._platforms_with_donation:
+        mlir._platforms_with_donation.append(PLATFORM)
