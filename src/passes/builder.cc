@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/builder.h"
 
-#include <cstring>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "ir/shape_rules.h"
@@ -203,6 +203,16 @@ Value* Builder::Reduce(Value* operand, double initial, std::vector<int64_t> dime
   CHECK(types.ok());
   op->results[0]->type = (*types)[0];
   return op->result();
+}
+
+void Builder::CopyRegion(const Block& region, Op* op) {
+  Block* copy = op->parent->AddRegion(op);
+  std::unordered_map<const Value*, Value*> mapping;
+  for (const auto& argument : region.arguments) mapping[argument.get()] = copy->AddArgument(argument->type);
+  for (const auto& inner : region.ops) {
+    copy->ops.push_back(ir::CloneOp(*inner, mapping));
+    copy->ops.back()->parent = copy;
+  }
 }
 
 std::vector<Value*> Builder::ForLoop(int64_t trip_count, const std::vector<Value*>& initial, const LoopBody& body) {

@@ -79,6 +79,9 @@ class Builder {
     return Reduce(operand, 0, std::move(dimensions), OpCode::kAdd);
   }
 
+  // A copy of `region` as the last region of `op`.
+  static void CopyRegion(const Block& region, Op* op);
+
   // A loop over i = 0 .. trip_count - 1 (an si32 scalar). `body` maps the carried values to their next ones.
   using LoopBody = std::function<std::vector<Value*>(Builder& body, Value* index, const std::vector<Value*>& carried)>;
   std::vector<Value*> ForLoop(int64_t trip_count, const std::vector<Value*>& initial, const LoopBody& body);

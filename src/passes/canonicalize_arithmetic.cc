@@ -137,6 +137,19 @@ Replacement SpreadScalars(Op& op, Builder& builder) {
   return ReplaceWith(builder.Make(op.code, std::move(operands))->result());
 }
 
+// convert(p) == 0 and the like, where p is a boolean.
+Replacement CompareOfConvertedTruth(Op& op, Builder& builder) {
+  const Op* converted = DefinedBy(op.operands[0], OpCode::kConvert);
+  const auto number = SplatOf(op.operands[1]);
+  if (converted == nullptr || !IsPred(converted->operands[0]->type.dtype) || !number.has_value()) return kKeep;
+  const auto direction = static_cast<ComparisonDirection>(op.attributes.Int(AttrKey::kComparisonDirection));
+  const bool is_equality = direction == ComparisonDirection::kEq || direction == ComparisonDirection::kNe;
+  if (!is_equality || (*number != 0 && *number != 1)) return kKeep;
+  const bool negates = (*number == 0) == (direction == ComparisonDirection::kEq);
+  Value* truth = converted->operands[0];
+  return ReplaceWith(negates ? builder.Unary(OpCode::kNot, truth) : truth);
+}
+
 Replacement RealOfComplex(Op& op, Builder&) {
   const Op* inner = DefinedBy(op.operands[0], OpCode::kComplex);
   return inner == nullptr ? kKeep : ReplaceWith(inner->operands[op.code == OpCode::kReal ? 0 : 1]);
@@ -187,6 +200,7 @@ constexpr CanonicalRule kRules[] = {
     {OpCode::kShiftRightArithmetic, DropNeutral},
     {OpCode::kNot, DropInvolution},
     {OpCode::kNegate, DropInvolution},
+    {OpCode::kCompare, CompareOfConvertedTruth},
     {OpCode::kConvert, ConvertToSameType},
     {OpCode::kConvert, ConvertOfConvert},
     {OpCode::kSelect, SelectOfConstant},

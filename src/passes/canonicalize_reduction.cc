@@ -76,12 +76,23 @@ Replacement WhileThatNeverRuns(Op& op, Builder&) {
   return Replacement(op.operands);
 }
 
+Replacement WhileThatRunsOnce(Op& op, Builder& builder) {
+  const int64_t count = op.attributes.IntOr(AttrKey::kTripCount, -1);
+  if (count == 0) return Replacement(op.operands);
+  if (count != 1) return kKeep;
+  const Block& body = *op.regions[1];
+  std::unordered_map<const Value*, Value*> mapping;
+  for (size_t i = 0; i < op.operands.size(); ++i) mapping[body.arguments[i].get()] = op.operands[i];
+  Block& block = builder.block();
+  return Replacement(ir::CloneInto(body, block, block.ops.size(), mapping));
+}
+
 constexpr CanonicalRule kRules[] = {
     {OpCode::kReduce, InitialValues},       {OpCode::kReduce, ReduceOfOneElement},
     {OpCode::kReduceWindow, InitialValues}, {OpCode::kReduceWindow, WindowOfOneElement},
     {OpCode::kSort, SortOfOneElement},      {OpCode::kDotGeneral, DotOfNothing},
     {OpCode::kConvolution, DotOfNothing},   {OpCode::kCase, CaseOfKnownIndex},
-    {OpCode::kWhile, WhileThatNeverRuns},
+    {OpCode::kWhile, WhileThatNeverRuns},   {OpCode::kWhile, WhileThatRunsOnce},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensor-IR passes and the one visible list of them (pipeline.cc). A pass is a free function in a file of its own; running
-// it twice changes nothing the second time. Each states in its header comment what it requires and establishes.
+// Tensor-IR passes and the one visible list of them (pipeline.cc). A pass is a free function in a file of its own;
+// running it twice changes nothing the second time. Each states in its header comment what it requires and establishes.
 #pragma once
 
 #include <functional>

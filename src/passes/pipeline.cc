@@ -6,9 +6,15 @@
 #include "passes/canonicalize.h"
 #include "passes/eliminate_common_subexpressions.h"
 #include "passes/eliminate_dead_code.h"
+#include "passes/flatten_cases.h"
+#include "passes/hoist_loop_invariants.h"
 #include "passes/inline_calls.h"
 #include "passes/passes.h"
+#include "passes/recognize_scans.h"
+#include "passes/recognize_trip_counts.h"
 #include "passes/remove_identities.h"
+#include "passes/simplify_control_flow.h"
+#include "passes/sink_cheap_values.h"
 
 namespace dragoman::passes {
 namespace {
@@ -16,9 +22,19 @@ namespace {
 constexpr Pass kPipeline[] = {
     {"inline_calls", InlineCalls},
     {"remove_identities", RemoveIdentities},
-    {"canonicalize", Canonicalize},
     {"eliminate_dead_code", EliminateDeadCode},
+    {"simplify_control_flow", SimplifyControlFlow},
+    {"canonicalize", Canonicalize},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
+    {"recognize_scans", RecognizeScans},
+    {"flatten_cases", FlattenCases},
+    {"recognize_trip_counts", RecognizeTripCounts},
+    {"hoist_loop_invariants", HoistLoopInvariants},
+    {"canonicalize", Canonicalize},
+    {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
+    {"simplify_control_flow", SimplifyControlFlow},
+    {"eliminate_dead_code", EliminateDeadCode},
+    {"sink_cheap_values", SinkCheapValues},
     {"eliminate_dead_code", EliminateDeadCode},
 };
 
