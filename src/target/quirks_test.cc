@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "target/quirks.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace dragoman::target {
+namespace {
+
+DeviceProfile OfVendor(uint32_t vendor_id) {
+  DeviceProfile profile;
+  profile.vendor_id = vendor_id;
+  profile.type = DeviceType::kDiscreteGpu;
+  profile.int64 = true;
+  ApplyQuirks(profile);
+  return profile;
+}
+
+TEST(Quirks, ChooseTheAddressFormByVendor) {
+  for (const uint32_t vendor : {0x1002u, 0x8086u, 0x5143u}) {
+    EXPECT_EQ(OfVendor(vendor).address_form, AddressForm::kByteOffset32) << vendor;
+  }
+  for (const uint32_t vendor : {0x10deu, 0x106bu, 0x13b5u}) {
+    EXPECT_EQ(OfVendor(vendor).address_form, AddressForm::kAccessChain) << vendor;
+  }
+}
+
+TEST(Quirks, LeaveAccessChainsWhereThereAreNo64BitIntegers) {
+  DeviceProfile profile;
+  profile.vendor_id = 0x5143;
+  ApplyQuirks(profile);
+  EXPECT_EQ(profile.address_form, AddressForm::kAccessChain);
+}
+
+TEST(Quirks, KeepKernelsShortOnLlvmpipeOnly) {
+  DeviceProfile llvmpipe;
+  llvmpipe.vendor_id = 0x10005;
+  llvmpipe.type = DeviceType::kCpu;
+  ApplyQuirks(llvmpipe);
+  EXPECT_TRUE(llvmpipe.unrolling_is_costly);
+  EXPECT_FALSE(OfVendor(0x10de).unrolling_is_costly);
+}
+
+TEST(Quirks, DoNothingTheSecondTime) {
+  for (const uint32_t vendor : {0x1002u, 0x8086u, 0x5143u, 0x10deu, 0x10005u}) {
+    DeviceProfile once = OfVendor(vendor);
+    DeviceProfile twice = once;
+    ApplyQuirks(twice);
+    EXPECT_EQ(once, twice);
+  }
+}
+
+TEST(Quirks, HaveNamesOfTheirOwnAndReasons) {
+  std::set<std::string_view> names;
+  for (const Quirk& quirk : Quirks()) {
+    EXPECT_TRUE(names.insert(quirk.name).second) << quirk.name;
+    EXPECT_FALSE(quirk.reason.empty()) << quirk.name;
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::target
