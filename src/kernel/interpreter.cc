@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/interpreter.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/format.h"
+#include "kernel/interpreter_scalar.h"
+
+namespace dragoman::kernel {
+namespace {
+
+// Who touched an element last, to find conflicts: an invocation of the dispatch and the barrier interval it was in.
+struct Touch {
+  int64_t writer = -1;
+  int64_t write_interval = -1;
+  int64_t reader = -1;
+  int64_t read_interval = -1;
+};
+constexpr int64_t kManyReaders = -2;
+
+// Invocations that execute the current instruction, by local index.
+using Lanes = std::vector<int>;
+
+class Interpreter {
+ public:
+  Interpreter(const Kernel& kernel, std::span<std::vector<std::byte>* const> buffers, std::span<const uint32_t> params,
+              const InterpretOptions& options)
+      : kernel_(kernel),
+        buffers_(buffers),
+        params_(params),
+        size_(kernel.workgroup_size),
+        subgroup_size_(kernel.required_subgroup_size > 0 ? kernel.required_subgroup_size : options.subgroup_size),
+        values_(kernel.value_types.size() * kernel.workgroup_size),
+        all_(kernel.workgroup_size) {
+    for (int i = 0; i < size_; ++i) all_[i] = i;
+    for (const std::vector<std::byte>* buffer : buffers) touches_[buffer].resize(buffer->size());
+  }
+
+  Status Run(int64_t workgroups) {
+    for (workgroup_ = 0; workgroup_ < workgroups; ++workgroup_) {
+      ++interval_;
+      ++device_interval_;
+      shared_.clear();
+      shared_touches_.clear();
+      for (const SharedArray& array : kernel_.shared) {
+        shared_.emplace_back(array.count, 0xcdcdcdcdcdcdcdcdu);
+        shared_touches_.emplace_back(array.count);
+      }
+      RETURN_IF_ERROR(RunRegion(kernel_.body, all_));
+    }
+    return OkStatus();
+  }
+
+ private:
+  uint64_t& At(ValueId id, int lane) { return values_[static_cast<size_t>(id) * size_ + lane]; }
+  KType TypeOf(ValueId id) const { return kernel_.value_types[id]; }
+
+  Status Error(const Instruction& instruction, int lane, std::string_view what) const {
+    std::string operands;
+    for (const ValueId operand : instruction.operands) operands += Format(" %{}", operand);
+    std::string text = instruction.num_results > 0 ? Format("%{} = ", instruction.first_result) : "";
+    text += Name(instruction.op);
+    if (instruction.buffer >= 0) text += Format(" @{}", instruction.buffer);
+    return Internal(Format("Kernel instruction '{}{}' {}, in invocation {} of workgroup {}.", text, operands, what,
+                           lane, workgroup_));
+  }
+
+  Status RunRegion(const Region& region, const Lanes& lanes) {
+    for (const Instruction& instruction : region.body) {
+      if (instruction.op != KOp::kYield) RETURN_IF_ERROR(RunInstruction(instruction, lanes));
+    }
+    return OkStatus();
+  }
+
+  Status RunInstruction(const Instruction& instruction, const Lanes& lanes) {
+    switch (instruction.op) {
+      case KOp::kIf:
+        return RunIf(instruction, lanes);
+      case KOp::kFor:
+        return RunFor(instruction, lanes);
+      case KOp::kWhile:
+        return RunWhile(instruction, lanes);
+      case KOp::kBarrier:
+      case KOp::kDeviceBarrier:
+        return RunBarrier(instruction, lanes);
+      case KOp::kSubgroupAddF:
+      case KOp::kSubgroupMaxF:
+      case KOp::kSubgroupMinF:
+      case KOp::kSubgroupShuffleXor:
+        return RunSubgroup(instruction, lanes);
+      default:
+        break;
+    }
+    for (const int lane : lanes) RETURN_IF_ERROR(RunOnLane(instruction, lane));
+    return OkStatus();
+  }
+
+  Status RunOnLane(const Instruction& instruction, int lane) {
+    if (instruction.op >= KOp::kLoad) return RunMemory(instruction, lane);
+    if (instruction.operands.empty()) {
+      At(instruction.first_result, lane) = ValueFromNowhere(instruction, lane);
+      return OkStatus();
+    }
+    uint64_t operands[3] = {};
+    const size_t count = instruction.operands.size();
+    for (size_t i = 0; i < count; ++i) operands[i] = At(instruction.operands[i], lane);
+    const auto result = EvaluateScalar(instruction, TypeOf(instruction.operands[0]), {operands, count});
+    if (!result.has_value()) return Error(instruction, lane, "divides by zero");
+    At(instruction.first_result, lane) = *result;
+    return OkStatus();
+  }
+
+  uint64_t ValueFromNowhere(const Instruction& instruction, int lane) const {
+    switch (instruction.op) {
+      case KOp::kParam:
+        return params_[instruction.imm];
+      case KOp::kWorkgroupIndex:
+        return static_cast<uint32_t>(workgroup_);
+      case KOp::kLocalIndex:
+        return static_cast<uint64_t>(lane);
+      case KOp::kSubgroupSize:
+        return static_cast<uint64_t>(subgroup_size_);
+      case KOp::kSubgroupIndex:
+        return static_cast<uint64_t>(lane / subgroup_size_);
+      case KOp::kSubgroupLane:
+        return static_cast<uint64_t>(lane % subgroup_size_);
+      default:
+        return instruction.imm;
+    }
+  }
+
+  // Conflicts. Other workgroups' accesses conflict whatever the barriers.
+  bool Conflicts(int64_t other, int64_t other_interval, int lane, int64_t interval) const {
+    if (other == -1) return false;
+    if (other == kManyReaders) return other_interval == interval;
+    const int64_t self = workgroup_ * size_ + lane;
+    return other != self && (other / size_ != workgroup_ || other_interval == interval);
+  }
+
+  Status NoteRead(const Instruction& instruction, Touch& touch, int lane, int64_t interval) {
+    if (Conflicts(touch.writer, touch.write_interval, lane, interval)) {
+      return Error(instruction, lane, "reads what another invocation writes without a barrier in between");
+    }
+    const int64_t self = workgroup_ * size_ + lane;
+    const bool is_shared = touch.reader != -1 && touch.reader != self && touch.read_interval == interval;
+    touch.reader = is_shared ? kManyReaders : self;
+    touch.read_interval = interval;
+    return OkStatus();
+  }
+
+  Status NoteWrite(const Instruction& instruction, Touch& touch, int lane, int64_t interval) {
+    if (Conflicts(touch.writer, touch.write_interval, lane, interval)) {
+      return Error(instruction, lane, "writes what another invocation writes without a barrier in between");
+    }
+    if (Conflicts(touch.reader, touch.read_interval, lane, interval)) {
+      return Error(instruction, lane, "writes what another invocation reads without a barrier in between");
+    }
+    touch.writer = workgroup_ * size_ + lane;
+    touch.write_interval = interval;
+    return OkStatus();
+  }
+
+  Status RunMemory(const Instruction& instruction, int lane) {
+    const bool is_shared = instruction.op == KOp::kLoadShared || instruction.op == KOp::kStoreShared;
+    return is_shared ? RunShared(instruction, lane) : RunBuffer(instruction, lane);
+  }
+
+  Status RunShared(const Instruction& instruction, int lane) {
+    std::vector<uint64_t>& array = shared_[instruction.buffer];
+    const uint64_t index = At(instruction.operands[0], lane);
+    if (index >= array.size())
+      return Error(instruction, lane, Format("accesses element {} of {}", index, array.size()));
+    Touch& touch = shared_touches_[instruction.buffer][index];
+    if (instruction.op == KOp::kLoadShared) {
+      RETURN_IF_ERROR(NoteRead(instruction, touch, lane, interval_));
+      At(instruction.first_result, lane) = array[index];
+      return OkStatus();
+    }
+    RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, interval_));
+    array[index] = At(instruction.operands[1], lane);
+    return OkStatus();
+  }
+
+  Status RunBuffer(const Instruction& instruction, int lane) {
+    const DType memory = kernel_.buffers[instruction.buffer].memory;
+    std::vector<std::byte>& buffer = *buffers_[instruction.buffer];
+    const uint64_t element_bytes = static_cast<uint64_t>(SizeBytes(memory));
+    const uint64_t elements = buffer.size() / element_bytes;
+    const uint64_t index = At(instruction.operands[0], lane);
+    const uint64_t count = instruction.op == KOp::kLoad    ? instruction.imm
+                           : instruction.op == KOp::kStore ? instruction.operands.size() - 1
+                                                           : 1;
+    if (index >= elements || count > elements - index) {
+      return Error(instruction, lane, Format("accesses element {} of {} ({} at once)", index, elements, count));
+    }
+    if (index % count != 0) return Error(instruction, lane, Format("accesses {} elements at once at {}", count, index));
+    std::byte* address = buffer.data() + index * element_bytes;
+    if (instruction.op != KOp::kLoad && instruction.op != KOp::kStore) return RunAtomic(instruction, lane, address);
+    std::vector<Touch>& touches = touches_[&buffer];
+    for (uint64_t i = 0; i < count; ++i, address += element_bytes) {
+      Touch& touch = touches[(index + i) * element_bytes];
+      if (instruction.op == KOp::kLoad) {
+        RETURN_IF_ERROR(NoteRead(instruction, touch, lane, device_interval_));
+        At(instruction.first_result + static_cast<ValueId>(i), lane) = ReadElement(address, memory, instruction.type);
+      } else {
+        RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, device_interval_));
+        const ValueId value = instruction.operands[i + 1];
+        WriteElement(address, memory, TypeOf(value), At(value, lane));
+      }
+    }
+    return OkStatus();
+  }
+
+  Status RunAtomic(const Instruction& instruction, int lane, std::byte* address) {
+    const uint32_t old = static_cast<uint32_t>(ReadElement(address, DType::kU32, KType::kI32));
+    const uint32_t value = static_cast<uint32_t>(At(instruction.operands[1], lane));
+    uint32_t fresh = value;
+    switch (instruction.op) {
+      case KOp::kAtomicAdd:
+        fresh = old + value;
+        break;
+      case KOp::kAtomicMin:
+        fresh = std::min(old, value);
+        break;
+      case KOp::kAtomicMax:
+        fresh = std::max(old, value);
+        break;
+      case KOp::kAtomicOr:
+        fresh = old | value;
+        break;
+      case KOp::kAtomicAnd:
+        fresh = old & value;
+        break;
+      default:
+        break;
+    }
+    WriteElement(address, DType::kU32, KType::kI32, fresh);
+    At(instruction.first_result, lane) = old;
+    return OkStatus();
+  }
+
+  Status RunBarrier(const Instruction& instruction, const Lanes& lanes) {
+    if (static_cast<int>(lanes.size()) != size_) {
+      return Error(instruction, lanes.empty() ? 0 : lanes[0],
+                   Format("is reached by {} of {} invocations", lanes.size(), size_));
+    }
+    ++interval_;
+    if (instruction.op == KOp::kDeviceBarrier) ++device_interval_;
+    return OkStatus();
+  }
+
+  Status RunSubgroup(const Instruction& instruction, const Lanes& lanes) {
+    std::vector<uint64_t> results;
+    for (const int lane : lanes) results.push_back(SubgroupResult(instruction, lanes, lane));
+    for (size_t i = 0; i < lanes.size(); ++i) At(instruction.first_result, lanes[i]) = results[i];
+    return OkStatus();
+  }
+
+  uint64_t SubgroupResult(const Instruction& instruction, const Lanes& lanes, int lane) {
+    const ValueId source = instruction.operands[0];
+    const KType type = TypeOf(source);
+    if (instruction.op == KOp::kSubgroupShuffleXor) {
+      const int other = lane ^ static_cast<int>(At(instruction.operands[1], lane));
+      const bool is_there =
+          other / subgroup_size_ == lane / subgroup_size_ && std::binary_search(lanes.begin(), lanes.end(), other);
+      return is_there ? At(source, other) : 0xbadbadbadbadbadbu;
+    }
+    bool is_first = true;
+    double result = 0;
+    for (const int other : lanes) {
+      if (other / subgroup_size_ != lane / subgroup_size_) continue;
+      const double value = AsDouble(type, At(source, other));
+      if (is_first)
+        result = value;
+      else if (instruction.op == KOp::kSubgroupAddF)
+        result = AsDouble(type, FromDouble(type, result + value));
+      else
+        result = instruction.op == KOp::kSubgroupMaxF ? std::max(result, value) : std::min(result, value);
+      is_first = false;
+    }
+    return FromDouble(type, result);
+  }
+
+  // Copies what a region yields to consecutive values from `first` on.
+  void TakeYields(const Region& region, ValueId first, const Lanes& lanes) {
+    const std::vector<ValueId>& yields = region.body.back().operands;
+    Assign(yields, first, lanes);
+  }
+
+  // All reads come before the writes: loops hand arguments to themselves in other order.
+  void Assign(std::span<const ValueId> from, ValueId first, const Lanes& lanes) {
+    std::vector<uint64_t> copies(from.size());
+    for (const int lane : lanes) {
+      for (size_t i = 0; i < from.size(); ++i) copies[i] = At(from[i], lane);
+      for (size_t i = 0; i < from.size(); ++i) At(first + static_cast<ValueId>(i), lane) = copies[i];
+    }
+  }
+
+  Status RunIf(const Instruction& instruction, const Lanes& lanes) {
+    Lanes taken[2];
+    for (const int lane : lanes) taken[At(instruction.operands[0], lane) != 0 ? 0 : 1].push_back(lane);
+    for (int i = 0; i < 2; ++i) {
+      if (taken[i].empty()) continue;
+      RETURN_IF_ERROR(RunRegion(*instruction.regions[i], taken[i]));
+      if (instruction.num_results > 0) TakeYields(*instruction.regions[i], instruction.first_result, taken[i]);
+    }
+    return OkStatus();
+  }
+
+  Status RunFor(const Instruction& instruction, const Lanes& lanes) {
+    const Region& body = *instruction.regions[0];
+    const ValueId counter = body.first_argument;
+    const auto signed_at = [&](ValueId id, int lane) {
+      return static_cast<int32_t>(static_cast<uint32_t>(At(id, lane)));
+    };
+    for (const int lane : lanes) At(counter, lane) = At(instruction.operands[0], lane);
+    Assign(std::span(instruction.operands).subspan(3), counter + 1, lanes);
+    Lanes active = lanes;
+    while (true) {
+      std::erase_if(active,
+                    [&](int lane) { return signed_at(counter, lane) >= signed_at(instruction.operands[1], lane); });
+      if (active.empty()) break;
+      RETURN_IF_ERROR(RunRegion(body, active));
+      TakeYields(body, counter + 1, active);
+      for (const int lane : active) {
+        At(counter, lane) = static_cast<uint32_t>(At(counter, lane) + At(instruction.operands[2], lane));
+      }
+    }
+    AssignArguments(counter + 1, instruction, lanes);
+    return OkStatus();
+  }
+
+  Status RunWhile(const Instruction& instruction, const Lanes& lanes) {
+    const Region& condition = *instruction.regions[0];
+    const Region& body = *instruction.regions[1];
+    Assign(instruction.operands, condition.first_argument, lanes);
+    Lanes active = lanes;
+    while (true) {
+      RETURN_IF_ERROR(RunRegion(condition, active));
+      const ValueId goes_on = condition.body.back().operands[0];
+      std::erase_if(active, [&](int lane) { return At(goes_on, lane) == 0; });
+      if (active.empty()) break;
+      CopyArguments(condition.first_argument, body.first_argument, instruction.num_results, active);
+      RETURN_IF_ERROR(RunRegion(body, active));
+      TakeYields(body, condition.first_argument, active);
+    }
+    AssignArguments(condition.first_argument, instruction, lanes);
+    return OkStatus();
+  }
+
+  void CopyArguments(ValueId from, ValueId to, int count, const Lanes& lanes) {
+    for (int i = 0; i < count; ++i) {
+      for (const int lane : lanes) At(to + static_cast<ValueId>(i), lane) = At(from + static_cast<ValueId>(i), lane);
+    }
+  }
+  void AssignArguments(ValueId from, const Instruction& instruction, const Lanes& lanes) {
+    CopyArguments(from, instruction.first_result, instruction.num_results, lanes);
+  }
+
+  const Kernel& kernel_;
+  std::span<std::vector<std::byte>* const> buffers_;
+  std::span<const uint32_t> params_;
+  const int size_;
+  const int subgroup_size_;
+  std::vector<uint64_t> values_;
+  Lanes all_;
+  std::vector<std::vector<uint64_t>> shared_;
+  std::vector<std::vector<Touch>> shared_touches_;
+  std::unordered_map<const std::vector<std::byte>*, std::vector<Touch>> touches_;
+  int64_t workgroup_ = 0;
+  int64_t interval_ = 0;         // counts barriers
+  int64_t device_interval_ = 0;  // counts those over buffers
+};
+
+constexpr std::byte kGarbage{0xcd};
+
+Status RunDispatch(const Dispatch& dispatch, std::vector<std::vector<std::byte>>& temporaries, Memory& memory,
+                   const InterpretOptions& options) {
+  std::vector<std::vector<std::byte>*> buffers;
+  if (dispatch.arguments.size() != dispatch.kernel.buffers.size()) {
+    return Internal(Format("Dispatch '{}' has {} arguments for {} buffers.", dispatch.label, dispatch.arguments.size(),
+                           dispatch.kernel.buffers.size()));
+  }
+  for (size_t i = 0; i < dispatch.arguments.size(); ++i) {
+    const Argument& argument = dispatch.arguments[i];
+    if (argument.value == nullptr) {
+      buffers.push_back(&temporaries[argument.temporary]);
+      continue;
+    }
+    const auto [entry, is_new] = memory.try_emplace(argument.value);
+    if (is_new && !dispatch.kernel.buffers[i].is_written) {
+      return Internal(Format("Dispatch '{}' reads a value that is in no memory.", dispatch.label));
+    }
+    if (is_new) entry->second.assign(static_cast<size_t>(argument.value->type.size_bytes()), kGarbage);
+    buffers.push_back(&entry->second);
+  }
+  return Interpret(dispatch.kernel, buffers, dispatch.params, dispatch.workgroups, options)
+      .WithContext(Format("In dispatch '{}'.", dispatch.label));
+}
+
+}  // namespace
+
+Status Interpret(const Kernel& kernel, std::span<std::vector<std::byte>* const> buffers,
+                 std::span<const uint32_t> params, int64_t workgroups, const InterpretOptions& options) {
+  RETURN_IF_ERROR(Verify(kernel));
+  if (buffers.size() != kernel.buffers.size() || static_cast<int>(params.size()) != kernel.num_params) {
+    return Internal(Format("The kernel takes {} buffers and {} parameters, not {} and {}.", kernel.buffers.size(),
+                           kernel.num_params, buffers.size(), params.size()));
+  }
+  return Interpreter(kernel, buffers, params, options).Run(workgroups);
+}
+
+Status RunLoweredGroup(const LoweredGroup& group, Memory& memory, const InterpretOptions& options) {
+  std::vector<std::vector<std::byte>> temporaries;
+  for (const int64_t bytes : group.temporaries) temporaries.emplace_back(static_cast<size_t>(bytes), kGarbage);
+  for (const Dispatch& dispatch : group.dispatches)
+    RETURN_IF_ERROR(RunDispatch(dispatch, temporaries, memory, options));
+  return OkStatus();
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs kernels on the CPU, for tests without a device. All invocations of a workgroup advance together, one instruction
+// at a time; workgroups run in order. What a device leaves undefined is an INTERNAL error naming the instruction:
+// access out of bounds, division of an integer by zero, a barrier that not every invocation reaches, and conflicting
+// access to memory by two invocations without a barrier in between.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "kernel/lowering.h"
+
+namespace dragoman::kernel {
+
+struct InterpretOptions {
+  int subgroup_size = 8;  // unless the kernel requires one
+};
+
+// `buffers[i]` is bound to the kernel's buffer i; the same memory may be bound twice where the kernel allows.
+Status Interpret(const Kernel& kernel, std::span<std::vector<std::byte>* const> buffers,
+                 std::span<const uint32_t> params, int64_t workgroups, const InterpretOptions& options = {});
+
+using Memory = std::unordered_map<const ir::Value*, std::vector<std::byte>>;
+
+// All dispatches of a lowered group in order. `memory` holds the inputs (and, for groups in place, the outputs' first
+// contents); other outputs are added, as garbage before they are written.
+Status RunLoweredGroup(const LoweredGroup& group, Memory& memory, const InterpretOptions& options = {});
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/interpreter_scalar.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernel/small_float.h"
+
+namespace dragoman::kernel {
+namespace {
+
+using Operands = std::span<const uint64_t>;
+
+bool IsWide(KType type) { return type == KType::kI64; }
+int WidthOf(KType type) { return IsWide(type) ? 64 : 32; }
+int64_t Signed(KType type, uint64_t bits) {
+  return IsWide(type) ? static_cast<int64_t>(bits) : static_cast<int32_t>(static_cast<uint32_t>(bits));
+}
+uint64_t Truncate(KType type, uint64_t bits) {
+  if (type == KType::kBool) return bits & 1;
+  return IsWide(type) ? bits : static_cast<uint32_t>(bits);
+}
+
+std::optional<uint64_t> EvaluateDivision(KOp op, KType type, uint64_t a, uint64_t b) {
+  if (b == 0) return std::nullopt;
+  const int64_t sa = Signed(type, a), sb = Signed(type, b);
+  if (op == KOp::kUDiv) return a / b;
+  if (op == KOp::kURem) return a % b;
+  if (sb == -1) return op == KOp::kSDiv ? -static_cast<uint64_t>(sa) : 0;
+  return static_cast<uint64_t>(op == KOp::kSDiv ? sa / sb : sa % sb);
+}
+
+uint64_t EvaluateShift(KOp op, KType type, uint64_t a, uint64_t b) {
+  if (b >= static_cast<uint64_t>(WidthOf(type))) return 0x5bad5bad5bad5badu;
+  if (op == KOp::kShl) return a << b;
+  return op == KOp::kShrU ? a >> b : static_cast<uint64_t>(Signed(type, a) >> b);
+}
+
+std::optional<uint64_t> EvaluateInt(KOp op, KType type, Operands x) {
+  const uint64_t a = x[0], b = x.size() > 1 ? x[1] : 0;
+  const int64_t sa = Signed(type, a), sb = Signed(type, b);
+  switch (op) {
+    case KOp::kIAdd:
+      return a + b;
+    case KOp::kISub:
+      return a - b;
+    case KOp::kIMul:
+      return a * b;
+    case KOp::kSDiv:
+    case KOp::kUDiv:
+    case KOp::kSRem:
+    case KOp::kURem:
+      return EvaluateDivision(op, type, a, b);
+    case KOp::kSMin:
+      return sa < sb ? a : b;
+    case KOp::kSMax:
+      return sa < sb ? b : a;
+    case KOp::kUMin:
+      return a < b ? a : b;
+    case KOp::kUMax:
+      return a < b ? b : a;
+    case KOp::kAnd:
+      return a & b;
+    case KOp::kOr:
+      return a | b;
+    case KOp::kXor:
+      return a ^ b;
+    case KOp::kNot:
+      return ~a;
+    case KOp::kShl:
+    case KOp::kShrU:
+    case KOp::kShrS:
+      return EvaluateShift(op, type, a, b);
+    case KOp::kClz:
+      return std::countl_zero(static_cast<uint32_t>(a));
+    case KOp::kPopcount:
+      return std::popcount(static_cast<uint32_t>(a));
+    case KOp::kUMulHigh:
+      return (a * b) >> 32;
+    case KOp::kIEq:
+      return a == b;
+    case KOp::kINe:
+      return a != b;
+    case KOp::kSLt:
+      return sa < sb;
+    case KOp::kSLe:
+      return sa <= sb;
+    case KOp::kULt:
+      return a < b;
+    case KOp::kULe:
+      return a <= b;
+    default:
+      return std::nullopt;
+  }
+}
+
+// T is the type whose arithmetic is meant: f16 computes in double, since one operation of two f16 is exact enough
+// there.
+template <typename T>
+T EvaluateFloat(KOp op, T a, T b, T c) {
+  switch (op) {
+    case KOp::kFAdd:
+      return a + b;
+    case KOp::kFSub:
+      return a - b;
+    case KOp::kFMul:
+      return a * b;
+    case KOp::kFDiv:
+      return a / b;
+    case KOp::kFRem:
+      return std::fmod(a, b);
+    case KOp::kFma:
+      return std::fma(a, b, c);
+    case KOp::kFNeg:
+      return -a;
+    case KOp::kFAbs:
+      return std::fabs(a);
+    case KOp::kFMin:
+      return a < b ? a : b;
+    case KOp::kFMax:
+      return a > b ? a : b;
+    case KOp::kFloor:
+      return std::floor(a);
+    case KOp::kCeil:
+      return std::ceil(a);
+    case KOp::kTrunc:
+      return std::trunc(a);
+    case KOp::kRoundEven:
+      return std::nearbyint(a);
+    case KOp::kSqrt:
+      return std::sqrt(a);
+    case KOp::kRsqrt:
+      return T{1} / std::sqrt(a);
+    case KOp::kExp2:
+      return std::exp2(a);
+    case KOp::kLog2:
+      return std::log2(a);
+    case KOp::kSin:
+      return std::sin(a);
+    case KOp::kCos:
+      return std::cos(a);
+    case KOp::kExp:
+      return std::exp(a);
+    case KOp::kLog:
+      return std::log(a);
+    default:
+      return std::numeric_limits<T>::quiet_NaN();
+  }
+}
+
+uint64_t EvaluateFloatBits(KOp op, KType type, Operands x) {
+  const uint64_t b = x.size() > 1 ? x[1] : 0, c = x.size() > 2 ? x[2] : 0;
+  if (op == KOp::kFNeg || op == KOp::kFAbs) {
+    const uint64_t sign = type == KType::kF64 ? uint64_t{1} << 63 : type == KType::kF32 ? uint64_t{1} << 31 : 1u << 15;
+    return op == KOp::kFNeg ? x[0] ^ sign : x[0] & ~sign;
+  }
+  if (type == KType::kF32) {
+    const auto f = [](uint64_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits)); };
+    return std::bit_cast<uint32_t>(EvaluateFloat<float>(op, f(x[0]), f(b), f(c)));
+  }
+  return FromDouble(type, EvaluateFloat<double>(op, AsDouble(type, x[0]), AsDouble(type, b), AsDouble(type, c)));
+}
+
+uint64_t CompareFloats(KOp op, KType type, Operands x) {
+  const double a = AsDouble(type, x[0]), b = x.size() > 1 ? AsDouble(type, x[1]) : 0;
+  switch (op) {
+    case KOp::kFEq:
+      return a == b;
+    case KOp::kFNe:
+      return a != b;
+    case KOp::kFLt:
+      return a < b;
+    case KOp::kFLe:
+      return a <= b;
+    case KOp::kIsNan:
+      return std::isnan(a);
+    case KOp::kIsInf:
+      return std::isinf(a);
+    default:
+      return 0;
+  }
+}
+
+// Out of range is undefined on devices; here it is the largest value, as some of them give.
+uint64_t FloatToInt(double value, KType type, bool is_signed) {
+  const double limit = std::ldexp(1.0, WidthOf(type) - (is_signed ? 1 : 0));
+  if (!(value > -limit - 1 && value < limit) || (!is_signed && value <= -1)) return ~uint64_t{0} >> (is_signed ? 1 : 0);
+  return is_signed ? static_cast<uint64_t>(static_cast<int64_t>(value)) : static_cast<uint64_t>(value);
+}
+
+// An integer to f32 rounds once, not by way of double.
+uint64_t IntToFloat(KType to, KType from, uint64_t bits, bool is_signed) {
+  if (to == KType::kF32) {
+    const float value = is_signed ? static_cast<float>(Signed(from, bits)) : static_cast<float>(bits);
+    return std::bit_cast<uint32_t>(value);
+  }
+  return FromDouble(to, is_signed ? static_cast<double>(Signed(from, bits)) : static_cast<double>(bits));
+}
+
+uint64_t Convert(const Instruction& instruction, KType from, uint64_t a) {
+  const KType to = instruction.type;
+  switch (instruction.op) {
+    case KOp::kSToF:
+      return IntToFloat(to, from, a, true);
+    case KOp::kUToF:
+      return IntToFloat(to, from, a, false);
+    case KOp::kFToS:
+      return FloatToInt(AsDouble(from, a), to, true);
+    case KOp::kFToU:
+      return FloatToInt(AsDouble(from, a), to, false);
+    case KOp::kFToF:
+      return FromDouble(to, AsDouble(from, a));
+    case KOp::kSExt:
+      return static_cast<uint64_t>(Signed(from, a));
+    case KOp::kF16Bits:
+      return EncodeSmallFloat(DType::kF16, AsDouble(from, a));
+    case KOp::kF16FromBits:
+      return FromDouble(to, DecodeSmallFloat(DType::kF16, static_cast<uint32_t>(a & 0xffff)));
+    default:
+      return a;  // zext, trunci, bitcast
+  }
+}
+
+bool Between(KOp op, KOp first, KOp last) { return op >= first && op <= last; }
+
+}  // namespace
+
+double AsDouble(KType type, uint64_t bits) {
+  if (type == KType::kF64) return std::bit_cast<double>(bits);
+  if (type == KType::kF32) return std::bit_cast<float>(static_cast<uint32_t>(bits));
+  return DecodeSmallFloat(DType::kF16, static_cast<uint32_t>(bits));
+}
+
+uint64_t FromDouble(KType type, double value) {
+  if (type == KType::kF64) return std::bit_cast<uint64_t>(value);
+  if (type == KType::kF32) return std::bit_cast<uint32_t>(static_cast<float>(value));
+  return EncodeSmallFloat(DType::kF16, value);
+}
+
+std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType type, Operands operands) {
+  const KOp op = instruction.op;
+  if (op == KOp::kSelect) return operands[0] != 0 ? operands[1] : operands[2];
+  if (Between(op, KOp::kIAdd, KOp::kULe)) {
+    const std::optional<uint64_t> value = EvaluateInt(op, type, operands);
+    if (!value.has_value() || Between(op, KOp::kIEq, KOp::kULe)) return value;
+    return Truncate(type, *value);
+  }
+  if (Between(op, KOp::kFAdd, KOp::kLog)) return EvaluateFloatBits(op, type, operands);
+  if (Between(op, KOp::kFEq, KOp::kIsInf)) return CompareFloats(op, type, operands);
+  const uint64_t converted = Convert(instruction, type, operands[0]);
+  const bool is_narrow = instruction.type == KType::kI32 || instruction.type == KType::kF32;
+  return is_narrow ? static_cast<uint32_t>(converted) : converted;
+}
+
+uint64_t ReadElement(const std::byte* memory, DType dtype, KType type) {
+  uint64_t bits = 0;
+  std::memcpy(&bits, memory, static_cast<size_t>(SizeBytes(dtype)));
+  if (IsPred(dtype)) return bits != 0;
+  if (dtype == DType::kF32 || dtype == DType::kF64) return bits;
+  if (IsFloat(dtype)) {
+    if (dtype == DType::kF16 && type == KType::kF16) return bits;
+    return FromDouble(type, DecodeSmallFloat(dtype, static_cast<uint32_t>(bits)));
+  }
+  const int unused = 64 - Info(dtype).bits;
+  const int64_t extended =
+      IsSigned(dtype) ? static_cast<int64_t>(bits << unused) >> unused : static_cast<int64_t>(bits << unused >> unused);
+  return Truncate(type, static_cast<uint64_t>(extended));
+}
+
+void WriteElement(std::byte* memory, DType dtype, KType type, uint64_t value) {
+  uint64_t bits = value;
+  const bool is_small_float = IsFloat(dtype) && dtype != DType::kF32 && dtype != DType::kF64;
+  if (is_small_float && type != KType::kF16) bits = EncodeSmallFloat(dtype, AsDouble(type, value));
+  if (IsPred(dtype)) bits = value != 0;
+  if (IsInteger(dtype) && Info(dtype).bits < 8) bits &= (1u << Info(dtype).bits) - 1;
+  std::memcpy(memory, &bits, static_cast<size_t>(SizeBytes(dtype)));
+}
+
+}  // namespace dragoman::kernel
