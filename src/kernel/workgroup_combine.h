@@ -20,21 +20,25 @@ struct CombineShape {
 
 class WorkgroupCombine {
  public:
-  // Shared memory for `slots` sets of accumulators.
-  WorkgroupCombine(Elemental& elemental, const Combiner& combiner, int slots);
+  // Shared memory for `slots` invocations, each with `num_sets` sets of accumulators.
+  WorkgroupCombine(Elemental& elemental, const Combiner& combiner, int slots, int num_sets = 1);
 
-  // All invocations of the workgroup call this, in uniform control flow. Each puts its accumulators into slot `slot`
-  // (distinct; those that combine are `stride` apart) and gets the combination of its `count` fellows.
-  StatusOr<std::vector<Scalar>> Combine(const std::vector<Scalar>& values, V slot, const CombineShape& shape);
+  // All invocations of the workgroup call this, in uniform control flow. Each puts its sets of accumulators into slot
+  // `slot` (distinct; those that combine are `stride` apart) and gets the combinations of its `count` fellows, set by
+  // set.
+  StatusOr<std::vector<std::vector<Scalar>>> Combine(std::vector<std::vector<Scalar>> sets, V slot,
+                                                     const CombineShape& shape);
 
   static int64_t SharedBytes(const Builder& builder, const Combiner& combiner, int slots);
 
  private:
-  void Put(V slot, const std::vector<Scalar>& values);
-  std::vector<Scalar> Get(V slot);
+  void Put(V slot, int set, const std::vector<Scalar>& values);
+  std::vector<Scalar> Get(V slot, int set);
+  Status CombineAt(V slot, V other, int num_sets);
 
   Elemental& elemental_;
   const Combiner& combiner_;
+  int slots_;
   std::vector<KType> types_;
   std::vector<int> arrays_;
   bool is_used_ = false;
