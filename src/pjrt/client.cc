@@ -5,6 +5,7 @@
 #include "pjrt/compile.h"
 #include "pjrt/entry.h"
 #include "pjrt/objects.h"
+#include "target/profile_json.h"
 
 namespace dragoman::pjrt {
 
@@ -57,6 +58,7 @@ std::unique_ptr<PJRT_Device> DescribeDevice(ClientState& state, runtime::Device&
   const int id = device.index();
   described->client = &state;
   described->device = &device;
+  described->profile_hash = HashString(target::ToJson(profile));
   described->description.id = id;
   described->description.kind = profile.name;
   described->description.to_string = Format("DragomanDevice(id={})", id);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pjrt/compile.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <span>
 
 #include "base/format.h"
 #include "compiler/compiler.h"
 #include "pjrt/buffer_types.h"
 #include "pjrt/compile_options.h"
-#include "pjrt/profile_hash.h"
 #include "program/disk_cache.h"
 
 namespace dragoman::pjrt {
@@ -62,9 +64,20 @@ StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
   return result;
 }
 
+// Before anything is done with the artifact, so that one which cannot be compiled is kept too.
+void DumpArtifact(std::string_view artifact) {
+  static std::atomic<int> num_dumped = 0;
+  const char* folder = std::getenv("DRAGOMAN_DUMP_PROGRAMS");
+  if (folder == nullptr || *folder == 0) return;
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  const std::string hash = HashBytes(Bytes(artifact)).Hex().substr(0, 12);
+  std::ofstream(Format("{}/{:04}-{}.bc", folder, num_dumped.fetch_add(1), hash), std::ios::binary) << artifact;
+}
+
 // Everything the compiler's result depends on.
-Hash128 ProgramKey(std::string_view artifact, const target::DeviceProfile& profile, const compiler::Options& options) {
-  std::string text = Format("{} {} {} fuse={}", HashBytes(Bytes(artifact)).Hex(), ProfileHash(profile).Hex(),
+Hash128 ProgramKey(std::string_view artifact, const Hash128& profile_hash, const compiler::Options& options) {
+  std::string text = Format("{} {} {} fuse={}", HashBytes(Bytes(artifact)).Hex(), profile_hash.Hex(),
                             compiler::Version(), options.fuse);
   for (const std::string& pass : options.skipped_passes) text += Format(" without={}", pass);
   return HashString(text);
@@ -169,11 +182,12 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared
   if (request.format != "mlir") {
     return Unimplemented(Format("Programs of format \"{}\" are not supported, only \"mlir\".", request.format));
   }
+  DumpArtifact(request.artifact);
   ASSIGN_OR_RETURN(const CompileOptions options, ReadCompileOptions(request.options));
   ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, options));
   ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options));
   const target::DeviceProfile& profile = device->device->profile();
-  const Hash128 key = ProgramKey(request.artifact, profile, compiler_options);
+  const Hash128 key = ProgramKey(request.artifact, device->profile_hash, compiler_options);
   const Hash128 loaded_key = LoadedKey(key, *device);
   std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);
   if (executable == nullptr) {
@@ -188,7 +202,7 @@ std::string SerializeExecutable(const ExecutableInfo& info) {
   const std::vector<std::byte> program = program::Save(info.program());
   const std::string body =
       info.compile_options + std::string(reinterpret_cast<const char*>(program.data()), program.size());
-  const Hash128 profile = ProfileHash(info.device->device->profile());
+  const Hash128& profile = info.device->profile_hash;
   const Hash128 version = HashString(compiler::Version());
   const Hash128 key = HashBytes(program);
   SerializedHeader header;
@@ -217,7 +231,7 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> DeserializeAndLoad(const std::sh
         Format("The serialized executable was made by another version; this is compiler {}. Compile it again.",
                compiler::Version()));
   }
-  if (Hash128{header.profile_low, header.profile_high} != ProfileHash(device->device->profile())) {
+  if (Hash128{header.profile_low, header.profile_high} != device->profile_hash) {
     return FailedPrecondition(
         Format("The serialized executable was compiled for another device or driver than {}. Compile it again.",
                device->description.kind));

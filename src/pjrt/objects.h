@@ -52,6 +52,7 @@ struct PJRT_Memory {
 struct PJRT_Device {
   dragoman::pjrt::ClientState* client = nullptr;
   dragoman::runtime::Device* device = nullptr;
+  dragoman::Hash128 profile_hash;  // names device and driver in cache keys and serialized executables
   PJRT_DeviceDescription description;
   PJRT_Memory memory;
   PJRT_Memory* memories[1] = {&memory};
