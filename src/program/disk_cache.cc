@@ -73,9 +73,7 @@ std::string CacheDirectory() {
 DiskCache::DiskCache(std::string directory, uint64_t max_bytes)
     : directory_(std::move(directory)), max_bytes_(max_bytes) {}
 
-std::string DiskCache::PathOf(const Hash128& key) const {
-  return Format("{}/{}{}", directory_, key.Hex(), kSuffix);
-}
+std::string DiskCache::PathOf(const Hash128& key) const { return Format("{}/{}{}", directory_, key.Hex(), kSuffix); }
 
 std::optional<Program> DiskCache::Find(const Hash128& key) const {
   if (!is_enabled()) return std::nullopt;
