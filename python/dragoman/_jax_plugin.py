@@ -7,15 +7,12 @@ lacks one, the rest still works.
 """
 
 import logging
-import os
 
 import dragoman
 
 PLATFORM = "dragoman"
 # The default of JAX's register_plugin: before cpu (0), after a vendor's own CUDA or ROCm plugin (500).
-GPU_PRIORITY = 400
-# Below cpu: a Vulkan driver that itself runs on the CPU is used only when asked for.
-SOFTWARE_PRIORITY = -100
+PRIORITY = 400
 
 logger = logging.getLogger(__name__)
 
@@ -27,20 +24,12 @@ def initialize():
     if PLATFORM in getattr(xla_bridge, "_backend_factories", {}):
         return
     try:
-        usable = usable_devices()
+        require_device()
     except RuntimeError as error:
         register_absent(xla_bridge, str(error))
         return
-    is_chosen = bool(os.environ.get("DRAGOMAN_VISIBLE_DEVICES"))
-    has_gpu = any(device.type != "cpu" for device in usable)
     guarded("hide JAX's warning about unknown platforms", mark_as_supported, xla_bridge)
-    xla_bridge.register_plugin(
-        PLATFORM,
-        priority=GPU_PRIORITY if has_gpu or is_chosen else SOFTWARE_PRIORITY,
-        library_path=dragoman.library_path(),
-    )
-    if not has_gpu and not is_chosen:
-        guarded("keep JAX going without a software device", fail_quietly, xla_bridge)
+    xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=dragoman.library_path())
     guarded('answer to the name "gpu"', add_gpu_alias, xla_bridge)
     guarded("donate buffers", enable_donation)
     from dragoman import _jax_lowerings
@@ -49,12 +38,11 @@ def initialize():
         guarded(name, enable, PLATFORM)
 
 
-def usable_devices():
-    """The usable devices; RuntimeError with cause and cure when there are none."""
+def require_device():
+    """RuntimeError with cause and cure when no device is usable."""
     found = dragoman.devices()
-    usable = [device for device in found if device.is_usable]
-    if usable:
-        return usable
+    if any(device.is_usable for device in found):
+        return
     if not found:
         raise RuntimeError(
             "Dragoman finds no Vulkan device. Install a Vulkan driver for the GPU (on Debian and Ubuntu: "
@@ -71,7 +59,7 @@ def register_absent(xla_bridge, reason):
     def explain():
         raise RuntimeError(message)
 
-    xla_bridge.register_backend_factory(PLATFORM, explain, priority=SOFTWARE_PRIORITY, fail_quietly=True)
+    xla_bridge.register_backend_factory(PLATFORM, explain, priority=-PRIORITY, fail_quietly=True)
 
 
 def guarded(purpose, action, *arguments):
@@ -84,13 +72,6 @@ def guarded(purpose, action, *arguments):
 
 def mark_as_supported(xla_bridge):
     xla_bridge._nonexperimental_plugins.add(PLATFORM)
-
-
-def fail_quietly(xla_bridge):
-    import dataclasses
-
-    factories = xla_bridge._backend_factories
-    factories[PLATFORM] = dataclasses.replace(factories[PLATFORM], fail_quietly=True)
 
 
 def add_gpu_alias(xla_bridge):
