@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "passes/canonicalize.h"
+#include "passes/decompose.h"
 #include "passes/eliminate_common_subexpressions.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/flatten_cases.h"
@@ -20,6 +21,7 @@ namespace dragoman::passes {
 namespace {
 
 constexpr Pass kPipeline[] = {
+    {"decompose", Decompose},
     {"inline_calls", InlineCalls},
     {"remove_identities", RemoveIdentities},
     {"eliminate_dead_code", EliminateDeadCode},

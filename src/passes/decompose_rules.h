@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// One rule an op or custom call, each in a file of its own. A rule that cannot spell the op keeps it (nullopt), or
+// refuses with a message where no later stage could know better.
+#pragma once
+
+#include "passes/rewrite.h"
+
+namespace dragoman::passes {
+
+// A [..., m, n] → packed R and reflectors [..., m, n], scalar factors [..., min(m, n)]; LAPACK's geqrf.
+StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context);
+// Reflectors [..., m, n] and factors [..., k] → the first n columns of their product; LAPACK's orgqr.
+StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context);
+// Sorts by the called comparator and keeps the first elements: exact.
+StatusOr<Replacement> DecomposeApproxTopK(Op& op, RewriteContext& context);
+// Column by column; all NaN where a matrix is not positive definite, zeros in the other triangle.
+StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context);
+// Row by row; does not read the other triangle.
+StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context);
+// Products with small matrices of twiddle factors, computed in f64: mixed radix, and chirps for large prime factors.
+StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context);
+// Philox 4x32-10 (also the default) and Threefry 2x32-20.
+StatusOr<Replacement> DecomposeRngBitGenerator(Op& op, RewriteContext& context);
+
+// The leading dimensions of a stack of matrices as one, for the rules above.
+struct Stack {
+  Dims batch;     // the leading extents
+  int64_t count;  // their product
+  int64_t rows;
+  int64_t columns;
+};
+Stack StackOf(const TensorType& type);
+// The complex conjugate; a real value itself.
+Value* Conjugate(Value* value, Builder& builder);
+// The type's real part; a real value itself.
+Value* RealOf(Value* value, Builder& builder);
+// A real value as one of `dtype`, which may be complex.
+Value* FromReal(Value* value, DType dtype, Builder& builder);
+// For each element of [count, rows, columns], whether its row (dimension 1) or column (2) compares so with `index`.
+Value* CompareIndex(int64_t dimension, ComparisonDirection direction, Value* index, const Dims& dims, Builder& builder);
+
+}  // namespace dragoman::passes
