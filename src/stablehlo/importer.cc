@@ -40,6 +40,19 @@ void StateCompareType(const TensorType& operand, ir::Attributes& attributes) {
   attributes.Set(ir::AttrKey::kCompareType, static_cast<int64_t>(type));
 }
 
+// Only control flow and effects hand tokens on; nothing computes with them.
+bool MayHaveTokens(ir::OpCode code) {
+  const ir::OpKind kind = ir::Info(code).kind;
+  return kind == ir::OpKind::kControl || kind == ir::OpKind::kEffect || code == ir::OpCode::kCustomCall;
+}
+
+Status RefuseTokens(const std::vector<ir::Value*>& operands, const std::vector<TensorType>& results) {
+  bool has_token = false;
+  for (const ir::Value* operand : operands) has_token |= IsToken(operand->type.dtype);
+  for (const TensorType& type : results) has_token |= IsToken(type.dtype);
+  return has_token ? InvalidArgument("The operation takes or gives a token, which it cannot.") : OkStatus();
+}
+
 }  // namespace
 
 Importer::Importer(std::shared_ptr<const Container> container, ir::Module& module)
@@ -284,6 +297,7 @@ StatusOr<ir::Op*> Importer::ImportVhloOp(const StreamOp& op, const VhloOp& row, 
   ASSIGN_OR_RETURN(std::vector<ir::Value*> operands, Operands(op));
   if (row.code == ir::OpCode::kCompare && !operands.empty()) StateCompareType(operands[0]->type, attributes);
   ASSIGN_OR_RETURN(std::vector<TensorType> types, ResultTypes(op));
+  if (!MayHaveTokens(*row.code)) RETURN_IF_ERROR(RefuseTokens(operands, types));
   RETURN_IF_ERROR(Charge(SizeBytesOf(attributes)));
   ir::Op* target = block.Append(*row.code, std::move(operands), std::move(types), std::move(attributes));
   target->location = LocationIdOf(op.location);

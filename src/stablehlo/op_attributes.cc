@@ -2,6 +2,7 @@
 #include "stablehlo/op_attributes.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 #include "base/format.h"
@@ -115,14 +116,24 @@ Rule FindRule(std::string_view name) {
   return nullptr;
 }
 
+Status RefuseHugeNumbers(std::span<const int64_t> values) {
+  for (const int64_t value : values) {
+    if (value <= kMaxExtent && value >= -kMaxExtent) continue;
+    return InvalidArgument(Format("An attribute is or has the number {}, the limit is {}.", value, kMaxExtent));
+  }
+  return OkStatus();
+}
+
 StatusOr<ir::AttrValue> ImportValue(ir::AttrType type, AttrIndex index, AttributeTable& table) {
   switch (type) {
     case ir::AttrType::kInt: {
       ASSIGN_OR_RETURN(const int64_t value, table.Int(index));
+      RETURN_IF_ERROR(RefuseHugeNumbers({&value, 1}));
       return ir::AttrValue(value);
     }
     case ir::AttrType::kInts: {
       ASSIGN_OR_RETURN(std::vector<int64_t> values, table.Ints(index));
+      RETURN_IF_ERROR(RefuseHugeNumbers(values));
       return ir::AttrValue(std::move(values));
     }
     case ir::AttrType::kText: {

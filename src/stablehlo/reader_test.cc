@@ -200,6 +200,15 @@ void ExpectReadOrRefused(const std::vector<char>& bytes, const std::string& what
       << what << ": " << module.status().message();
 }
 
+// What the fuzzer once crashed on.
+TEST(Reader, RefusesWhatTheFuzzerFound) {
+  for (const auto& entry : std::filesystem::directory_iterator("tests/data/fuzz/reader")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const auto module = Read({std::istreambuf_iterator<char>(file), {}});
+    EXPECT_FALSE(module.ok()) << entry.path();
+  }
+}
+
 TEST(Reader, RefusesEveryTruncation) {
   for (const std::string& name : ArtifactNames()) {
     const std::vector<char> whole = Load(name);

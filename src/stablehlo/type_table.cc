@@ -202,6 +202,9 @@ StatusOr<TensorType> TypeTable::DecodeTensor(const Entry& entry, uint64_t index)
       return Unimplemented(Format("The type {} has a dynamic extent, which is not supported.", Text(index)));
     }
     if (extent < 0) return InvalidArgument(Format("The type {} has a negative extent.", Text(index)));
+    if (extent > kMaxExtent) {
+      return Unimplemented(Format("The type {} has an extent beyond the limit of {}.", Text(index), kMaxExtent));
+    }
   }
   TensorType type{*dtype, std::move(ranked->dims)};
   if (type.rank() > kMaxRank) {
