@@ -15,7 +15,8 @@ using ir::Literal;
 
 // Runs function `name` of the module on inputs of its parameter types. UNIMPLEMENTED for host transfers and unknown
 // custom calls; INVALID_ARGUMENT when inputs do not match.
-StatusOr<std::vector<Literal>> Evaluate(const ir::Module& module, std::string_view name, std::span<const Literal> inputs);
+StatusOr<std::vector<Literal>> Evaluate(const ir::Module& module, std::string_view name,
+                                        std::span<const Literal> inputs);
 // One op without captured values, given its operands.
 StatusOr<std::vector<Literal>> EvaluateOp(const ir::Op& op, std::span<const Literal> operands);
 

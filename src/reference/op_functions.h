@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The evaluation of every structured op; each is defined in the file that has the op's name (or its family's).
+#pragma once
+
+#include "reference/interpreter.h"
+
+namespace dragoman::reference {
+
+Results EvaluateElementwise(const OpCall& call);
+
+Results EvaluateConstant(const OpCall& call);
+Results EvaluateIota(const OpCall& call);
+Results EvaluateBitcastConvert(const OpCall& call);
+Results EvaluateBroadcastInDim(const OpCall& call);
+Results EvaluateReshape(const OpCall& call);
+Results EvaluateTranspose(const OpCall& call);
+Results EvaluateReverse(const OpCall& call);
+Results EvaluateConcatenate(const OpCall& call);
+Results EvaluateSlice(const OpCall& call);
+Results EvaluatePad(const OpCall& call);
+Results EvaluateDynamicSlice(const OpCall& call);
+Results EvaluateDynamicUpdateSlice(const OpCall& call);
+Results EvaluateGather(const OpCall& call);
+Results EvaluateScatter(const OpCall& call);
+Results EvaluateReduce(const OpCall& call);
+Results EvaluateReduceWindow(const OpCall& call);
+Results EvaluateScan(const OpCall& call);
+Results EvaluateSelectAndScatter(const OpCall& call);
+Results EvaluateSort(const OpCall& call);
+Results EvaluateDotGeneral(const OpCall& call);
+Results EvaluateConvolution(const OpCall& call);
+Results EvaluateCholesky(const OpCall& call);
+Results EvaluateTriangularSolve(const OpCall& call);
+Results EvaluateFft(const OpCall& call);
+Results EvaluateRngBitGenerator(const OpCall& call);
+Results EvaluateWhile(const OpCall& call);
+Results EvaluateCase(const OpCall& call);
+Results EvaluateCall(const OpCall& call);
+Results EvaluateComposite(const OpCall& call);
+Results EvaluateCustomCall(const OpCall& call);
+Results EvaluateOptimizationBarrier(const OpCall& call);
+Results EvaluateToken(const OpCall& call);
+// rng (its result is not a function of its operands), host transfers, and return (not an op that runs).
+Results RefuseOp(const OpCall& call);
+
+}  // namespace dragoman::reference
