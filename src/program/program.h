@@ -58,7 +58,7 @@ enum class StepKind : uint8_t {
   kFill,     // zero bytes (value: u32 pattern)
   kRepeat,   // body, `count` times
   kWhile,    // condition steps, then body while the predicate slot (1 byte i1) is true
-  kCase,     // body of branch = clamp of the s32 in the index slot; branches may be empty
+  kCase,     // body of the branch that the s32 in the index slot names, the last where there is none; may be empty
   kSend,     // host callback: bytes of a slot to the host
   kRecv,
 };

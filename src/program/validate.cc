@@ -202,6 +202,7 @@ class Validator {
 
   Status While(const Step& step) {
     RETURN_IF_ERROR(UsesSlot(step, step.slot_a, 1));
+    RETURN_IF_ERROR(IsWordAligned(step, step.slot_a));
     return HasBodies(step, 2, 2);
   }
 

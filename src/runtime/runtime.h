@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs programs on one Vulkan device: what pjrt/, cli/ and the public C++ API stand on. Everything is thread-safe unless
-// said. Work is asynchronous: Execute and transfers return at once; Event tells when.
+// Runs programs on one Vulkan device: what pjrt/, cli/ and the public C++ API stand on. Everything is thread-safe
+// unless said. Work is asynchronous: Execute and transfers return at once; Event tells when.
 //
 // Order. A device has one queue; every submission starts with a full barrier and submissions run in order. Device
 // memory freed by its last owner can therefore be given at once to later submissions (stream-ordered reuse); only
@@ -42,8 +42,8 @@ std::shared_ptr<SettableEvent> MakeSettableEvent();
 
 class Device;
 
-// A tensor in device memory. Its memory goes back when the last reference is dropped and all work using it was submitted
-// (work in flight holds references). Contents never change after `ready`, but Donate hands the memory on.
+// A tensor in device memory. Its memory goes back when the last reference is dropped and all work using it was
+// submitted (work in flight holds references). Contents never change after `ready`, but Donate hands the memory on.
 class Buffer {
  public:
   virtual ~Buffer() = default;
@@ -64,9 +64,9 @@ struct HostView {
 };
 
 struct MemoryStatistics {
-  uint64_t bytes_in_use = 0;        // live buffers, constants and arenas
+  uint64_t bytes_in_use = 0;  // live buffers, constants and arenas
   uint64_t peak_bytes_in_use = 0;
-  uint64_t bytes_reserved = 0;      // taken from the driver
+  uint64_t bytes_reserved = 0;  // taken from the driver
   uint64_t bytes_limit = 0;
   uint64_t num_allocations = 0;
   uint64_t largest_allocation_bytes = 0;
@@ -111,7 +111,8 @@ class Device {
   // Uninitialised.
   virtual StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type) = 0;
   // Dense row-major bytes to `destination`, which must live until the event is ready.
-  virtual std::shared_ptr<Event> ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) = 0;
+  virtual std::shared_ptr<Event> ToHost(const std::shared_ptr<Buffer>& buffer, void* destination,
+                                        size_t size_bytes) = 0;
   virtual StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer) = 0;
   virtual StatusOr<std::shared_ptr<Executable>> Load(program::Program program) = 0;
   virtual Status WaitIdle() = 0;
@@ -133,8 +134,9 @@ struct ClientOptions {
   bool enable_validation = false;  // also by DRAGOMAN_VALIDATION=1
 };
 
-// Every Vulkan device of the machine, in the order Dragoman numbers them: usable ones first, discrete GPUs before integrated before
-// virtual before CPUs, then as the loader lists them. UNAVAILABLE: no Vulkan loader, driver or device: the sentence says which, and the cure.
+// Every Vulkan device of the machine, in the order Dragoman numbers them: usable ones first, discrete GPUs before
+// integrated before virtual before CPUs, then as the loader lists them. UNAVAILABLE: no Vulkan loader, driver or
+// device: the sentence says which, and the cure.
 StatusOr<std::vector<DeviceReport>> ListDevices();
 
 class Client {

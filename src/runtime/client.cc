@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "runtime/buffer.h"
+#include "runtime/core.h"
+#include "runtime/device.h"
+#include "runtime/event.h"
+#include "runtime/visible_devices.h"
+
+namespace dragoman::runtime {
+namespace {
+
+constexpr std::string_view kNoDevices =
+    "The Vulkan loader finds no device. Install the driver of the GPU, or a CPU driver, for example with `apt install "
+    "mesa-vulkan-drivers`.";
+
+struct Found {
+  std::vector<DeviceReport> reports;
+  std::vector<vulkan::PhysicalDevice> devices;  // same order
+};
+
+StatusOr<Found> FindDevices(vulkan::Instance& instance) {
+  ASSIGN_OR_RETURN(std::vector<vulkan::PhysicalDevice> devices, vulkan::EnumeratePhysicalDevices(instance));
+  std::vector<DeviceReport> reports;
+  for (const auto& device : devices) reports.push_back({device.profile, device.refusal.empty(), device.refusal});
+  Found found;
+  for (const size_t i : OrderDevices(reports)) {
+    found.reports.push_back(std::move(reports[i]));
+    found.devices.push_back(std::move(devices[i]));
+  }
+  if (found.devices.empty()) return Unavailable(std::string(kNoDevices));
+  return found;
+}
+
+bool AsksForValidation(const ClientOptions& options) {
+  const char* text = std::getenv("DRAGOMAN_VALIDATION");
+  return options.enable_validation || (text != nullptr && std::string_view(text) == "1");
+}
+
+class ClientImpl final : public Client {
+ public:
+  explicit ClientImpl(std::vector<std::unique_ptr<Device>> devices) : devices_(std::move(devices)) {}
+  const std::vector<std::unique_ptr<Device>>& devices() const override { return devices_; }
+
+ private:
+  std::vector<std::unique_ptr<Device>> devices_;
+};
+
+}  // namespace
+
+StatusOr<std::vector<DeviceReport>> ListDevices() {
+  ASSIGN_OR_RETURN(const auto instance, vulkan::Instance::Create({}));
+  ASSIGN_OR_RETURN(Found found, FindDevices(*instance));
+  return std::move(found.reports);
+}
+
+StatusOr<std::shared_ptr<Client>> Client::Create(const ClientOptions& options) {
+  ASSIGN_OR_RETURN(const auto instance, vulkan::Instance::Create({.enable_validation = AsksForValidation(options)}));
+  ASSIGN_OR_RETURN(Found found, FindDevices(*instance));
+  std::optional<std::string_view> visible;
+  const char* environment = std::getenv("DRAGOMAN_VISIBLE_DEVICES");
+  if (environment != nullptr) visible = environment;
+  if (options.visible_devices.has_value()) visible = *options.visible_devices;
+  ASSIGN_OR_RETURN(const std::vector<size_t> chosen, ChooseDevices(found.reports, visible));
+  std::vector<std::unique_ptr<Device>> devices;
+  for (const size_t i : chosen) {
+    ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::Create(instance, std::move(found.devices[i])));
+    const auto& profile = core->device->profile();
+    if (profile.type == target::DeviceType::kCpu) {
+      Log(LogLevel::kInfo, Format("using {} (CPU): no usable GPU was chosen", profile.name));
+    }
+    devices.push_back(std::make_unique<DeviceImpl>(std::move(core), static_cast<int>(devices.size())));
+  }
+  return std::shared_ptr<Client>(std::make_shared<ClientImpl>(std::move(devices)));
+}
+
+}  // namespace dragoman::runtime

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/core.h"
+
+#include <unistd.h>
+
+#include "base/format.h"
+
+namespace dragoman::runtime {
+namespace {
+
+constexpr uint64_t kMiB = 1ull << 20;
+
+// By vulkan::MemoryKind.
+constexpr Heap::Options kHeapOptions[vulkan::kNumMemoryKinds] = {
+    {.block_bytes = 64 * kMiB, .max_block_bytes = 1024 * kMiB},
+    {.block_bytes = 16 * kMiB, .max_block_bytes = 64 * kMiB},
+    {.block_bytes = 4 * kMiB, .max_block_bytes = 64 * kMiB},
+    {.block_bytes = 1 * kMiB * 2, .max_block_bytes = 16 * kMiB},
+};
+
+}  // namespace
+
+void ScratchArena::Register(uint64_t size_bytes) {
+  const std::lock_guard lock(arena_mutex_);
+  sizes_.insert(size_bytes);
+}
+
+void ScratchArena::Unregister(uint64_t size_bytes) {
+  std::shared_ptr<Allocation> dropped;
+  const std::lock_guard lock(arena_mutex_);
+  sizes_.erase(sizes_.find(size_bytes));
+  const uint64_t needed = sizes_.empty() ? 0 : *sizes_.rbegin();
+  if (arena_ != nullptr && (needed == 0 || arena_->size_bytes() / 2 > needed)) dropped.swap(arena_);
+}
+
+StatusOr<std::shared_ptr<Allocation>> ScratchArena::Get() {
+  const std::lock_guard lock(arena_mutex_);
+  const uint64_t needed = sizes_.empty() ? 0 : *sizes_.rbegin();
+  if (arena_ != nullptr && arena_->size_bytes() >= needed) return arena_;
+  arena_.reset();
+  ASSIGN_OR_RETURN(arena_, heap_.Allocate(needed));
+  return arena_;
+}
+
+StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> instance,
+                                             vulkan::PhysicalDevice physical) {
+  auto core = std::make_shared<Core>();
+  core->process = getpid();
+  const std::string cache_path = vulkan::PipelineCachePath(vulkan::CacheFolder(), physical);
+  ASSIGN_OR_RETURN(core->device, vulkan::Device::Create(std::move(instance), std::move(physical)));
+  ASSIGN_OR_RETURN(core->pipeline_cache, vulkan::PipelineCache::Create(*core->device, cache_path));
+  core->queue = std::make_unique<Queue>(*core->device);
+  for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {
+    Heap::Options options = kHeapOptions[kind];
+    if (static_cast<vulkan::MemoryKind>(kind) == vulkan::MemoryKind::kDevice) {
+      options.limit_bytes = core->device->profile().device_memory_bytes;
+    }
+    core->heaps[kind] =
+        std::make_unique<Heap>(*core->device, *core->queue, static_cast<vulkan::MemoryKind>(kind), options);
+  }
+  core->kernels = std::make_unique<KernelCache>(*core->device, *core->pipeline_cache);
+  core->scratch = std::make_unique<ScratchArena>(core->heap(vulkan::MemoryKind::kDevice));
+  RETURN_IF_ERROR(core->queue->Start());
+  return core;
+}
+
+Core::~Core() {
+  if (IsForked()) {
+    // The parent's threads and driver state do not exist here; touching them would hang or crash.
+    (void)scratch.release();
+    (void)kernels.release();
+    for (auto& heap : heaps) (void)heap.release();
+    (void)queue.release();
+    (void)pipeline_cache.release();
+    (void)device.release();
+    return;
+  }
+  if (queue != nullptr) queue->Stop();
+  scratch.reset();
+  kernels.reset();
+  queue.reset();
+  for (auto& heap : heaps) heap.reset();
+  pipeline_cache.reset();
+}
+
+bool Core::IsForked() const { return process != 0 && getpid() != process; }
+
+Status Core::CheckUsable() const {
+  if (IsForked()) [[unlikely]] {
+    return FailedPrecondition(Format(
+        "This process (pid {}) is a fork of the one that opened {} (pid {}): Vulkan devices do not survive a fork. "
+        "Start new processes with the \"spawn\" method, or fork before the first use of Dragoman.",
+        getpid(), device->profile().name, process));
+  }
+  return device->health();
+}
+
+}  // namespace dragoman::runtime

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/device.h"
+
+#include "base/format.h"
+#include "runtime/buffer.h"
+#include "runtime/executable.h"
+#include "runtime/transfer.h"
+
+namespace dragoman::runtime {
+namespace {
+
+StatusOr<std::shared_ptr<BufferImpl>> Own(const std::shared_ptr<Buffer>& buffer, const Core& core) {
+  if (buffer == nullptr) return InvalidArgument("There is no buffer.");
+  auto impl = std::static_pointer_cast<BufferImpl>(buffer);
+  if (impl->core().get() != &core) return InvalidArgument("The buffer is on another device.");
+  return impl;
+}
+
+}  // namespace
+
+DeviceImpl::DeviceImpl(std::shared_ptr<Core> core, int index) : core_(std::move(core)), index_(index) {
+  core_->owner = this;
+}
+
+DeviceImpl::~DeviceImpl() {
+  if (!core_->IsForked()) core_->queue->Stop();
+}
+
+MemoryStatistics DeviceImpl::memory_statistics() const { return core_->heap(vulkan::MemoryKind::kDevice).statistics(); }
+
+StatusOr<std::shared_ptr<Buffer>> DeviceImpl::FromHost(const TensorType& type, const HostView& view) {
+  return TransferFromHost(core_, type, view);
+}
+
+StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Allocate(const TensorType& type) {
+  RETURN_IF_ERROR(core_->CheckUsable());
+  ASSIGN_OR_RETURN(auto allocation, core_->heap(vulkan::MemoryKind::kDevice).Allocate(type.size_bytes()));
+  return std::shared_ptr<Buffer>(std::make_shared<BufferImpl>(core_, std::make_shared<const TensorType>(type),
+                                                              std::move(allocation), ReadyEvent()));
+}
+
+std::shared_ptr<Event> DeviceImpl::ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) {
+  const StatusOr<std::shared_ptr<BufferImpl>> own = Own(buffer, *core_);
+  return own.ok() ? TransferToHost(*own, destination, size_bytes) : ReadyEvent(own.status());
+}
+
+StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Copy(const std::shared_ptr<Buffer>& buffer) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<BufferImpl> own, Own(buffer, *core_));
+  return CopyOnDevice(own);
+}
+
+StatusOr<std::shared_ptr<Executable>> DeviceImpl::Load(program::Program program) {
+  return ExecutableImpl::Load(core_, std::move(program));
+}
+
+Status DeviceImpl::WaitIdle() {
+  RETURN_IF_ERROR(core_->CheckUsable());
+  return core_->queue->WaitIdle();
+}
+
+}  // namespace dragoman::runtime

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "runtime/core.h"
+#include "runtime/runtime.h"
+
+namespace dragoman::runtime {
+
+class DeviceImpl final : public Device {
+ public:
+  DeviceImpl(std::shared_ptr<Core> core, int index);
+  // Waits for the work in flight.
+  ~DeviceImpl() override;
+
+  const target::DeviceProfile& profile() const override { return core_->device->profile(); }
+  int index() const override { return index_; }
+  MemoryStatistics memory_statistics() const override;
+  StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view) override;
+  StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type) override;
+  std::shared_ptr<Event> ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) override;
+  StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer) override;
+  StatusOr<std::shared_ptr<Executable>> Load(program::Program program) override;
+  Status WaitIdle() override;
+  Status health() const override { return core_->CheckUsable(); }
+
+  // For tests.
+  Core& core() { return *core_; }
+
+ private:
+  const std::shared_ptr<Core> core_;
+  const int index_;
+};
+
+}  // namespace dragoman::runtime

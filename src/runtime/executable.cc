@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/executable.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/format.h"
+#include "runtime/builtin_kernels.h"
+#include "runtime/event.h"
+#include "runtime/host_driver.h"
+#include "runtime/transfer.h"
+
+namespace dragoman::runtime {
+namespace {
+
+using vulkan::MemoryKind;
+
+bool IsDonated(const ExecuteOptions& options, size_t parameter) {
+  return parameter < options.is_donated.size() && options.is_donated[parameter];
+}
+
+const BufferImpl& Impl(const std::shared_ptr<Buffer>& buffer) { return static_cast<const BufferImpl&>(*buffer); }
+BufferImpl& MutableImpl(const std::shared_ptr<Buffer>& buffer) { return static_cast<BufferImpl&>(*buffer); }
+
+void PutAddresses(const std::vector<Patch>& patches, uint64_t base, std::byte* table) {
+  for (const Patch& patch : patches) {
+    const uint64_t address = base + patch.add;
+    std::memcpy(table + patch.table_offset, &address, sizeof(address));
+  }
+}
+
+void PutIndexedAddresses(const std::vector<Patch>& patches, const std::vector<std::shared_ptr<Allocation>>& bases,
+                         std::byte* table) {
+  for (const Patch& patch : patches) {
+    const uint64_t address = bases[patch.index]->address() + patch.add;
+    std::memcpy(table + patch.table_offset, &address, sizeof(address));
+  }
+}
+
+const std::vector<Patch>& PatchesOf(const Plan& plan, Base base) { return plan.patches[static_cast<int>(base)]; }
+
+}  // namespace
+
+StatusOr<std::shared_ptr<Executable>> ExecutableImpl::Load(const std::shared_ptr<Core>& core,
+                                                           program::Program program) {
+  RETURN_IF_ERROR(core->CheckUsable());
+  RETURN_IF_ERROR(program::Validate(program));
+  std::shared_ptr<ExecutableImpl> executable(new ExecutableImpl(core, std::move(program)));
+  RETURN_IF_ERROR(executable->Initialize());
+  return std::shared_ptr<Executable>(std::move(executable));
+}
+
+ExecutableImpl::ExecutableImpl(std::shared_ptr<Core> core, program::Program program)
+    : core_(std::move(core)), program_(std::make_shared<const program::Program>(std::move(program))) {}
+
+Status ExecutableImpl::Initialize() {
+  ASSIGN_OR_RETURN(plan_, MakePlan(*program_, PlanOptions{}));
+  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels));
+  ASSIGN_OR_RETURN(const std::vector<SharedPipeline> builtin, core_->kernels->GetBuiltin());
+  pipelines_.insert(pipelines_.end(), builtin.begin(), builtin.end());
+  for (const auto& spec : program_->parameters) parameter_bytes_.push_back(spec.type.size_bytes());
+  for (const auto& spec : program_->outputs) output_bytes_.push_back(spec.type.size_bytes());
+  if (!PatchesOf(plan_, Base::kArena).empty()) {
+    core_->scratch->Register(program_->arena_bytes);
+    needs_arena_ = true;
+  }
+  RETURN_IF_ERROR(UploadConstants());
+  // The first execution should find everything ready.
+  ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance, MakeInstance());
+  instances_.push_back(std::move(instance));
+  return OkStatus();
+}
+
+Status ExecutableImpl::UploadConstants() {
+  for (const auto& constant : program_->constants) {
+    const TensorType type{DType::kU8, {static_cast<int64_t>(constant.size())}};
+    ASSIGN_OR_RETURN(const std::shared_ptr<Buffer> buffer, TransferFromHost(core_, type, {constant.data(), {}}));
+    constants_.push_back(MutableImpl(buffer).Take());
+  }
+  return OkStatus();
+}
+
+ExecutableImpl::~ExecutableImpl() {
+  if (core_->IsForked()) {
+    for (auto& instance : instances_) (void)instance.release();
+    return;
+  }
+  if (needs_arena_) core_->scratch->Unregister(program_->arena_bytes);
+  uint64_t last_value = 0;
+  for (const auto& instance : instances_) last_value = std::max(last_value, instance->value);
+  struct Resources {
+    std::vector<SharedPipeline> pipelines;
+    std::vector<std::unique_ptr<Instance>> instances;
+  };
+  auto resources = std::make_shared<Resources>(Resources{std::move(pipelines_), std::move(instances_)});
+  core_->queue->Retire(last_value, std::move(resources));
+}
+
+StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, Instance& instance) {
+  ASSIGN_OR_RETURN(const VkCommandBuffer buffer, instance.command_pool->Allocate());
+  ASSIGN_OR_RETURN(vulkan::Recorder recorder, vulkan::Recorder::Begin(*core_->device, buffer, /*is_reusable=*/true));
+  const Allocation& table = *instance.table;
+  recorder.Wait(vulkan::Barrier::kStart);
+  for (const Op& op : ops) {
+    switch (op.kind) {
+      case OpKind::kBarrier:
+        recorder.Wait(vulkan::Barrier::kBetweenSteps);
+        continue;
+      case OpKind::kBarrierBeforeIndirect:
+        recorder.Wait(vulkan::Barrier::kBeforeIndirect);
+        continue;
+      case OpKind::kDispatch:
+        break;
+      case OpKind::kDispatchIndirect:
+        break;
+    }
+    recorder.Bind(pipelines_[op.kernel]->get());
+    recorder.SetRecords(table.address() + op.record_offset, op.num_segments);
+    if (op.kind == OpKind::kDispatch) {
+      recorder.Dispatch(op.x, op.y);
+    } else {
+      recorder.DispatchIndirect(table.memory(), table.offset_bytes() + op.sizes_offset);
+    }
+  }
+  recorder.Wait(vulkan::Barrier::kEnd);
+  RETURN_IF_ERROR(recorder.End());
+  return buffer;
+}
+
+Status ExecutableImpl::RecordNodes(const std::vector<Node>& nodes, Instance& instance,
+                                   std::vector<RecordedNode>& recorded) {
+  const auto record = [&](const std::vector<Op>& ops, std::vector<VkCommandBuffer>& buffers) -> Status {
+    if (ops.empty()) return OkStatus();
+    ASSIGN_OR_RETURN(buffers.emplace_back(), RecordOps(ops, instance));
+    return OkStatus();
+  };
+  recorded.reserve(nodes.size());
+  for (const Node& node : nodes) {
+    RecordedNode& target = recorded.emplace_back();
+    RETURN_IF_ERROR(record(node.ops, target.ops));
+    RETURN_IF_ERROR(record(node.iteration_ops, target.iteration_ops));
+    RETURN_IF_ERROR(record(node.check_ops, target.check_ops));
+    for (const auto& body : node.bodies) RETURN_IF_ERROR(RecordNodes(body, instance, target.bodies.emplace_back()));
+  }
+  return OkStatus();
+}
+
+StatusOr<std::unique_ptr<Instance>> ExecutableImpl::MakeInstance() {
+  auto instance = std::make_unique<Instance>();
+  ASSIGN_OR_RETURN(instance->command_pool, vulkan::CommandPool::Create(*core_->device));
+  ASSIGN_OR_RETURN(instance->table, core_->heap(MemoryKind::kTable).Allocate(plan_.table.size()));
+  std::memcpy(instance->table->host(), plan_.table.data(), plan_.table.size());
+  std::byte* table = instance->table->host();
+  PutAddresses(PatchesOf(plan_, Base::kTable), instance->table->address(), table);
+  PutIndexedAddresses(PatchesOf(plan_, Base::kConstant), constants_, table);
+  if (plan_.readback_bytes != 0) {
+    ASSIGN_OR_RETURN(instance->readback, core_->heap(MemoryKind::kReadback).Allocate(plan_.readback_bytes));
+    PutAddresses(PatchesOf(plan_, Base::kReadback), instance->readback->address(), table);
+  }
+  if (plan_.upload_bytes != 0) {
+    ASSIGN_OR_RETURN(instance->upload, core_->heap(MemoryKind::kUpload).Allocate(plan_.upload_bytes));
+    PutAddresses(PatchesOf(plan_, Base::kUpload), instance->upload->address(), table);
+  }
+  RETURN_IF_ERROR(RecordNodes(plan_.nodes, *instance, instance->nodes));
+  if (plan_.is_asynchronous) AppendSubmission(plan_.nodes, instance->nodes, instance->submission);
+  return instance;
+}
+
+StatusOr<Instance*> ExecutableImpl::TakeInstance() {
+  while (true) {
+    uint64_t oldest = ~0ull;
+    {
+      const std::lock_guard lock(instances_mutex_);
+      for (const auto& instance : instances_) {
+        if (instance->is_taken) continue;
+        if (instance->value == 0 || core_->queue->IsComplete(instance->value)) {
+          instance->is_taken = true;
+          return instance.get();
+        }
+        oldest = std::min(oldest, instance->value);
+      }
+      if (instances_.size() < kMaxInstances || oldest == ~0ull) {
+        ASSIGN_OR_RETURN(std::unique_ptr<Instance> made, MakeInstance());
+        made->is_taken = true;
+        instances_.push_back(std::move(made));
+        return instances_.back().get();
+      }
+    }
+    RETURN_IF_ERROR(core_->queue->Wait(oldest));
+  }
+}
+
+void ExecutableImpl::ReleaseInstance(Instance& instance, uint64_t value) {
+  const std::lock_guard lock(instances_mutex_);
+  instance.value = std::max(instance.value, value);
+  instance.is_taken = false;
+}
+
+Status ExecutableImpl::CheckArguments(std::span<const std::shared_ptr<Buffer>> arguments,
+                                      const ExecuteOptions& options) const {
+  if (arguments.size() != parameter_bytes_.size()) {
+    return InvalidArgument(Format("Program {} takes {} arguments, and {} are given.", program_->name,
+                                  parameter_bytes_.size(), arguments.size()));
+  }
+  if (!options.is_donated.empty() && options.is_donated.size() != arguments.size()) {
+    return InvalidArgument(Format("Program {} takes {} arguments, and donation is stated for {}.", program_->name,
+                                  parameter_bytes_.size(), options.is_donated.size()));
+  }
+  const bool may_have_failed = core_->queue->has_failures();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == nullptr) return InvalidArgument(Format("Argument {} is missing.", i));
+    const BufferImpl& buffer = Impl(arguments[i]);
+    if (buffer.core() != core_) return InvalidArgument(Format("Argument {} is on another device.", i));
+    if (may_have_failed && buffer.ready()->IsReady()) RETURN_IF_ERROR(buffer.ready()->Await());
+    if (buffer.type() == program_->parameters[i].type) continue;
+    return InvalidArgument(Format("Argument {} of program {} has the type {}, expected {}.", i, program_->name,
+                                  buffer.type().ToString(), program_->parameters[i].type.ToString()));
+  }
+  return OkStatus();
+}
+
+Status ExecutableImpl::Bind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options,
+                            Bindings& bindings) {
+  bindings.parameters.resize(arguments.size());
+  // Kept arguments first: a buffer that is also donated elsewhere in the list then has two owners and is not
+  // overwritten.
+  for (const bool is_donated : {false, true}) {
+    if (is_donated && options.is_donated.empty()) break;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      if (IsDonated(options, i) != is_donated) continue;
+      bindings.parameters[i] = is_donated ? MutableImpl(arguments[i]).Take() : Impl(arguments[i]).allocation();
+      if (bindings.parameters[i] == nullptr) {
+        return InvalidArgument(Format("Argument {} of program {} was deleted or donated{}.", i, program_->name,
+                                      is_donated ? ", or is donated twice" : ""));
+      }
+    }
+  }
+  return BindOutputs(options, bindings);
+}
+
+Status ExecutableImpl::BindOutputs(const ExecuteOptions& options, Bindings& bindings) {
+  Heap& heap = core_->heap(MemoryKind::kDevice);
+  bindings.outputs.resize(output_bytes_.size());
+  // Forwarded ones first: a parameter that is also an output as it is has two owners then and is not overwritten.
+  for (size_t i = 0; i < program_->forwarded_parameters.size(); ++i) {
+    const int forwarded = program_->forwarded_parameters[i];
+    if (forwarded >= 0) bindings.outputs[i] = bindings.parameters[forwarded];
+  }
+  for (size_t i = 0; i < output_bytes_.size(); ++i) {
+    if (bindings.outputs[i] != nullptr) continue;
+    const int alias = program_->outputs[i].aliased_parameter;
+    const bool takes_parameter =
+        alias >= 0 && !plan_.has_callbacks && IsDonated(options, alias) && bindings.parameters[alias].use_count() == 1;
+    if (takes_parameter) {
+      bindings.outputs[i] = bindings.parameters[alias];
+    } else {
+      ASSIGN_OR_RETURN(bindings.outputs[i], heap.Allocate(output_bytes_[i]));
+    }
+  }
+  return OkStatus();
+}
+
+void ExecutableImpl::Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options,
+                            Bindings& bindings) {
+  for (size_t i = 0; i < bindings.parameters.size(); ++i) {
+    if (IsDonated(options, i) && bindings.parameters[i] != nullptr) {
+      MutableImpl(arguments[i]).GiveBack(std::move(bindings.parameters[i]));
+    }
+  }
+}
+
+void ExecutableImpl::FillTable(Instance& instance, const Bindings& bindings, uint64_t arena_address) const {
+  std::byte* table = instance.table->host();
+  PutIndexedAddresses(PatchesOf(plan_, Base::kParameter), bindings.parameters, table);
+  PutIndexedAddresses(PatchesOf(plan_, Base::kOutput), bindings.outputs, table);
+  if (arena_address == instance.arena_address) return;
+  PutAddresses(PatchesOf(plan_, Base::kArena), arena_address, table);
+  instance.arena_address = arena_address;
+}
+
+StatusOr<uint64_t> ExecutableImpl::Run(const Bindings& bindings, const ExecuteOptions& options) {
+  // Programs that the host drives are many submissions, between which others may run: they cannot share the scratch
+  // arena.
+  std::shared_ptr<Allocation> arena;
+  if (needs_arena_ && plan_.is_asynchronous) {
+    ASSIGN_OR_RETURN(arena, core_->scratch->Get());
+  } else if (needs_arena_) {
+    ASSIGN_OR_RETURN(arena, core_->heap(MemoryKind::kDevice).Allocate(program_->arena_bytes));
+  }
+  ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
+  FillTable(*instance, bindings, arena == nullptr ? 0 : arena->address());
+  StatusOr<uint64_t> value = 0;
+  if (plan_.is_asynchronous) {
+    value = core_->queue->Submit(instance->submission);
+  } else {
+    value = HostDriver(*core_->queue, *instance, options.callbacks).Run(plan_.nodes);
+  }
+  ReleaseInstance(*instance, value.ok() ? *value : core_->queue->current_value());
+  return value;
+}
+
+std::vector<std::shared_ptr<Buffer>> ExecutableImpl::WrapOutputs(Bindings& bindings,
+                                                                 const std::shared_ptr<Event>& done) const {
+  std::vector<std::shared_ptr<Buffer>> outputs;
+  outputs.reserve(bindings.outputs.size());
+  for (size_t i = 0; i < bindings.outputs.size(); ++i) {
+    const std::shared_ptr<const TensorType> type(program_, &program_->outputs[i].type);
+    outputs.push_back(std::make_shared<BufferImpl>(core_, type, std::move(bindings.outputs[i]), done));
+  }
+  return outputs;
+}
+
+StatusOr<ExecuteResult> ExecutableImpl::Execute(std::span<const std::shared_ptr<Buffer>> arguments,
+                                                const ExecuteOptions& options) {
+  RETURN_IF_ERROR(core_->CheckUsable());
+  RETURN_IF_ERROR(CheckArguments(arguments, options));
+  Bindings bindings;
+  StatusOr<uint64_t> value = 0;
+  if (const Status bound = Bind(arguments, options, bindings); bound.ok()) {
+    value = Run(bindings, options);
+  } else {
+    value = bound;
+  }
+  if (!value.ok()) {
+    Unbind(arguments, options, bindings);
+    return value.status().WithContext(Format("While executing program {}.", program_->name));
+  }
+  ExecuteResult result;
+  result.done = MakeTimelineEvent(core_, *value);
+  result.outputs = WrapOutputs(bindings, result.done);
+  return result;
+}
+
+}  // namespace dragoman::runtime

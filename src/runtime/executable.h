@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loaded program. Its recorded command buffers exist in up to kMaxInstances copies, each with its own argument table,
+// so that executions follow each other without waiting.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "runtime/buffer.h"
+#include "runtime/core.h"
+#include "runtime/plan.h"
+#include "runtime/runtime.h"
+#include "vulkan/command_buffer.h"
+
+namespace dragoman::runtime {
+
+inline constexpr size_t kMaxInstances = 4;
+
+// The command buffers of one Node, in Node's fields' order.
+struct RecordedNode {
+  std::vector<VkCommandBuffer> ops;
+  std::vector<VkCommandBuffer> iteration_ops;
+  std::vector<VkCommandBuffer> check_ops;
+  std::vector<std::vector<RecordedNode>> bodies;
+};
+
+// One copy of what an execution needs. Used by one execution at a time; free again when the timeline has passed
+// `value`.
+struct Instance {
+  std::shared_ptr<Allocation> table;
+  std::shared_ptr<Allocation> readback;
+  std::shared_ptr<Allocation> upload;
+  std::optional<vulkan::CommandPool> command_pool;
+  std::vector<RecordedNode> nodes;
+  std::vector<VkCommandBuffer> submission;  // when the plan is asynchronous: all of it
+  uint64_t arena_address = 0;               // that the table holds
+  uint64_t value = 0;
+  bool is_taken = false;
+};
+
+class ExecutableImpl final : public Executable {
+ public:
+  static StatusOr<std::shared_ptr<Executable>> Load(const std::shared_ptr<Core>& core, program::Program program);
+  ~ExecutableImpl() override;
+
+  const program::Program& program() const override { return *program_; }
+  Device& device() const override { return *core_->owner; }
+  StatusOr<ExecuteResult> Execute(std::span<const std::shared_ptr<Buffer>> arguments,
+                                  const ExecuteOptions& options) override;
+
+ private:
+  // What an execution reads and writes.
+  struct Bindings {
+    std::vector<std::shared_ptr<Allocation>> parameters;
+    std::vector<std::shared_ptr<Allocation>> outputs;
+  };
+
+  ExecutableImpl(std::shared_ptr<Core> core, program::Program program);
+  Status Initialize();
+  Status UploadConstants();
+
+  StatusOr<Instance*> TakeInstance();
+  StatusOr<std::unique_ptr<Instance>> MakeInstance();
+  Status RecordNodes(const std::vector<Node>& nodes, Instance& instance, std::vector<RecordedNode>& recorded);
+  StatusOr<VkCommandBuffer> RecordOps(const std::vector<Op>& ops, Instance& instance);
+  void ReleaseInstance(Instance& instance, uint64_t value);
+
+  Status CheckArguments(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options) const;
+  Status Bind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
+  Status BindOutputs(const ExecuteOptions& options, Bindings& bindings);
+  void Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
+  StatusOr<uint64_t> Run(const Bindings& bindings, const ExecuteOptions& options);
+  void FillTable(Instance& instance, const Bindings& bindings, uint64_t arena_address) const;
+  std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done) const;
+
+  const std::shared_ptr<Core> core_;
+  std::shared_ptr<const program::Program> program_;
+  Plan plan_;
+  std::vector<SharedPipeline> pipelines_;  // of the program's kernels, then the built-in ones
+  std::vector<std::shared_ptr<Allocation>> constants_;
+  std::vector<uint64_t> parameter_bytes_;
+  std::vector<uint64_t> output_bytes_;
+  bool needs_arena_ = false;
+
+  std::mutex instances_mutex_;
+  std::vector<std::unique_ptr<Instance>> instances_;
+};
+
+}  // namespace dragoman::runtime

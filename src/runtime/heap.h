@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory of one kind: blocks from the driver, cut by a MemoryPool.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/status.h"
+#include "runtime/memory_pool.h"
+#include "runtime/queue.h"
+#include "runtime/runtime.h"
+#include "vulkan/device.h"
+
+namespace dragoman::runtime {
+
+class Heap;
+
+// A range of a heap; goes back when dropped, at once: later submissions may take it while earlier ones still use it.
+// Who lets the host write to it looks at last_use first. The heap must outlive it.
+class Allocation {
+ public:
+  Allocation(Heap& heap, const vulkan::Memory& memory, const MemoryPool::Range& range)
+      : heap_(heap), memory_(memory), range_(range) {}
+  ~Allocation();
+  Allocation(const Allocation&) = delete;
+  Allocation& operator=(const Allocation&) = delete;
+
+  uint64_t address() const { return memory_.address + range_.offset_bytes; }
+  std::byte* host() const { return memory_.host == nullptr ? nullptr : memory_.host + range_.offset_bytes; }
+  // The block that it lies in, and where.
+  const vulkan::Memory& memory() const { return memory_; }
+  uint64_t offset_bytes() const { return range_.offset_bytes; }
+  uint64_t size_bytes() const { return range_.size_bytes; }
+  // The device may use the range for an earlier owner until the timeline reaches this value.
+  uint64_t last_use() const { return range_.last_use; }
+
+ private:
+  Heap& heap_;
+  const vulkan::Memory& memory_;
+  MemoryPool::Range range_;
+};
+
+// Thread-safe.
+class Heap {
+ public:
+  struct Options {
+    uint64_t block_bytes = 64ull << 20;  // of the first block; later ones double
+    uint64_t max_block_bytes = 1ull << 30;
+    uint64_t limit_bytes = ~0ull;  // of all blocks
+  };
+  Heap(vulkan::Device& device, Queue& queue, vulkan::MemoryKind kind, const Options& options)
+      : device_(device), queue_(queue), kind_(kind), options_(options), next_block_bytes_(options.block_bytes) {}
+
+  // RESOURCE_EXHAUSTED states the bytes asked for, in use and free.
+  StatusOr<std::shared_ptr<Allocation>> Allocate(uint64_t size_bytes);
+  // Gives empty blocks that no work uses any more back to the driver; blocks until the work is done.
+  void Trim();
+  MemoryStatistics statistics() const;
+
+ private:
+  friend class Allocation;
+  std::shared_ptr<Allocation> TryAllocate(uint64_t size_bytes);  // pool_mutex_ held
+  Status Grow(uint64_t size_bytes);                              // pool_mutex_ held
+  Status AddBlock(uint64_t size_bytes);                          // pool_mutex_ held
+  Status Exhausted(uint64_t size_bytes, const Status& cause);
+  void Free(uint32_t id);
+
+  vulkan::Device& device_;
+  Queue& queue_;
+  const vulkan::MemoryKind kind_;
+  const Options options_;
+
+  mutable std::mutex pool_mutex_;
+  MemoryPool pool_;
+  std::vector<std::unique_ptr<vulkan::Memory>> blocks_;
+  uint64_t next_block_bytes_;
+  uint64_t peak_bytes_in_use_ = 0;
+  uint64_t num_allocations_ = 0;
+  uint64_t largest_allocation_bytes_ = 0;
+};
+
+}  // namespace dragoman::runtime

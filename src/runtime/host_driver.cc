@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host_driver.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/format.h"
+
+namespace dragoman::runtime {
+namespace {
+
+constexpr uint64_t kFirstIterations = 8;  // of a while before the host looks; doubled each time
+constexpr uint64_t kMaxIterations = 256;
+constexpr size_t kMaxGathered = 4096;  // command buffers of one submission
+
+}  // namespace
+
+void AppendSubmission(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded,
+                      std::vector<VkCommandBuffer>& submission) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (uint64_t repeat = 0; repeat < nodes[i].count; ++repeat) {
+      submission.insert(submission.end(), recorded[i].ops.begin(), recorded[i].ops.end());
+      for (size_t body = 0; body < nodes[i].bodies.size(); ++body) {
+        AppendSubmission(nodes[i].bodies[body], recorded[i].bodies[body], submission);
+      }
+    }
+  }
+}
+
+StatusOr<uint64_t> HostDriver::Run(const std::vector<Node>& nodes) {
+  RETURN_IF_ERROR(RunNodes(nodes, instance_.nodes));
+  RETURN_IF_ERROR(Submit());
+  return value_;
+}
+
+void HostDriver::Append(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i) {
+    gathered_.insert(gathered_.end(), command_buffers.begin(), command_buffers.end());
+  }
+}
+
+Status HostDriver::Submit() {
+  if (gathered_.empty()) return OkStatus();
+  ASSIGN_OR_RETURN(value_, queue_.Submit(gathered_));
+  gathered_.clear();
+  return OkStatus();
+}
+
+StatusOr<const std::byte*> HostDriver::Look(const Node& node, const RecordedNode& recorded) {
+  Append(recorded.check_ops);
+  RETURN_IF_ERROR(Submit());
+  RETURN_IF_ERROR(queue_.Wait(value_));
+  return static_cast<const std::byte*>(instance_.readback->host() + node.transfer_offset);
+}
+
+Status HostDriver::RunNodes(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    RETURN_IF_ERROR(RunNode(nodes[i], recorded[i]));
+    if (gathered_.size() > kMaxGathered) RETURN_IF_ERROR(Submit());
+  }
+  return OkStatus();
+}
+
+Status HostDriver::RunNode(const Node& node, const RecordedNode& recorded) {
+  switch (node.kind) {
+    case NodeKind::kRun:
+      Append(recorded.ops, node.count);
+      return OkStatus();
+    case NodeKind::kWhile:
+      return While(node, recorded);
+    case NodeKind::kHostWhile:
+      return HostWhile(node, recorded);
+    case NodeKind::kHostCase:
+      return HostCase(node, recorded);
+    case NodeKind::kHostRepeat:
+      return HostRepeat(node, recorded);
+    case NodeKind::kSend:
+      return Send(node, recorded);
+    case NodeKind::kRecv:
+      return Recv(node, recorded);
+  }
+  return Internal("A step has no known kind.");
+}
+
+Status HostDriver::While(const Node& node, const RecordedNode& recorded) {
+  Append(recorded.ops);
+  uint64_t iterations = kFirstIterations;
+  while (true) {
+    Append(recorded.iteration_ops, iterations);
+    ASSIGN_OR_RETURN(const std::byte* flag, Look(node, recorded));
+    if (*flag == std::byte{0}) return OkStatus();
+    iterations = std::min(iterations * 2, kMaxIterations);
+  }
+}
+
+Status HostDriver::HostWhile(const Node& node, const RecordedNode& recorded) {
+  while (true) {
+    RETURN_IF_ERROR(RunNodes(node.bodies[0], recorded.bodies[0]));
+    ASSIGN_OR_RETURN(const std::byte* flag, Look(node, recorded));
+    if (*flag == std::byte{0}) return OkStatus();
+    RETURN_IF_ERROR(RunNodes(node.bodies[1], recorded.bodies[1]));
+  }
+}
+
+Status HostDriver::HostCase(const Node& node, const RecordedNode& recorded) {
+  ASSIGN_OR_RETURN(const std::byte* bytes, Look(node, recorded));
+  uint32_t index = 0;
+  std::memcpy(&index, bytes, sizeof(index));
+  // Out of range on either side (as u32 a negative index is beyond) is the last branch.
+  const size_t branch = std::min<size_t>(index, node.bodies.size() - 1);
+  return RunNodes(node.bodies[branch], recorded.bodies[branch]);
+}
+
+Status HostDriver::HostRepeat(const Node& node, const RecordedNode& recorded) {
+  for (uint64_t i = 0; i < node.count; ++i) RETURN_IF_ERROR(RunNodes(node.bodies[0], recorded.bodies[0]));
+  return OkStatus();
+}
+
+Status HostDriver::Send(const Node& node, const RecordedNode& recorded) {
+  if (callbacks_ == nullptr || !callbacks_->send) {
+    return InvalidArgument(Format("The program sends to channel {}, and no callback is given.", node.channel_id));
+  }
+  if (node.transfer_bytes == 0) return callbacks_->send(node.channel_id, {});
+  ASSIGN_OR_RETURN(const std::byte* bytes, Look(node, recorded));
+  return callbacks_->send(node.channel_id, {bytes, node.transfer_bytes});
+}
+
+Status HostDriver::Recv(const Node& node, const RecordedNode& recorded) {
+  if (callbacks_ == nullptr || !callbacks_->recv) {
+    return InvalidArgument(Format("The program receives from channel {}, and no callback is given.", node.channel_id));
+  }
+  if (node.transfer_bytes == 0) return callbacks_->recv(node.channel_id, {});
+  // The copy of an earlier round may still read the memory.
+  RETURN_IF_ERROR(Submit());
+  if (value_ != 0) RETURN_IF_ERROR(queue_.Wait(value_));
+  RETURN_IF_ERROR(
+      callbacks_->recv(node.channel_id, {instance_.upload->host() + node.transfer_offset, node.transfer_bytes}));
+  Append(recorded.ops);
+  return OkStatus();
+}
+
+}  // namespace dragoman::runtime

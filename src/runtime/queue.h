@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device's queue and its timeline. Submission n signals value n. Small transfers gather in one pending submission,
+// which goes ahead of the next one. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "vulkan/command_buffer.h"
+
+namespace dragoman::runtime {
+
+class Queue {
+ public:
+  explicit Queue(vulkan::Device& device) : device_(device) {}
+  ~Queue();
+  Status Start();
+  // Waits for all work, calls what waits for it and ends the completion thread. Not on the completion thread.
+  void Stop();
+
+  // Submits what is pending and then `command_buffers` (each starts and ends with its own barriers); gives the value
+  // that says they are done.
+  StatusOr<uint64_t> Submit(std::span<const VkCommandBuffer> command_buffers);
+  // Adds to the pending submission and gives its value. `needs_barrier`: reads what earlier pending commands wrote.
+  // `size_bytes` counts towards submitting by itself.
+  StatusOr<uint64_t> Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
+                            uint64_t size_bytes);
+  Status Flush();
+
+  // The value that work known so far ends with; memory freed now is in use until then.
+  uint64_t current_value() const { return current_value_.load(std::memory_order_acquire); }
+  // Memory went back to the pool: pending commands recorded from now on may write what earlier ones of the same
+  // submission touch.
+  void NoteReuse() { has_reuse_.store(true, std::memory_order_relaxed); }
+
+  // Submits pending work that `value` needs.
+  Status EnsureSubmitted(uint64_t value);
+  // Whether the work is done or has failed. Never blocks.
+  bool IsComplete(uint64_t value);
+  // Some submission never reached the device: look at what your inputs' events say.
+  bool has_failures() const { return has_failures_.load(std::memory_order_acquire); }
+  // Blocks; OK or why the work failed.
+  Status Wait(uint64_t value);
+  Status WaitIdle();
+  // Calls `callback` on the completion thread, with no lock held, when the work is done or has failed.
+  void WhenComplete(uint64_t value, std::function<void(const Status&)> callback);
+  // Drops `resource` some time after the work is done.
+  void Retire(uint64_t value, std::shared_ptr<void> resource);
+
+ private:
+  struct TransferBuffer {
+    VkCommandBuffer command_buffer = VK_NULL_HANDLE;
+    uint64_t value = 0;
+  };
+  Status OpenPending();                                                               // queue_mutex_ held
+  StatusOr<uint64_t> SubmitLocked(std::span<const VkCommandBuffer> command_buffers);  // queue_mutex_ held
+  StatusOr<VkCommandBuffer> FreeTransferBuffer();                                     // queue_mutex_ held
+  Status Outcome(uint64_t value);
+  void NoteCompleted(uint64_t value);
+  void CollectRetired();
+  void RunCompletions();
+
+  vulkan::Device& device_;
+
+  std::mutex queue_mutex_;
+  std::optional<vulkan::CommandPool> pool_;
+  std::deque<TransferBuffer> transfer_buffers_;  // oldest first
+  std::optional<vulkan::Recorder> pending_;
+  uint64_t pending_bytes_ = 0;
+  int pending_commands_ = 0;
+  std::vector<VkCommandBuffer> submission_;  // scratch
+  std::atomic<bool> has_reuse_ = false;
+
+  std::atomic<uint64_t> submitted_value_ = 0;
+  std::atomic<uint64_t> current_value_ = 0;  // submitted_value_, or one more while a submission is pending
+  std::atomic<uint64_t> completed_value_ = 0;
+
+  std::atomic<bool> has_failures_ = false;
+  std::mutex failures_mutex_;
+  std::map<uint64_t, Status> failures_;  // submissions that never reached the device
+
+  std::mutex waiters_mutex_;
+  std::condition_variable waiters_changed_;
+  std::multimap<uint64_t, std::function<void(const Status&)>> waiters_;
+  bool is_stopping_ = false;
+  std::thread completion_thread_;
+
+  std::atomic<bool> has_retired_ = false;
+  std::mutex retired_mutex_;
+  std::multimap<uint64_t, std::shared_ptr<void>> retired_;
+};
+
+}  // namespace dragoman::runtime

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/transfer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/format.h"
+#include "runtime/event.h"
+#include "runtime/host_copy.h"
+
+namespace dragoman::runtime {
+namespace {
+
+using vulkan::MemoryKind;
+
+// Dense data larger than this goes through staging memory in pieces, so that copying in and copying over overlap.
+constexpr uint64_t kStagingPieceBytes = 16ull << 20;
+// Staging memory that waits for the device; beyond it, uploads wait.
+constexpr uint64_t kMaxStagingBytes = 256ull << 20;
+
+Status CheckView(const TensorType& type, const HostView& view) {
+  for (const int64_t extent : type.dims) {
+    if (extent < 0) return InvalidArgument(Format("The tensor type {} has a negative extent.", type.ToString()));
+  }
+  if (!view.byte_strides.empty() && view.byte_strides.size() != type.dims.size()) {
+    return InvalidArgument(Format("A host array of type {} has {} strides, expected {}.", type.ToString(),
+                                  view.byte_strides.size(), type.dims.size()));
+  }
+  if (view.data == nullptr && type.size_bytes() != 0) {
+    return InvalidArgument(Format("A host array of type {} has no data.", type.ToString()));
+  }
+  return OkStatus();
+}
+
+StatusOr<std::shared_ptr<Allocation>> AllocateStaging(Core& core, uint64_t size_bytes) {
+  Heap& heap = core.heap(MemoryKind::kUpload);
+  if (heap.statistics().bytes_in_use > kMaxStagingBytes) RETURN_IF_ERROR(core.queue->WaitIdle());
+  return heap.Allocate(size_bytes);
+}
+
+// One piece through staging memory: `write` fills it. Gives the value of the submission that copies it.
+StatusOr<uint64_t> Upload(Core& core, const Allocation& target, uint64_t offset_bytes, uint64_t size_bytes,
+                          const std::function<void(std::byte*)>& write) {
+  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> staging, AllocateStaging(core, size_bytes));
+  write(staging->host());
+  StatusOr<uint64_t> value = core.queue->Record(
+      [&](vulkan::Recorder& recorder) {
+        recorder.Copy(staging->memory(), staging->offset_bytes(), target.memory(), target.offset_bytes() + offset_bytes,
+                      size_bytes);
+      },
+      /*needs_barrier=*/false, size_bytes);
+  if (value.ok()) core.queue->Retire(*value, std::move(staging));
+  return value;
+}
+
+StatusOr<uint64_t> UploadAll(Core& core, const TensorType& type, const HostView& view, const Allocation& target) {
+  const auto size_bytes = static_cast<uint64_t>(type.size_bytes());
+  const auto* source = static_cast<const std::byte*>(view.data);
+  if (!view.byte_strides.empty() || size_bytes <= kStagingPieceBytes) {
+    return Upload(core, target, 0, size_bytes,
+                  [&](std::byte* staging) { CopyToDense(type, source, view.byte_strides, staging); });
+  }
+  uint64_t value = 0;
+  for (uint64_t offset = 0; offset < size_bytes; offset += kStagingPieceBytes) {
+    const uint64_t piece_bytes = std::min(kStagingPieceBytes, size_bytes - offset);
+    ASSIGN_OR_RETURN(value, Upload(core, target, offset, piece_bytes,
+                                   [&](std::byte* staging) { std::memcpy(staging, source + offset, piece_bytes); }));
+  }
+  return value;
+}
+
+std::shared_ptr<Event> Deleted() { return ReadyEvent(InvalidArgument("The buffer was deleted or donated.")); }
+
+// The device's memory is the host's: wait, then copy.
+std::shared_ptr<Event> ReadDirectly(const std::shared_ptr<BufferImpl>& buffer, std::shared_ptr<Allocation> allocation,
+                                    void* destination, size_t size_bytes) {
+  const std::shared_ptr<Event> ready = buffer->ready();
+  if (ready->IsReady()) {
+    const Status status = ready->Await();
+    if (status.ok()) std::memcpy(destination, allocation->host(), size_bytes);
+    return ReadyEvent(status);
+  }
+  // Every submission ends with a barrier for the host, so the buffer's own is the one to wait for.
+  const auto done = MakeSettableEvent();
+  ready->OnReady([=, core = buffer->core(), allocation = std::move(allocation)](const Status& status) {
+    if (status.ok()) std::memcpy(destination, allocation->host(), size_bytes);
+    done->Set(status);
+  });
+  return done;
+}
+
+StatusOr<std::shared_ptr<Event>> ReadThroughStaging(const std::shared_ptr<BufferImpl>& buffer,
+                                                    std::shared_ptr<Allocation> allocation, void* destination,
+                                                    size_t size_bytes) {
+  const std::shared_ptr<Core>& core = buffer->core();
+  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> staging, core->heap(MemoryKind::kReadback).Allocate(size_bytes));
+  ASSIGN_OR_RETURN(const uint64_t value, core->queue->Record(
+                                             [&](vulkan::Recorder& recorder) {
+                                               recorder.Copy(allocation->memory(), allocation->offset_bytes(),
+                                                             staging->memory(), staging->offset_bytes(), size_bytes);
+                                             },
+                                             /*needs_barrier=*/true, size_bytes));
+  RETURN_IF_ERROR(core->queue->EnsureSubmitted(value));
+  return MakeFinishingEvent(
+      core, value, [=, staging = std::move(staging)] { std::memcpy(destination, staging->host(), size_bytes); });
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& core, const TensorType& type,
+                                                   const HostView& view) {
+  RETURN_IF_ERROR(core->CheckUsable());
+  RETURN_IF_ERROR(CheckView(type, view));
+  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> allocation,
+                   core->heap(MemoryKind::kDevice).Allocate(static_cast<uint64_t>(type.size_bytes())));
+  auto shared_type = std::make_shared<const TensorType>(type);
+  std::shared_ptr<Event> ready = ReadyEvent();
+  if (allocation->host() != nullptr && core->queue->IsComplete(allocation->last_use())) {
+    CopyToDense(type, view.data, view.byte_strides, allocation->host());
+  } else if (type.size_bytes() != 0) {
+    ASSIGN_OR_RETURN(const uint64_t value, UploadAll(*core, type, view, *allocation));
+    ready = MakeTimelineEvent(core, value);
+  }
+  return std::shared_ptr<Buffer>(
+      std::make_shared<BufferImpl>(core, std::move(shared_type), std::move(allocation), std::move(ready)));
+}
+
+std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer, void* destination, size_t size_bytes) {
+  if (const Status status = buffer->core()->CheckUsable(); !status.ok()) return ReadyEvent(status);
+  std::shared_ptr<Allocation> allocation = buffer->allocation();
+  if (allocation == nullptr) return Deleted();
+  if (size_bytes != buffer->size_bytes()) {
+    return ReadyEvent(
+        InvalidArgument(Format("A buffer of {} bytes is read into {} bytes.", buffer->size_bytes(), size_bytes)));
+  }
+  if (size_bytes == 0) return buffer->ready();
+  if (allocation->host() != nullptr) return ReadDirectly(buffer, std::move(allocation), destination, size_bytes);
+  StatusOr<std::shared_ptr<Event>> event = ReadThroughStaging(buffer, std::move(allocation), destination, size_bytes);
+  return event.ok() ? *event : ReadyEvent(event.status());
+}
+
+StatusOr<std::shared_ptr<Buffer>> CopyOnDevice(const std::shared_ptr<BufferImpl>& buffer) {
+  const std::shared_ptr<Core>& core = buffer->core();
+  RETURN_IF_ERROR(core->CheckUsable());
+  const std::shared_ptr<Allocation> source = buffer->allocation();
+  if (source == nullptr) return InvalidArgument("The buffer was deleted or donated.");
+  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> target, core->heap(MemoryKind::kDevice).Allocate(buffer->size_bytes()));
+  std::shared_ptr<Event> ready = buffer->ready();
+  if (buffer->size_bytes() != 0) {
+    ASSIGN_OR_RETURN(const uint64_t value, core->queue->Record(
+                                               [&](vulkan::Recorder& recorder) {
+                                                 recorder.Copy(source->memory(), source->offset_bytes(),
+                                                               target->memory(), target->offset_bytes(),
+                                                               buffer->size_bytes());
+                                               },
+                                               /*needs_barrier=*/true, buffer->size_bytes()));
+    ready = MakeTimelineEvent(core, value);
+  }
+  return std::shared_ptr<Buffer>(
+      std::make_shared<BufferImpl>(core, buffer->shared_type(), std::move(target), std::move(ready)));
+}
+
+}  // namespace dragoman::runtime

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vulkan/command_buffer.h"
+
+namespace dragoman::vulkan {
+namespace {
+
+struct BarrierRow {
+  VkPipelineStageFlags before;
+  VkPipelineStageFlags after;
+  VkAccessFlags after_access;
+};
+
+constexpr VkPipelineStageFlags kWork = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+constexpr VkAccessFlags kReadWrite = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
+constexpr BarrierRow kBarriers[] = {
+    {kWork, kWork, kReadWrite},
+    {VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, kReadWrite},
+    {kWork, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT},
+    {kWork | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, kWork | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, kReadWrite},
+};
+
+struct PushConstants {
+  uint64_t address;
+  uint32_t num_segments;
+  uint32_t zero;
+};
+
+}  // namespace
+
+StatusOr<CommandPool> CommandPool::Create(Device& device) {
+  const VkCommandPoolCreateInfo info{.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                     .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                     .queueFamilyIndex = device.physical().queue_family};
+  VkCommandPool pool = VK_NULL_HANDLE;
+  RETURN_IF_ERROR(device.Call("vkCreateCommandPool", device.functions().vkCreateCommandPool, device.handle(), &info,
+                              nullptr, &pool));
+  return CommandPool(device, OwnedCommandPool(device.functions(), device.handle(), pool));
+}
+
+StatusOr<VkCommandBuffer> CommandPool::Allocate() {
+  const VkCommandBufferAllocateInfo info{.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                         .commandPool = pool_.get(),
+                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                         .commandBufferCount = 1};
+  VkCommandBuffer buffer = VK_NULL_HANDLE;
+  RETURN_IF_ERROR(device_->Call("vkAllocateCommandBuffers", device_->functions().vkAllocateCommandBuffers,
+                                device_->handle(), &info, &buffer));
+  return buffer;
+}
+
+StatusOr<Recorder> Recorder::Begin(Device& device, VkCommandBuffer buffer, bool is_reusable) {
+  const VkCommandBufferBeginInfo info{.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                      .flags = is_reusable ? VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT
+                                                           : VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+  RETURN_IF_ERROR(device.Call("vkBeginCommandBuffer", device.functions().vkBeginCommandBuffer, buffer, &info));
+  return Recorder(device, buffer);
+}
+
+Status Recorder::End() { return device_->Call("vkEndCommandBuffer", device_->functions().vkEndCommandBuffer, buffer_); }
+
+void Recorder::Wait(Barrier barrier) {
+  const BarrierRow& row = kBarriers[static_cast<int>(barrier)];
+  const VkMemoryBarrier memory{.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                               .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
+                               .dstAccessMask = row.after_access};
+  device_->functions().vkCmdPipelineBarrier(buffer_, row.before, row.after, 0, 1, &memory, 0, nullptr, 0, nullptr);
+}
+
+void Recorder::SetRecords(uint64_t address, uint32_t num_segments) {
+  const PushConstants constants{address, num_segments, 0};
+  device_->functions().vkCmdPushConstants(buffer_, device_->pipeline_layout(), VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                          sizeof(constants), &constants);
+}
+
+void Recorder::Bind(VkPipeline pipeline) {
+  if (pipeline == bound_) return;
+  device_->functions().vkCmdBindPipeline(buffer_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+  bound_ = pipeline;
+}
+
+void Recorder::Dispatch(uint32_t x, uint32_t y) { device_->functions().vkCmdDispatch(buffer_, x, y, 1); }
+
+void Recorder::DispatchIndirect(const Memory& sizes, uint64_t offset_bytes) {
+  device_->functions().vkCmdDispatchIndirect(buffer_, sizes.buffer.get(), offset_bytes);
+}
+
+void Recorder::Copy(const Memory& source, uint64_t source_offset, const Memory& target, uint64_t target_offset,
+                    uint64_t size_bytes) {
+  const VkBufferCopy region{.srcOffset = source_offset, .dstOffset = target_offset, .size = size_bytes};
+  device_->functions().vkCmdCopyBuffer(buffer_, source.buffer.get(), target.buffer.get(), 1, &region);
+}
+
+}  // namespace dragoman::vulkan

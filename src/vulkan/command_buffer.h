@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recording. Barriers are coarse on purpose: the compiler plans where they stand, memory is one.
+#pragma once
+
+#include "vulkan/device.h"
+
+namespace dragoman::vulkan {
+
+// What must wait for what.
+enum class Barrier : uint8_t {
+  kBetweenSteps,   // kernels and copies before, kernels and copies after
+  kStart,          // everything submitted before, everything after
+  kEnd,            // kernels and copies before, the host after
+  kBeforeIndirect  // as kBetweenSteps, and dispatch sizes that kernels wrote
+};
+
+// Not thread-safe: a pool and its buffers belong to one thread at a time.
+class CommandPool {
+ public:
+  static StatusOr<CommandPool> Create(Device& device);
+  // Lives as long as the pool.
+  StatusOr<VkCommandBuffer> Allocate();
+
+ private:
+  CommandPool(Device& device, OwnedCommandPool pool) : device_(&device), pool_(std::move(pool)) {}
+  Device* device_;
+  OwnedCommandPool pool_;
+};
+
+// Records into a buffer of a pool. `is_reusable`: may be submitted again while an earlier submission of it runs.
+class Recorder {
+ public:
+  static StatusOr<Recorder> Begin(Device& device, VkCommandBuffer buffer, bool is_reusable);
+  Status End();
+  VkCommandBuffer command_buffer() const { return buffer_; }
+
+  void Wait(Barrier barrier);
+  // The push constants: the address of the dispatch's records, and how many segments they have.
+  void SetRecords(uint64_t address, uint32_t num_segments);
+  void Bind(VkPipeline pipeline);
+  void Dispatch(uint32_t x, uint32_t y);
+  // The sizes are three u32 at `offset_bytes`, a multiple of 4.
+  void DispatchIndirect(const Memory& sizes, uint64_t offset_bytes);
+  void Copy(const Memory& source, uint64_t source_offset, const Memory& target, uint64_t target_offset,
+            uint64_t size_bytes);
+
+ private:
+  Recorder(Device& device, VkCommandBuffer buffer) : device_(&device), buffer_(buffer) {}
+  Device* device_;
+  VkCommandBuffer buffer_;
+  VkPipeline bound_ = VK_NULL_HANDLE;
+};
+
+}  // namespace dragoman::vulkan

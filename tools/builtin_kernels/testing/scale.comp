@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// target[i] = source[i] * factor + addend, for i < count; u32.
+#version 460
+#extension GL_EXT_buffer_reference : require
+layout(local_size_x = 64) in;
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer Words { uint data[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Record {
+  Words source;
+  Words target;
+  uint count;
+  uint factor;
+  uint addend;
+};
+layout(push_constant) uniform Constants {
+  Record record;
+  uint num_segments;
+  uint zero;
+};
+void main() {
+  const uint index = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * 64 + gl_LocalInvocationID.x;
+  if (index < record.count) record.target.data[index] = record.source.data[index] * record.factor + record.addend;
+}
