@@ -27,7 +27,10 @@ class Emitter {
   StatusOr<program::Program> Run(const ir::Module& module, const BlockSchedule& schedule) {
     const ir::Function& main = *module.main();
     program_.name = module.name;
-    for (const auto& argument : main.body.arguments) program_.parameters.push_back({argument->type, -1});
+    for (size_t i = 0; i < main.body.arguments.size(); ++i) {
+      const bool is_donor = main.parameters[i].aliased_output >= 0 || main.parameters[i].is_donor;
+      program_.parameters.push_back({main.body.arguments[i]->type, -1, is_donor});
+    }
     const auto& results = main.body.terminator()->operands;
     for (size_t i = 0; i < results.size(); ++i) {
       program_.outputs.push_back({results[i]->type, storage_.aliased_parameters[i]});

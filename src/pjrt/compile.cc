@@ -105,12 +105,9 @@ void DescribeOutputs(ExecutableInfo& info) {
 void DescribeParameters(ExecutableInfo& info) {
   const program::Program& program = info.program();
   info.is_donatable.assign(program.parameters.size(), false);
-  for (const program::TensorSpec& output : program.outputs) {
-    if (output.aliased_parameter < 0) continue;
-    info.is_donatable[output.aliased_parameter] = true;
-    info.has_donatable = true;
-  }
   for (uint32_t i = 0; i < program.parameters.size(); ++i) {
+    info.is_donatable[i] = program.parameters[i].is_donor;
+    info.has_donatable = info.has_donatable || info.is_donatable[i];
     if (IsToken(program.parameters[i].type.dtype)) info.token_parameters.push_back(i);
   }
 }

@@ -112,7 +112,7 @@ struct ExecutableInfo {
   NamedValues cost_analysis;
 
   // What Execute asks at every call.
-  std::vector<bool> is_donatable;  // per parameter: an output takes its memory
+  std::vector<bool> is_donatable;  // per parameter: the program says its argument is given away
   bool has_donatable = false;
   std::vector<uint32_t> token_parameters;
 

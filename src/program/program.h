@@ -50,6 +50,8 @@ struct TensorSpec {
   // Outputs: the parameter whose memory this output takes when that parameter is donated, or -1. The compiler has
   // made sure that the program is right both with and without the reuse... with it only if the caller donates.
   int aliased_parameter = -1;
+  // Parameters: the program says that callers give this argument away, whether or not an output takes its memory.
+  bool is_donor = false;
 };
 
 enum class StepKind : uint8_t {
