@@ -36,7 +36,7 @@ StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Allocate(const TensorType& type) {
   RETURN_IF_ERROR(core_->CheckUsable());
   ASSIGN_OR_RETURN(auto allocation, core_->heap(vulkan::MemoryKind::kDevice).Allocate(type.size_bytes()));
   return std::shared_ptr<Buffer>(std::make_shared<BufferImpl>(core_, std::make_shared<const TensorType>(type),
-                                                              std::move(allocation), ReadyEvent()));
+                                                              std::move(allocation), ReadyEvent(), 0));
 }
 
 std::shared_ptr<Event> DeviceImpl::ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) {

@@ -299,13 +299,13 @@ StatusOr<uint64_t> ExecutableImpl::Run(const Bindings& bindings, const ExecuteOp
   return value;
 }
 
-std::vector<std::shared_ptr<Buffer>> ExecutableImpl::WrapOutputs(Bindings& bindings,
-                                                                 const std::shared_ptr<Event>& done) const {
+std::vector<std::shared_ptr<Buffer>> ExecutableImpl::WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done,
+                                                                 uint64_t value) const {
   std::vector<std::shared_ptr<Buffer>> outputs;
   outputs.reserve(bindings.outputs.size());
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
     const std::shared_ptr<const TensorType> type(program_, &program_->outputs[i].type);
-    outputs.push_back(std::make_shared<BufferImpl>(core_, type, std::move(bindings.outputs[i]), done));
+    outputs.push_back(std::make_shared<BufferImpl>(core_, type, std::move(bindings.outputs[i]), done, value));
   }
   return outputs;
 }
@@ -327,7 +327,7 @@ StatusOr<ExecuteResult> ExecutableImpl::Execute(std::span<const std::shared_ptr<
   }
   ExecuteResult result;
   result.done = MakeTimelineEvent(core_, *value);
-  result.outputs = WrapOutputs(bindings, result.done);
+  result.outputs = WrapOutputs(bindings, result.done, *value);
   return result;
 }
 

@@ -73,7 +73,8 @@ class ExecutableImpl final : public Executable {
   void Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
   StatusOr<uint64_t> Run(const Bindings& bindings, const ExecuteOptions& options);
   void FillTable(Instance& instance, const Bindings& bindings, uint64_t arena_address) const;
-  std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done) const;
+  std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done,
+                                                   uint64_t value) const;
 
   const std::shared_ptr<Core> core_;
   std::shared_ptr<const program::Program> program_;

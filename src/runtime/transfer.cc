@@ -74,19 +74,16 @@ std::shared_ptr<Event> Deleted() { return ReadyEvent(InvalidArgument("The buffer
 // The device's memory is the host's: wait, then copy.
 std::shared_ptr<Event> ReadDirectly(const std::shared_ptr<BufferImpl>& buffer, std::shared_ptr<Allocation> allocation,
                                     void* destination, size_t size_bytes) {
-  const std::shared_ptr<Event> ready = buffer->ready();
-  if (ready->IsReady()) {
-    const Status status = ready->Await();
+  const std::shared_ptr<Core>& core = buffer->core();
+  if (buffer->ready()->IsReady()) {
+    const Status status = buffer->ready()->Await();
     if (status.ok()) std::memcpy(destination, allocation->host(), size_bytes);
     return ReadyEvent(status);
   }
   // Every submission ends with a barrier for the host, so the buffer's own is the one to wait for.
-  const auto done = MakeSettableEvent();
-  ready->OnReady([=, core = buffer->core(), allocation = std::move(allocation)](const Status& status) {
-    if (status.ok()) std::memcpy(destination, allocation->host(), size_bytes);
-    done->Set(status);
+  return MakeFinishingEvent(core, buffer->ready_value(), [=, allocation = std::move(allocation)] {
+    std::memcpy(destination, allocation->host(), size_bytes);
   });
-  return done;
 }
 
 StatusOr<std::shared_ptr<Event>> ReadThroughStaging(const std::shared_ptr<BufferImpl>& buffer,
@@ -115,14 +112,15 @@ StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& 
                    core->heap(MemoryKind::kDevice).Allocate(static_cast<uint64_t>(type.size_bytes())));
   auto shared_type = std::make_shared<const TensorType>(type);
   std::shared_ptr<Event> ready = ReadyEvent();
+  uint64_t value = 0;
   if (allocation->host() != nullptr && core->queue->IsComplete(allocation->last_use())) {
     CopyToDense(type, view.data, view.byte_strides, allocation->host());
   } else if (type.size_bytes() != 0) {
-    ASSIGN_OR_RETURN(const uint64_t value, UploadAll(*core, type, view, *allocation));
+    ASSIGN_OR_RETURN(value, UploadAll(*core, type, view, *allocation));
     ready = MakeTimelineEvent(core, value);
   }
   return std::shared_ptr<Buffer>(
-      std::make_shared<BufferImpl>(core, std::move(shared_type), std::move(allocation), std::move(ready)));
+      std::make_shared<BufferImpl>(core, std::move(shared_type), std::move(allocation), std::move(ready), value));
 }
 
 std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer, void* destination, size_t size_bytes) {
@@ -146,18 +144,17 @@ StatusOr<std::shared_ptr<Buffer>> CopyOnDevice(const std::shared_ptr<BufferImpl>
   if (source == nullptr) return InvalidArgument("The buffer was deleted or donated.");
   ASSIGN_OR_RETURN(std::shared_ptr<Allocation> target, core->heap(MemoryKind::kDevice).Allocate(buffer->size_bytes()));
   std::shared_ptr<Event> ready = buffer->ready();
+  uint64_t value = buffer->ready_value();
   if (buffer->size_bytes() != 0) {
-    ASSIGN_OR_RETURN(const uint64_t value, core->queue->Record(
-                                               [&](vulkan::Recorder& recorder) {
-                                                 recorder.Copy(source->memory(), source->offset_bytes(),
-                                                               target->memory(), target->offset_bytes(),
-                                                               buffer->size_bytes());
-                                               },
-                                               /*needs_barrier=*/true, buffer->size_bytes()));
+    const auto copy = [&](vulkan::Recorder& recorder) {
+      recorder.Copy(source->memory(), source->offset_bytes(), target->memory(), target->offset_bytes(),
+                    buffer->size_bytes());
+    };
+    ASSIGN_OR_RETURN(value, core->queue->Record(copy, /*needs_barrier=*/true, buffer->size_bytes()));
     ready = MakeTimelineEvent(core, value);
   }
   return std::shared_ptr<Buffer>(
-      std::make_shared<BufferImpl>(core, buffer->shared_type(), std::move(target), std::move(ready)));
+      std::make_shared<BufferImpl>(core, buffer->shared_type(), std::move(target), std::move(ready), value));
 }
 
 }  // namespace dragoman::runtime

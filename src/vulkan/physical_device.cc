@@ -6,9 +6,7 @@
 #include <thread>
 
 #include "base/format.h"
-#if __has_include("target/quirks.h")
 #include "target/quirks.h"
-#endif
 
 namespace dragoman::vulkan {
 namespace {
@@ -218,18 +216,6 @@ std::string Refusal(const target::DeviceProfile& profile, const FeatureChain& fe
   return "";
 }
 
-// Until the table of quirks says it.
-void SetChoices(target::DeviceProfile& profile) {
-#if __has_include("target/quirks.h")
-  target::ApplyQuirks(profile);
-#else
-  profile.unrolling_is_costly = profile.type == target::DeviceType::kCpu;
-  if (profile.vendor_id == 0x1002 || profile.vendor_id == 0x5143) {
-    profile.address_form = target::AddressForm::kByteOffset32;
-  }
-#endif
-}
-
 StatusOr<ExtensionSet> ListExtensions(Instance& instance, VkPhysicalDevice device) {
   const auto enumerate = instance.functions().vkEnumerateDeviceExtensionProperties;
   uint32_t count = 0;
@@ -278,7 +264,7 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
   FillSubgroups(properties, features, device.profile);
   FillMatrixShapes(instance, handle, features, device.profile);
   device.profile.compute_units = ComputeUnits(properties, device.profile);
-  SetChoices(device.profile);
+  target::ApplyQuirks(device.profile);
   return device;
 }
 
