@@ -137,8 +137,9 @@ class DirectEmitter {
 
   std::vector<V> Loop(size_t level, std::vector<V> sums, const Places& places) {
     if (level == k_digits_.size()) return MultiplyAddTile(sums, places);
-    const int digit = k_digits_[level];
-    const int64_t extent = c_.form.digits[digit].extent;
+    const size_t next_level = level == 0 && c_.num_splits > 1 ? config_.split_digits : level + 1;
+    int64_t extent = 1;
+    for (size_t i = level; i < next_level; ++i) extent *= c_.form.digits[k_digits_[i]].extent;
     V lo = b_.I32(0);
     V hi = b_.I32(extent);
     if (level == 0 && c_.num_splits > 1) {
@@ -149,14 +150,23 @@ class DirectEmitter {
     return b_.For(lo, hi, b_.I32(1), std::move(sums), [&](V k, std::span<const V> carried) {
       Elemental::Scope scope(c_.elemental);
       Places next = places;
-      for (size_t i = 0; i < operands_.size(); ++i) {
-        for (Partial& place : next[i]) place = operands_[i].reader.Step(place, digit, k);
-        if (PositionsAreFinal(operands_[i].reader, level + 1)) {
-          for (const Partial& place : next[i]) operands_[i].reader.IsValid(place);
-        }
+      for (size_t i = next_level; i-- > level;) {
+        const V of_digit = b_.I32(c_.form.digits[k_digits_[i]].extent);
+        StepAll(next, k_digits_[i], i == level ? k : b_.URem(k, of_digit));
+        if (i > level) k = b_.UDiv(k, of_digit);
       }
-      return Loop(level + 1, std::vector<V>(carried.begin(), carried.end()), next);
+      for (size_t i = 0; i < operands_.size(); ++i) {
+        if (!PositionsAreFinal(operands_[i].reader, next_level)) continue;
+        for (const Partial& place : next[i]) operands_[i].reader.IsValid(place);
+      }
+      return Loop(next_level, std::vector<V>(carried.begin(), carried.end()), next);
     });
+  }
+
+  void StepAll(Places& places, int digit, V value) {
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      for (Partial& place : places[i]) place = operands_[i].reader.Step(place, digit, value);
+    }
   }
 
   bool PositionsAreFinal(const OperandReader& reader, size_t level) const {

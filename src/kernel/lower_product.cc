@@ -10,7 +10,8 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int kReduceWorkgroup = 64;
+constexpr int kReduceWorkgroup = 128;
+constexpr int64_t kReduceInvocations = 16384;  // fewer leave most of a large device idle
 
 StatusOr<int64_t> EmitProduct(ProductContext& context, const ProductConfig& config) {
   switch (config.kernel) {
@@ -47,45 +48,92 @@ StatusOr<Dispatch> ProductDispatch(const fusion::Group& group, const target::Dev
   return dispatch;
 }
 
-// Adds the partial sums of one run of results, in the order of the splits.
+// Adds the partial sums. A workgroup takes `runs_` runs of consecutive results; `parts_` invocations share the splits
+// of each run, and a tree in shared memory adds theirs. The order of additions depends on nothing but the extents.
 class SplitReducer {
  public:
-  SplitReducer(ProductContext& context, int lanes) : c_(context), b_(context.builder), lanes_(lanes) {}
+  SplitReducer(ProductContext& context, int64_t elements)
+      : c_(context), b_(context.builder), elements_(elements), is_complex_(IsComplex(context.product.accumulator)) {
+    lanes_ = elements % 4 == 0 && !is_complex_ ? 4 : 1;
+    while (parts_ < kReduceWorkgroup / 8 && parts_ * 4 <= c_.num_splits &&
+           elements / lanes_ * parts_ < kReduceInvocations) {
+      parts_ *= 2;
+    }
+    runs_ = kReduceWorkgroup / parts_;
+    is_wide_ = elements * c_.num_splits * SizeBytes(c_.product.accumulator) >= (int64_t{1} << 32);
+  }
 
-  void Emit(int64_t elements) {
-    const V id = b_.GlobalIndex(kReduceWorkgroup);
-    b_.If(b_.ULt(id, b_.I32(elements / lanes_)), [&] {
+  int64_t NumWorkgroups() const { return (elements_ / lanes_ + runs_ - 1) / runs_; }
+
+  void Emit() {
+    const V local = b_.LocalIndex();
+    const V run = b_.MulAdd(b_.WorkgroupIndex(), runs_, b_.URem(local, b_.I32(runs_)));
+    const V part = b_.UDiv(local, b_.I32(runs_));
+    const bool is_exact = elements_ / lanes_ % runs_ == 0;
+    // Surplus invocations add the last run again, and store nothing.
+    const V clamped = is_exact ? run : b_.UMin(run, b_.I32(elements_ / lanes_ - 1));
+    V index = b_.IMul(clamped, b_.I32(lanes_));
+    if (is_wide_) index = b_.Convert(KOp::kZExt, index, KType::kI64);
+    const std::vector<V> sums = Tree(Sum(index, part), local);
+    const V stores = b_.And(b_.IEq(part, b_.I32(0)), b_.ULt(run, b_.I32(elements_ / lanes_)));
+    b_.If(stores, [&] {
       Elemental::Scope scope(c_.elemental);
-      const bool wide = elements * c_.num_splits * SizeBytes(c_.product.accumulator) >= (int64_t{1} << 32);
-      V index = b_.IMul(id, b_.I32(lanes_));
-      if (wide) index = b_.Convert(KOp::kZExt, index, KType::kI64);
-      c_.status = StoreResults(c_, Index::FromLinear(index), Sum(index, elements), lanes_);
+      c_.status = StoreResults(c_, Index::FromLinear(index), ToScalars(sums, is_complex_), lanes_);
     });
   }
 
  private:
-  Lanes Sum(V index, int64_t elements) {
-    const bool is_complex = IsComplex(c_.product.accumulator);
+  std::vector<V> Sum(V index, V part) {
     const std::vector<Scalar> zeros(lanes_, ZeroScalar(b_, c_.product.accumulator));
     const auto add = [&](V split, std::span<const V> carried) {
-      const V s = index.type == KType::kI64 ? b_.Convert(KOp::kZExt, split, KType::kI64) : split;
-      const std::vector<Scalar> partial = LoadPartials(b_.MulAdd(s, elements, index), is_complex);
-      std::vector<Scalar> sums = ToScalars(carried, is_complex);
-      for (int i = 0; i < lanes_; ++i) sums[i] = AddAccumulators(b_, c_.product.accumulator, sums[i], partial[i]);
-      return ToValues(sums, is_complex);
+      const V s = is_wide_ ? b_.Convert(KOp::kZExt, split, KType::kI64) : split;
+      return AddRuns(carried, LoadPartials(b_.MulAdd(s, elements_, index)));
     };
-    return ToScalars(b_.For(b_.I32(0), b_.I32(c_.num_splits), b_.I32(1), ToValues(zeros, is_complex), add), is_complex);
+    return b_.For(part, b_.I32(c_.num_splits), b_.I32(parts_), ToValues(zeros, is_complex_), add);
   }
 
-  std::vector<Scalar> LoadPartials(V index, bool is_complex) {
-    if (!is_complex) return ToScalars(b_.LoadVector(c_.partials, index, lanes_), false);
-    const V first = b_.IMul(index, b_.Int(index.type, 2));
-    return {{b_.Load(c_.partials, first), b_.Load(c_.partials, b_.IAdd(first, b_.Int(first.type, 1)))}};
+  std::vector<V> AddRuns(std::span<const V> a, std::span<const V> b) {
+    const KOp add = IsInteger(c_.product.accumulator) ? KOp::kIAdd : KOp::kFAdd;
+    std::vector<V> sums;
+    for (size_t i = 0; i < a.size(); ++i) sums.push_back(b_.Binary(add, a[i], b[i]));
+    return sums;
+  }
+
+  std::vector<V> LoadPartials(V index) {
+    if (!is_complex_) return b_.LoadVector(c_.partials, index, lanes_);
+    return b_.LoadVector(c_.partials, b_.IMul(index, b_.Int(index.type, 2)), 2);
+  }
+
+  std::vector<V> Tree(std::vector<V> sums, V local) {
+    if (parts_ == 1) return sums;
+    std::vector<int> arrays;
+    for (const V sum : sums) arrays.push_back(b_.AddShared(sum.type, kReduceWorkgroup));
+    const auto load = [&](V at) {
+      std::vector<V> values;
+      for (const int array : arrays) values.push_back(b_.LoadShared(array, at));
+      return values;
+    };
+    const auto store = [&](std::span<const V> values) {
+      for (size_t i = 0; i < arrays.size(); ++i) b_.StoreShared(arrays[i], local, values[i]);
+    };
+    store(sums);
+    b_.Barrier();
+    for (int half = parts_ / 2; half > 0; half /= 2) {
+      const V count = b_.I32(half * runs_);
+      b_.If(b_.ULt(local, count), [&] { store(AddRuns(load(local), load(b_.IAdd(local, count)))); });
+      b_.Barrier();
+    }
+    return load(local);
   }
 
   ProductContext& c_;
   Builder& b_;
-  int lanes_;
+  int64_t elements_;
+  bool is_complex_;
+  bool is_wide_ = false;
+  int lanes_ = 1;
+  int parts_ = 1;
+  int runs_ = 1;
 };
 
 StatusOr<Dispatch> ReduceDispatch(const fusion::Group& group, const target::DeviceProfile& profile,
@@ -94,13 +142,12 @@ StatusOr<Dispatch> ReduceDispatch(const fusion::Group& group, const target::Devi
   Elemental elemental(builder, group);
   ProductContext context{builder, elemental, group, product, form, splits, -1, OkStatus()};
   context.partials = elemental.BindTemporary(0, RealPart(product.accumulator), true, false);
-  const int64_t elements = group.hero->type().num_elements();
-  const int lanes = elements % 4 == 0 && !IsComplex(product.accumulator) ? 4 : 1;
-  SplitReducer(context, lanes).Emit(elements);
+  SplitReducer reducer(context, group.hero->type().num_elements());
+  reducer.Emit();
   RETURN_IF_ERROR(context.status);
   Dispatch dispatch;
   dispatch.arguments = elemental.arguments();
-  dispatch.workgroups = (elements / lanes + kReduceWorkgroup - 1) / kReduceWorkgroup;
+  dispatch.workgroups = reducer.NumWorkgroups();
   dispatch.label =
       Format("{} sum of {} parts {}", ir::Info(group.hero->code).name, splits, ToString(group.hero->type().dims));
   dispatch.kernel = std::move(builder).Finish(kReduceWorkgroup);

@@ -40,9 +40,10 @@ struct TileRow {
 
 // Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
 constexpr TileRow kTiles[] = {
-    {128, 128, 16, 8, 8, 4, 0.80}, {128, 64, 16, 8, 4, 4, 0.65}, {64, 128, 16, 4, 8, 4, 0.65},
-    {64, 64, 16, 4, 4, 4, 0.50},   {32, 64, 32, 2, 4, 4, 0.33},  {64, 32, 32, 4, 2, 4, 0.33},
-    {32, 32, 32, 2, 2, 4, 0.25},   {128, 16, 32, 4, 2, 4, 0.33}, {16, 128, 32, 2, 4, 4, 0.33},
+    {128, 128, 8, 8, 8, 8, 0.80}, {128, 64, 16, 8, 4, 4, 0.68}, {64, 128, 16, 4, 8, 4, 0.65},
+    {64, 64, 16, 4, 4, 4, 0.50},  {32, 64, 16, 4, 4, 4, 0.42},  {64, 32, 16, 4, 4, 4, 0.42},
+    {32, 32, 32, 4, 4, 4, 0.36},  {16, 32, 32, 2, 2, 4, 0.22},  {128, 16, 32, 4, 2, 4, 0.30},
+    {16, 128, 32, 2, 4, 4, 0.33},
 };
 // Accumulators of two registers, or operations of many cycles.
 constexpr TileRow kWideTiles[] = {
@@ -54,6 +55,7 @@ constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
 constexpr double kStepCycles = 700;        // a step along K whose loads nobody hides
 constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
 constexpr int kMaxSplits = 256;
+constexpr int kMaxDirectSplits = 4096;
 
 double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int units) {
   const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
@@ -141,18 +143,19 @@ int FittingRows(int64_t extent, int most) {
   return best;
 }
 
-int64_t OutermostExtent(const ProductForm& form, ProductAxis axis) {
-  const std::vector<int> digits = form.DigitsOf(axis);
-  return digits.empty() ? 1 : form.digits[digits[0]].extent;
-}
-
-// Enough parts of the outermost digit of K to occupy the device.
-int DirectSplits(const ProductForm& form, int64_t invocations, int64_t wanted) {
-  const int64_t outermost = OutermostExtent(form, ProductAxis::kK);
-  const int64_t least_k = 64;  // of K, that a part must have to be worth its sum
-  const int64_t most = std::max<int64_t>(form.extent(ProductAxis::kK) / least_k, 1);
-  const int64_t splits = std::min({CeilDiv(wanted, invocations), outermost, most, int64_t{kMaxSplits}});
-  return EvenSplits(outermost, splits);
+// Enough parts of K's outermost digits to occupy the device with `wanted` invocations.
+void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocations, int64_t wanted) {
+  constexpr int64_t kLeastK = 64;  // of K, that a part must have to be worth its sum
+  const int64_t most = form.extent(ProductAxis::kK) / kLeastK;
+  const int64_t splits = std::min({CeilDiv(wanted, invocations), most, int64_t{kMaxDirectSplits}});
+  if (splits <= 1) return;
+  const std::vector<int> digits = form.DigitsOf(ProductAxis::kK);
+  int64_t outer = 1;
+  config.split_digits = 0;
+  while (outer < splits && config.split_digits < static_cast<int>(digits.size())) {
+    outer *= form.digits[digits[config.split_digits++]].extent;
+  }
+  config.splits = EvenSplits(outer, std::min(splits, outer));
 }
 
 int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) {
@@ -173,7 +176,7 @@ ProductConfig DirectOnCpu(const ProductForm& form, const target::DeviceProfile& 
   config.rows = FittingRows(form.extent(config.row_axis), is_depthwise ? 4 : most);
   config.workgroup_size = 64;
   // Two workgroups' worth of subgroups a core and more.
-  config.splits = DirectSplits(form, DirectInvocations(config, form), int64_t{profile.compute_units} * 64);
+  SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 64);
   config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code.", config.rows,
                          config.columns);
   return config;
@@ -184,9 +187,11 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
   ProductConfig config;
   config.column_axis = columns;
   config.columns = RunAlong(form, columns, 4);
-  config.rows = 1;
+  // All places of a small window together, so that the other operand is read once for them.
+  const int64_t rows = form.extent(config.row_axis);
+  config.rows = rows <= 16 ? FittingRows(rows, std::max(1, 40 / config.columns)) : 1;
   config.workgroup_size = 64;
-  config.splits = DirectSplits(form, DirectInvocations(config, form), int64_t{profile.compute_units} * 256);
+  SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
   config.reason = std::move(reason);
   return config;
 }

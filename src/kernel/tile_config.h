@@ -40,8 +40,9 @@ struct ProductConfig {
   int tile_m = 0;  // kTile: of results, a workgroup
   int tile_n = 0;
   int tile_k = 0;
-  int unroll_k = 1;  // multiply-add steps written out before the loop comes round
-  int splits = 1;    // parts of K whose sums a second dispatch adds
+  int unroll_k = 1;      // multiply-add steps written out before the loop comes round
+  int splits = 1;        // parts of K whose sums a second dispatch adds
+  int split_digits = 1;  // kDirect: how many of K's outermost digits the parts divide
   std::string reason;
 };
 

@@ -228,7 +228,7 @@ class TileEmitter {
   std::vector<V> SumOverK(std::vector<V> sums) {
     const int64_t tiles = TilesK();
     if (tiles == 0) return sums;
-    if (tiles == 1) {
+    if (tiles == 1 && c_.num_splits == 1) {
       const std::optional<std::vector<V>> staged = LoadBoth(b_.I32(0));
       if (!staged.has_value()) return sums;
       StoreBoth(*staged);
