@@ -8,12 +8,14 @@
 #include "passes/eliminate_common_subexpressions.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/flatten_cases.h"
+#include "passes/fold_constants.h"
 #include "passes/hoist_loop_invariants.h"
 #include "passes/inline_calls.h"
 #include "passes/passes.h"
 #include "passes/recognize_scans.h"
 #include "passes/recognize_trip_counts.h"
 #include "passes/remove_identities.h"
+#include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
 #include "passes/sink_cheap_values.h"
 
@@ -26,16 +28,19 @@ constexpr Pass kPipeline[] = {
     {"remove_identities", RemoveIdentities},
     {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_control_flow", SimplifyControlFlow},
+    {"fold_constants", FoldConstants},
     {"canonicalize", Canonicalize},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
     {"recognize_scans", RecognizeScans},
     {"flatten_cases", FlattenCases},
     {"recognize_trip_counts", RecognizeTripCounts},
     {"hoist_loop_invariants", HoistLoopInvariants},
+    {"fold_constants", FoldConstants},
     {"canonicalize", Canonicalize},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
     {"simplify_control_flow", SimplifyControlFlow},
     {"eliminate_dead_code", EliminateDeadCode},
+    {"simplify_contractions", SimplifyContractions},
     {"sink_cheap_values", SinkCheapValues},
     {"eliminate_dead_code", EliminateDeadCode},
 };

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/simplify_contractions.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "passes/patterns.h"
+#include "passes/rewrite.h"
+
+namespace dragoman::passes {
+namespace {
+
+constexpr Replacement kKeep = std::nullopt;
+
+Value* SameOp(const Op& op, std::vector<Value*> operands, Attributes attributes, Builder& builder) {
+  return builder.MakeTyped(op.code, std::move(operands), {op.type()}, std::move(attributes))->result();
+}
+
+Replacement FoldReversedKernel(const Op& op, Builder& builder) {
+  const Op* reverse = DefinedBy(op.operands[1], OpCode::kReverse);
+  if (reverse == nullptr) return kKeep;
+  const auto& spatial = op.attributes.Ints(AttrKey::kKernelSpatialDimensions);
+  std::vector<int64_t> reversal = op.attributes.Ints(AttrKey::kWindowReversal);
+  for (const int64_t d : reverse->attributes.Ints(AttrKey::kDimensions)) {
+    const auto found = std::find(spatial.begin(), spatial.end(), d);
+    if (found == spatial.end()) return kKeep;
+    reversal[static_cast<size_t>(found - spatial.begin())] ^= 1;
+  }
+  Attributes attributes = op.attributes;
+  attributes.Set(AttrKey::kWindowReversal, std::move(reversal));
+  return ReplaceWith(SameOp(op, {op.operands[0], reverse->operands[0]}, std::move(attributes), builder));
+}
+
+bool PadsOnly(const Op& pad, const std::vector<int64_t>& dimensions) {
+  for (int64_t d = 0; d < pad.type().rank(); ++d) {
+    const bool is_padded = pad.attributes.Ints(AttrKey::kEdgePaddingLow)[d] != 0 ||
+                           pad.attributes.Ints(AttrKey::kEdgePaddingHigh)[d] != 0 ||
+                           pad.attributes.Ints(AttrKey::kInteriorPadding)[d] != 0;
+    if (is_padded && !Contains(dimensions, d)) return false;
+  }
+  return true;
+}
+
+// Element i of the unpadded input lies at (low + i (interior + 1)) dilation of the dilated one.
+Replacement FoldPaddedInput(const Op& op, Builder& builder) {
+  const Op* pad = DefinedBy(op.operands[0], OpCode::kPad);
+  if (pad == nullptr || !IsSplat(pad->operands[1], 0)) return kKeep;
+  const auto& spatial = op.attributes.Ints(AttrKey::kInputSpatialDimensions);
+  if (!PadsOnly(*pad, spatial)) return kKeep;
+  std::vector<int64_t> padding = op.attributes.Ints(AttrKey::kPadding);
+  std::vector<int64_t> dilation = op.attributes.Ints(AttrKey::kLhsDilation);
+  for (size_t i = 0; i < spatial.size(); ++i) {
+    const int64_t d = spatial[i];
+    padding[2 * i] += pad->attributes.Ints(AttrKey::kEdgePaddingLow)[d] * dilation[i];
+    padding[2 * i + 1] += pad->attributes.Ints(AttrKey::kEdgePaddingHigh)[d] * dilation[i];
+    dilation[i] *= pad->attributes.Ints(AttrKey::kInteriorPadding)[d] + 1;
+  }
+  Attributes attributes = op.attributes;
+  attributes.Set(AttrKey::kPadding, std::move(padding));
+  attributes.Set(AttrKey::kLhsDilation, std::move(dilation));
+  return ReplaceWith(SameOp(op, {pad->operands[0], op.operands[1]}, std::move(attributes), builder));
+}
+
+struct DotSide {
+  int operand;
+  AttrKey batching;
+  AttrKey contracting;
+};
+constexpr DotSide kDotSides[] = {
+    {0, AttrKey::kLhsBatchingDimensions, AttrKey::kLhsContractingDimensions},
+    {1, AttrKey::kRhsBatchingDimensions, AttrKey::kRhsContractingDimensions},
+};
+
+// Where the free dimensions keep their order.
+Replacement FoldTransposedOperand(const Op& op, Builder& builder) {
+  for (const DotSide& side : kDotSides) {
+    const Op* transpose = DefinedBy(op.operands[side.operand], OpCode::kTranspose);
+    if (transpose == nullptr) continue;
+    const auto& permutation = transpose->attributes.Ints(AttrKey::kPermutation);
+    std::vector<int64_t> batching = op.attributes.Ints(side.batching);
+    std::vector<int64_t> contracting = op.attributes.Ints(side.contracting);
+    std::vector<int64_t> free;
+    for (int64_t d = 0; d < transpose->type().rank(); ++d) {
+      if (!Contains(batching, d) && !Contains(contracting, d)) free.push_back(permutation[d]);
+    }
+    if (!std::is_sorted(free.begin(), free.end())) continue;
+    for (int64_t& d : batching) d = permutation[d];
+    for (int64_t& d : contracting) d = permutation[d];
+    Attributes attributes = op.attributes;
+    attributes.Set(side.batching, std::move(batching));
+    attributes.Set(side.contracting, std::move(contracting));
+    std::vector<Value*> operands = op.operands;
+    operands[side.operand] = transpose->operands[0];
+    return ReplaceWith(SameOp(op, std::move(operands), std::move(attributes), builder));
+  }
+  return kKeep;
+}
+
+Attributes Swapped(const Attributes& attributes) {
+  Attributes swapped = attributes;
+  swapped.Set(AttrKey::kLhsBatchingDimensions, attributes.Ints(AttrKey::kRhsBatchingDimensions));
+  swapped.Set(AttrKey::kRhsBatchingDimensions, attributes.Ints(AttrKey::kLhsBatchingDimensions));
+  swapped.Set(AttrKey::kLhsContractingDimensions, attributes.Ints(AttrKey::kRhsContractingDimensions));
+  swapped.Set(AttrKey::kRhsContractingDimensions, attributes.Ints(AttrKey::kLhsContractingDimensions));
+  return swapped;
+}
+
+// A transpose that puts the free dimensions of rhs before those of lhs is the product the other way round.
+Replacement FoldTransposedResult(const Op& op, Builder& builder) {
+  const Op* dot = DefinedBy(op.operands[0], OpCode::kDotGeneral);
+  if (dot == nullptr) return kKeep;
+  const auto num_batching = static_cast<int64_t>(dot->attributes.Ints(AttrKey::kLhsBatchingDimensions).size());
+  const auto num_contracting = static_cast<int64_t>(dot->attributes.Ints(AttrKey::kLhsContractingDimensions).size());
+  const int64_t lhs_free = dot->operands[0]->type.rank() - num_batching - num_contracting;
+  std::vector<int64_t> swap;
+  for (int64_t d = 0; d < num_batching; ++d) swap.push_back(d);
+  for (int64_t d = num_batching + lhs_free; d < dot->type().rank(); ++d) swap.push_back(d);
+  for (int64_t d = num_batching; d < num_batching + lhs_free; ++d) swap.push_back(d);
+  if (op.attributes.Ints(AttrKey::kPermutation) != swap) return kKeep;
+  Op* swapped = builder.MakeTyped(OpCode::kDotGeneral, {dot->operands[1], dot->operands[0]}, {op.type()},
+                                  Swapped(dot->attributes));
+  return ReplaceWith(swapped->result());
+}
+
+class Contractions {
+ public:
+  explicit Contractions(const ir::Module& module) {
+    for (const auto& function : module.functions) {
+      ir::Walk(function->body, [this](const Op* op) {
+        for (const Value* operand : op->operands) ++uses_[operand];
+      });
+    }
+  }
+
+  StatusOr<Replacement> Apply(Op& op, RewriteContext& context) {
+    Replacement folded = Fold(op, context);
+    if (folded.has_value()) uses_[(*folded)[0]] = uses_[op.result()];
+    return folded;
+  }
+
+ private:
+  Replacement Fold(const Op& op, RewriteContext& context) const {
+    if (op.code == OpCode::kConvolution) {
+      if (Replacement folded = FoldReversedKernel(op, context.builder); folded.has_value()) return folded;
+      return FoldPaddedInput(op, context.builder);
+    }
+    if (op.code == OpCode::kDotGeneral) return FoldTransposedOperand(op, context.builder);
+    // The product must not be made twice.
+    if (op.code == OpCode::kTranspose && IsUsedOnce(op.operands[0])) return FoldTransposedResult(op, context.builder);
+    return kKeep;
+  }
+
+  bool IsUsedOnce(const Value* value) const {
+    const auto found = uses_.find(value);
+    return found != uses_.end() && found->second == 1;
+  }
+
+  std::unordered_map<const Value*, int> uses_;
+};
+
+}  // namespace
+
+StatusOr<PassResult> SimplifyContractions(ir::Module& module, const PassContext&) {
+  Contractions contractions(module);
+  const RewriteRule rule = [&](Op& op, RewriteContext& context) { return contractions.Apply(op, context); };
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, rule));
+  return PassResult{changed};
+}
+
+}  // namespace dragoman::passes

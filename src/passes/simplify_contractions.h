@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requires: a verified, canonical module. Establishes: what only rearranges or zero-pads the operands of a convolution
+// or dot_general is part of its attributes: a reversed kernel is window_reversal, padding and interior padding of the
+// input are padding and lhs_dilation, a transposed operand or result of dot_general is its dimension numbers.
+#pragma once
+
+#include "passes/passes.h"
+
+namespace dragoman::passes {
+
+StatusOr<PassResult> SimplifyContractions(ir::Module& module, const PassContext& context);
+
+}  // namespace dragoman::passes
