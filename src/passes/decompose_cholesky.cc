@@ -24,16 +24,18 @@ std::vector<Value*> CholeskyStep(Builder& b, Value* j, Value* matrix, Value* fac
   return {b.DynamicUpdateSlice(factor, b.Reshape(next, {dims[0], dims[1], 1}), {zero, zero, j})};
 }
 
-// NaN everywhere in a matrix one of whose pivots was not positive.
+// NaN in the whole triangle of a matrix one of whose pivots was not positive.
 Value* MarkFailures(Value* factor, Builder& b) {
   const Dims dims = factor->type.dims;
+  Value* rows = b.Iota({DType::kS32, dims}, 1);
+  Value* columns = b.Iota({DType::kS32, dims}, 2);
   Value* real = RealOf(factor, b);
-  Value* is_off_diagonal =
-      b.Compare(ComparisonDirection::kNe, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
   Value* is_positive = b.Compare(ComparisonDirection::kGt, real, b.SplatLike(real, 0));
+  Value* is_off_diagonal = b.Compare(ComparisonDirection::kNe, rows, columns);
   Value* is_good = b.Reduce(b.Binary(OpCode::kOr, is_off_diagonal, is_positive), 1, {1, 2}, OpCode::kAnd);
-  Value* nan = b.SplatLike(factor, std::numeric_limits<double>::quiet_NaN());
-  return b.Select(b.Broadcast(is_good, dims, {0}), factor, nan);
+  Value* is_above = b.Compare(ComparisonDirection::kLt, rows, columns);
+  Value* is_kept = b.Binary(OpCode::kOr, is_above, b.Broadcast(is_good, dims, {0}));
+  return b.Select(is_kept, factor, b.SplatLike(factor, std::numeric_limits<double>::quiet_NaN()));
 }
 
 }  // namespace

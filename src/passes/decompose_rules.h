@@ -13,7 +13,7 @@ StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context);
 StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context);
 // Sorts by the called comparator and keeps the first elements: exact.
 StatusOr<Replacement> DecomposeApproxTopK(Op& op, RewriteContext& context);
-// Column by column; all NaN where a matrix is not positive definite, zeros in the other triangle.
+// Column by column; NaN in all of the triangle where a matrix is not positive definite, zeros in the other one.
 StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context);
 // Row by row; does not read the other triangle.
 StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context);

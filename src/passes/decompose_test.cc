@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The evaluator has its own, independent meaning of these ops; decomposing must not change what it says.
+#include "passes/decompose.h"
+
+#include "base/format.h"
+#include "passes/testing.h"
+
+namespace dragoman::passes {
+namespace {
+
+constexpr double kF32 = 1e-5;
+constexpr double kF64 = 1e-12;
+
+void ExpectDecomposed(const std::string& text, ir::OpCode code, double tolerance) {
+  SCOPED_TRACE(text);
+  ExpectSameMeaning(Decompose, text, tolerance);
+  auto module = ParseForTest(text);
+  const target::DeviceProfile profile;
+  ASSERT_TRUE(Decompose(*module, {profile}).ok());
+  EXPECT_FALSE(HoldsOp(*module, code));
+}
+
+TEST(Decompose, QrOfTallWideAndStackedMatrices) {
+  constexpr struct {
+    const char* type;
+    const char* taus;
+    double tolerance;
+  } kCases[] = {{"tensor<5x3xf32>", "tensor<3xf32>", kF32}, {"tensor<3x5xf32>", "tensor<3xf32>", kF32},
+                {"tensor<4x4xf64>", "tensor<4xf64>", kF64}, {"tensor<2x3x6x4xf32>", "tensor<2x3x4xf32>", kF32},
+                {"tensor<1x1xf32>", "tensor<1xf32>", kF32}, {"tensor<7x1xf64>", "tensor<1xf64>", kF64}};
+  for (const auto& [type, taus, tolerance] : kCases) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%a: {0}) {{
+  %r, %t = custom_call(%a) {{call_target_name = "Qr", backend_config = "", has_side_effect = 0}} : {0}, {1}
+  return(%r, %t)
+}})",
+                            type, taus),
+                     ir::OpCode::kCustomCall, tolerance);
+  }
+}
+
+TEST(Decompose, HouseholderProducts) {
+  constexpr struct {
+    const char* type;
+    const char* taus;
+    double tolerance;
+  } kCases[] = {{"tensor<5x3xf32>", "tensor<3xf32>", kF32},
+                {"tensor<4x4xf64>", "tensor<4xf64>", kF64},
+                {"tensor<5x5xf64>", "tensor<3xf64>", kF64},
+                {"tensor<2x6x4xf32>", "tensor<2x4xf32>", kF32}};
+  for (const auto& [type, taus, tolerance] : kCases) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%a: {0}, %t: {1}) {{
+  %q = custom_call(%a, %t) {{call_target_name = "ProductOfElementaryHouseholderReflectors", backend_config = "",
+                            has_side_effect = 0}} : {0}
+  return(%q)
+}})",
+                            type, taus),
+                     ir::OpCode::kCustomCall, 10 * tolerance);
+  }
+}
+
+TEST(Decompose, CholeskyOfPositiveDefiniteAndOtherMatrices) {
+  for (const int lower : {0, 1}) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%x: tensor<2x4x4xf64>, %bad: tensor<3x3xf64>) {{
+  %a = dot_general(%x, %x) {{lhs_batching_dimensions = [0], rhs_batching_dimensions = [0],
+    lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [2], precision = 2}} : tensor<2x4x4xf64>
+  %l = cholesky(%a) {{lower = {0}}} : tensor<2x4x4xf64>
+  %n = negate(%bad) : tensor<3x3xf64>
+  %m = cholesky(%n) {{lower = {0}}} : tensor<3x3xf64>
+  return(%l, %m)
+}})",
+                            lower),
+                     ir::OpCode::kCholesky, kF64);
+  }
+}
+
+TEST(Decompose, TriangularSolvesOnEverySide) {
+  for (const int left : {0, 1}) {
+    for (const int lower : {0, 1}) {
+      for (const int unit : {0, 1}) {
+        for (const int transpose : {1, 2, 3}) {
+          ExpectDecomposed(Format(R"(module @m
+func public @main(%a: tensor<2x3x3xf64>, %b: tensor<2x{4}x{5}xf64>) {{
+  %x = triangular_solve(%a, %b) {{left_side = {0}, lower = {1}, unit_diagonal = {2}, transpose_a = {3}}} :
+    tensor<2x{4}x{5}xf64>
+  return(%x)
+}})",
+                                  left, lower, unit, transpose, left != 0 ? 3 : 4, left != 0 ? 4 : 3),
+                           ir::OpCode::kTriangularSolve, 1e-9);
+        }
+      }
+    }
+  }
+}
+
+TEST(Decompose, TransformsOfSmoothAndPrimeLengths) {
+  // One product, two factors, three factors, a prime product, a chirp.
+  for (const int64_t n : {1, 2, 5, 14, 64, 96, 4160, 127, 257}) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%x: tensor<2x{0}xc64>) {{
+  %f = fft(%x) {{fft_type = 0, fft_length = [{0}]}} : tensor<2x{0}xc64>
+  %i = fft(%x) {{fft_type = 1, fft_length = [{0}]}} : tensor<2x{0}xc64>
+  return(%f, %i)
+}})",
+                            n),
+                     ir::OpCode::kFft, 2e-4);
+  }
+}
+
+TEST(Decompose, RealTransformsOfSeveralDimensions) {
+  for (const int64_t n : {4, 7}) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%x: tensor<3x5x{0}xf32>, %y: tensor<3x5x{1}xc64>) {{
+  %f = fft(%x) {{fft_type = 2, fft_length = [5, {0}]}} : tensor<3x5x{1}xc64>
+  %i = fft(%f) {{fft_type = 3, fft_length = [5, {0}]}} : tensor<3x5x{0}xf32>
+  %g = fft(%f) {{fft_type = 0, fft_length = [3, 5, {1}]}} : tensor<3x5x{1}xc64>
+  return(%f, %i, %g)
+}})",
+                            n, n / 2 + 1),
+                     ir::OpCode::kFft, 1e-4);
+  }
+}
+
+TEST(Decompose, RandomBitsOfEveryGeneratorAndType) {
+  for (const int algorithm : {0, 1, 2}) {
+    for (const char* type : {"tensor<5xui32>", "tensor<4x4xui32>", "tensor<3x5xui32>", "tensor<5x3xui64>",
+                             "tensor<2x3x5xui16>", "tensor<7xui8>", "tensor<ui32>", "tensor<6xsi32>"}) {
+      ExpectDecomposed(Format(R"(module @m
+func public @main(%k: tensor<2xui64>) {{
+  %big = constant() {{value = dense<[1311768467463790320, 18446744073709551614]>}} : tensor<2xui64>
+  %s = add(%k, %big) : tensor<2xui64>
+  %n, %b = rng_bit_generator(%s) {{rng_algorithm = {}}} : tensor<2xui64>, {}
+  return(%n, %b)
+}})",
+                              algorithm, type),
+                       ir::OpCode::kRngBitGenerator, 0);
+    }
+  }
+}
+
+TEST(Decompose, ApproximateTopKIsExact) {
+  const std::string text = R"(module @m
+func @gt(%a: tensor<f32>, %b: tensor<f32>, %c: tensor<si32>, %d: tensor<si32>) {
+  %e = compare(%a, %b) {comparison_direction = 3, compare_type = 1} : tensor<i1>
+  return(%e)
+}
+func public @main(%x: tensor<4x16xf32>) {
+  %low = constant() {value = dense<0xff800000>} : tensor<f32>
+  %none = constant() {value = dense<-1>} : tensor<si32>
+  %i = iota() {iota_dimension = 1} : tensor<4x16xsi32>
+  %v, %j = custom_call(%x, %i, %low, %none) {call_target_name = "ApproxTopK", backend_config = "{reduction_dim = 1, top_k = 3}",
+    has_side_effect = 0, called_computations = "gt"} : tensor<4x3xf32>, tensor<4x3xsi32>
+  return(%v, %j)
+})";
+  auto module = ParseForTest(text);
+  const target::DeviceProfile profile;
+  ASSERT_TRUE(Decompose(*module, {profile}).ok());
+  ASSERT_TRUE(ir::Verify(*module).ok());
+  std::mt19937 random(3);
+  const std::vector<ir::Literal> inputs = {RandomLiteral({DType::kF32, {4, 16}}, random)};
+  const auto results = reference::Evaluate(*module, "main", inputs);
+  ASSERT_TRUE(results.ok()) << results.status().message();
+  for (int64_t row = 0; row < 4; ++row) {
+    std::vector<double> values;
+    for (int64_t i = 0; i < 16; ++i) values.push_back(reference::ElementAsDouble(inputs[0], row * 16 + i));
+    std::sort(values.rbegin(), values.rend());
+    for (int64_t k = 0; k < 3; ++k) {
+      EXPECT_EQ(reference::ElementAsDouble((*results)[0], row * 3 + k), values[k]);
+      const int64_t place = reference::ElementAsInt((*results)[1], row * 3 + k);
+      EXPECT_EQ(reference::ElementAsDouble(inputs[0], row * 16 + place), values[k]);
+    }
+  }
+}
+
+TEST(Decompose, RngIsRefusedByName) {
+  auto module = ParseForTest(R"(module @m
+func public @main(%a: tensor<f32>, %b: tensor<f32>, %s: tensor<1xsi64>) {
+  %r = rng(%a, %b, %s) {rng_distribution = 0} : tensor<4xf32>
+  return(%r)
+})");
+  const target::DeviceProfile profile;
+  const auto result = Decompose(*module, {profile});
+  EXPECT_EQ(result.status().code(), StatusCode::kUnimplemented);
+  EXPECT_NE(result.status().message().find("rng"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dragoman::passes
