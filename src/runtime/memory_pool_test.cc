@@ -85,7 +85,9 @@ TEST(MemoryPool, RandomUseKeepsRangesApart) {
       }
       if (next != live.begin()) {
         const auto& before = std::prev(next)->second;
-        if (before.block == range->block) ASSERT_LE(before.offset_bytes + before.size_bytes, range->offset_bytes);
+        if (before.block == range->block) {
+          ASSERT_LE(before.offset_bytes + before.size_bytes, range->offset_bytes);
+        }
       }
       live[{range->block, range->offset_bytes}] = *range;
       live_bytes += range->size_bytes;

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole-device behaviour: threads, faults, limits, lifetimes.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "runtime/testing.h"
+
+namespace dragoman::runtime::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DeviceBehaviourTest : public DeviceTest {};
+
+program::Program ScaleProgram(int64_t count, uint32_t factor, uint32_t addend) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(count), temporary = builder.Temporary(count);
+  builder.Do(builder.Scale(parameter, temporary, factor, 0));
+  builder.Do(builder.Scale(temporary, builder.Output(count, 0), 1, addend));
+  return builder.program();
+}
+
+TEST_F(DeviceBehaviourTest, ThreadsExecuteTransferAndLoadAtOnce) {
+  const auto shared = Load(ScaleProgram(500, 3, 1));
+  std::atomic<int> wrong = 0;
+  const auto work = [&](uint32_t seed) {
+    const auto own = Load(ScaleProgram(500, seed + 1, seed));
+    for (uint32_t round = 0; round < 25; ++round) {
+      auto buffer = FromHost(Iota(500, seed));
+      buffer = Execute(*shared, {buffer}, {round % 2 == 0})[0];
+      buffer = Execute(*own, {buffer}, {true})[0];
+      const auto values = ToHost(buffer);
+      for (uint32_t i = 0; i < 500; ++i) wrong += values[i] != (3 * (i + seed) + 1) * (seed + 1) + seed;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint32_t i = 0; i < 4; ++i) threads.emplace_back(work, i);
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(DeviceBehaviourTest, DeepQueueOfExecutionsNeedsNoWaiting) {
+  const auto executable = Load(ScaleProgram(100, 1, 1));
+  auto buffer = FromHost(Iota(100));
+  for (int i = 0; i < 300; ++i) buffer = Execute(*executable, {buffer}, {i % 3 != 0})[0];
+  EXPECT_EQ(ToHost(buffer), Iota(100, 300));
+}
+
+TEST_F(DeviceBehaviourTest, MemoryOfAProgramGoesBackWithIt) {
+  {
+    ProgramBuilder builder;
+    const uint32_t constant = builder.Constant(Iota(10000)), temporary = builder.Temporary(5000);
+    builder.Do(builder.Scale(constant, temporary, 1, 0));
+    builder.Do(builder.Copy(temporary, builder.Output(5000)));
+    const auto executable = Load(builder.program());
+    EXPECT_EQ(ToHost(Execute(*executable, {})[0]), Iota(5000));
+    EXPECT_GT(device().memory_statistics().bytes_in_use, 60000u);
+  }
+  EXPECT_EQ(device().memory_statistics().bytes_in_use, 0u);
+  EXPECT_GE(device().memory_statistics().peak_bytes_in_use, 80000u);
+}
+
+TEST_F(DeviceBehaviourTest, TooLargeTensorIsRefusedWithItsSize) {
+  const auto buffer = device().Allocate(U32(1ll << 45));
+  EXPECT_EQ(buffer.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(buffer.status().message(), HasSubstr("140737488355328 bytes"));
+  EXPECT_EQ(ToHost(FromHost(Iota(3))), Iota(3));
+}
+
+TEST_F(DeviceBehaviourTest, OutOfMemoryInExecuteLeavesArgumentsUntouched) {
+  const auto executable = Load(ScaleProgram(40 << 20, 2, 0));
+  const auto argument = device().Allocate(U32(40 << 20));
+  ASSERT_TRUE(argument.ok());
+  faults().Inject("vkAllocateMemory", VK_ERROR_OUT_OF_DEVICE_MEMORY, 0, 100);
+  const std::vector<std::shared_ptr<Buffer>> arguments = {*argument};
+  const auto result = executable->Execute(arguments, {.is_donated = {true}});
+  faults().Clear();
+  EXPECT_EQ(result.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(result.status().message(), HasSubstr("167772160 bytes are asked for"));
+  EXPECT_FALSE((*argument)->IsDeleted());
+  EXPECT_TRUE(executable->Execute(arguments, {.is_donated = {true}}).ok());
+}
+
+TEST_F(DeviceBehaviourTest, FailedSubmissionIsAnErrorAndTheNextWorks) {
+  const auto executable = Load(ScaleProgram(10, 2, 1));
+  const std::vector<std::shared_ptr<Buffer>> arguments = {FromHost(Iota(10))};
+  faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_HOST_MEMORY);
+  EXPECT_EQ(executable->Execute(arguments, {}).status().code(), StatusCode::kResourceExhausted);
+  faults().Clear();
+  EXPECT_EQ(ToHost(Execute(*executable, arguments)[0])[9], 19u);
+}
+
+TEST_F(DeviceBehaviourTest, RefusedKernelNamesItsHash) {
+  faults().Inject("vkCreateComputePipelines", VK_ERROR_UNKNOWN);
+  program::Program program = ScaleProgram(10, 2, 1);
+  program.kernels[0].workgroup_size = 63;  // another kernel than those made before
+  program.kernels[0].hash = program::HashKernel(program.kernels[0]);
+  const auto executable = device().Load(program);
+  faults().Clear();
+  EXPECT_EQ(executable.status().code(), StatusCode::kInternal);
+  EXPECT_THAT(executable.status().message(), HasSubstr(program.kernels[0].hash.Hex()));
+}
+
+TEST_F(DeviceBehaviourTest, EqualKernelsOfTwoProgramsShareOnePipeline) {
+  const auto first = Load(ScaleProgram(10, 2, 1));
+  faults().Inject("vkCreateComputePipelines", VK_ERROR_UNKNOWN, 0, 100);
+  EXPECT_NE(Load(ScaleProgram(20, 7, 1)), nullptr);
+  faults().Clear();
+}
+
+TEST_F(DeviceBehaviourTest, RequiredSubgroupSizeThatTheDeviceLacksIsUnimplemented) {
+  program::Program program = ScaleProgram(10, 2, 1);
+  program.kernels[0].required_subgroup_size = 512;
+  program.kernels[0].hash = {};
+  EXPECT_EQ(device().Load(program).status().code(), StatusCode::kUnimplemented);
+}
+
+TEST_F(DeviceBehaviourTest, InvalidProgramIsRefused) {
+  program::Program program = ScaleProgram(10, 2, 1);
+  program.steps[0].kernel = 99;
+  EXPECT_EQ(device().Load(program).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(DeviceBehaviourTest, EventsTellReadinessAndCallBack) {
+  const auto executable = Load(ScaleProgram(1000, 1, 1));
+  const auto result = executable->Execute(std::vector<std::shared_ptr<Buffer>>{FromHost(Iota(1000))}, {});
+  ASSERT_TRUE(result.ok());
+  const auto called = MakeSettableEvent();
+  result->done->OnReady([&](const Status& status) { called->Set(status); });
+  EXPECT_TRUE(called->Await().ok());
+  EXPECT_TRUE(result->done->IsReady());
+  int inline_calls = 0;
+  result->outputs[0]->ready()->OnReady([&](const Status&) { ++inline_calls; });
+  EXPECT_EQ(inline_calls, 1);
+}
+
+TEST(DeviceLifetime, BuffersOutliveTheirClient) {
+  auto client = *Client::Create({});
+  const std::vector<uint32_t> values = {1, 2, 3};
+  auto buffer = *client->devices()[0]->FromHost(U32(3), {values.data(), {}});
+  auto event = buffer->ready();
+  client = nullptr;
+  EXPECT_TRUE(event->Await().ok());
+  EXPECT_EQ(buffer->size_bytes(), 12u);
+  buffer = nullptr;
+}
+
+TEST(DeviceLifetime, TwoClientsWorkSideBySide) {
+  const auto first = *Client::Create({}), second = *Client::Create({});
+  const std::vector<uint32_t> values = {1, 2, 3};
+  const auto foreign = *first->devices()[0]->FromHost(U32(3), {values.data(), {}});
+  std::vector<uint32_t> result(3);
+  EXPECT_TRUE(first->devices()[0]->ToHost(foreign, result.data(), 12)->Await().ok());
+  EXPECT_THAT(second->devices()[0]->ToHost(foreign, result.data(), 12)->Await().message(),
+              HasSubstr("on another device"));
+}
+
+TEST(DeviceLifetime, LostDeviceFailsEverythingQuicklyAndForGood) {
+  const auto client = *Client::Create({});
+  auto& device = static_cast<DeviceImpl&>(*client->devices()[0]);
+  const auto executable = *device.Load(ScaleProgram(3, 1, 1));
+  const std::vector<uint32_t> values = {1, 2, 3};
+  const std::vector<std::shared_ptr<Buffer>> arguments = {*device.FromHost(U32(3), {values.data(), {}})};
+  device.core().device->instance().faults().Inject("vkQueueSubmit", VK_ERROR_DEVICE_LOST);
+  EXPECT_THAT(executable->Execute(arguments, {}).status().message(), HasSubstr("device is lost"));
+  EXPECT_EQ(device.health().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(executable->Execute(arguments, {}).status().code(), StatusCode::kUnavailable);
+  EXPECT_FALSE(device.FromHost(U32(3), {values.data(), {}}).ok());
+  std::vector<uint32_t> result(3);
+  EXPECT_FALSE(device.ToHost(arguments[0], result.data(), 12)->Await().ok());
+}
+
+TEST(DeviceLifetime, ChildOfAForkIsToldWhatIsWrong) {
+  const auto client = *Client::Create({});
+  const std::vector<uint32_t> values = {1, 2, 3};
+  const auto buffer = *client->devices()[0]->FromHost(U32(3), {values.data(), {}});
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto status = client->devices()[0]->FromHost(U32(3), {values.data(), {}}).status();
+    const bool is_right =
+        status.code() == StatusCode::kFailedPrecondition && status.message().find("fork") != std::string::npos;
+    _exit(is_right ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(PipelineCache, IsWrittenOnceReadBackAndNeverTrusted) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "dragoman_cache_test";
+  std::filesystem::remove_all(folder);
+  ::setenv("DRAGOMAN_CACHE_DIR", folder.c_str(), 1);
+  const auto load = [] {
+    const auto client = *Client::Create({});
+    return client->devices()[0]->Load(ScaleProgram(3, 1, 1)).status();
+  };
+  EXPECT_TRUE(load().ok());
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_TRUE(load().ok());
+  std::filesystem::resize_file(files[0], std::filesystem::file_size(files[0]) / 2);
+  EXPECT_TRUE(load().ok());
+  ::unsetenv("DRAGOMAN_CACHE_DIR");
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace dragoman::runtime::testing

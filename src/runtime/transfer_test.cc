@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/transfer.h"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+
+#include "runtime/host_copy.h"
+#include "runtime/testing.h"
+
+namespace dragoman::runtime::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(CopyToDense, FollowsStridesOfAnySign) {
+  const TensorType type{DType::kS16, {2, 3}};
+  const std::vector<int16_t> source = {0, 1, 2, 3, 4, 5};
+  std::vector<int16_t> target(6);
+  const auto copy = [&](const int16_t* first, std::vector<int64_t> strides) {
+    CopyToDense(type, first, strides, reinterpret_cast<std::byte*>(target.data()));
+    return target;
+  };
+  EXPECT_EQ(copy(source.data(), {}), source);
+  EXPECT_EQ(copy(source.data(), {6, 2}), source);
+  EXPECT_EQ(copy(source.data(), {2, 4}), (std::vector<int16_t>{0, 2, 4, 1, 3, 5}));
+  EXPECT_EQ(copy(source.data() + 5, {-6, -2}), (std::vector<int16_t>{5, 4, 3, 2, 1, 0}));
+  EXPECT_EQ(copy(source.data() + 3, {-6, 2}), (std::vector<int16_t>{3, 4, 5, 0, 1, 2}));
+  EXPECT_EQ(copy(source.data(), {0, 2}), (std::vector<int16_t>{0, 1, 2, 0, 1, 2}));
+  EXPECT_EQ(copy(source.data() + 4, {0, 0}), std::vector<int16_t>(6, 4));
+}
+
+TEST(CopyToDense, EveryElementSizeAndEmptyExtentWorks) {
+  for (const DType dtype : {DType::kPred, DType::kF16, DType::kF32, DType::kF64, DType::kC128}) {
+    const int64_t size = SizeBytes(dtype);
+    std::vector<std::byte> source(static_cast<size_t>(size * 12));
+    for (size_t i = 0; i < source.size(); ++i) source[i] = static_cast<std::byte>(i);
+    std::vector<std::byte> target(source.size());
+    // A 3×4 array read as its 4×3 transpose.
+    const TensorType type{dtype, {4, 1, 3}};
+    const std::vector<int64_t> strides = {size, 77, 4 * size};
+    CopyToDense(type, source.data(), strides, target.data());
+    for (int64_t i = 0; i < 12; ++i) {
+      const int64_t from = i / 3 + (i % 3) * 4;
+      EXPECT_EQ(std::memcmp(&target[i * size], &source[from * size], size), 0) << Name(dtype) << " " << i;
+    }
+    CopyToDense({dtype, {4, 0}}, nullptr, std::vector<int64_t>{1, 1}, nullptr);
+  }
+}
+
+// The same transfers where the host sees device memory and where it does not.
+class TransferTest : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    auto instance = vulkan::Instance::Create({.enable_validation = true});
+    ASSERT_TRUE(instance.ok()) << instance.status().message();
+    instance_ = *instance;
+    auto devices = vulkan::EnumeratePhysicalDevices(*instance_);
+    ASSERT_TRUE(devices.ok() && !devices->empty());
+    (*devices)[0].profile.unified_memory = GetParam();
+    auto core = Core::Create(instance_, std::move((*devices)[0]));
+    ASSERT_TRUE(core.ok()) << core.status().message();
+    device_ = std::make_unique<DeviceImpl>(*core, 0);
+  }
+  void TearDown() override {
+    ASSERT_NE(device_, nullptr);
+    EXPECT_TRUE(device_->WaitIdle().ok());
+    EXPECT_EQ(device_->memory_statistics().bytes_in_use, 0u);
+    EXPECT_EQ(device_->core().heap(vulkan::MemoryKind::kUpload).statistics().bytes_in_use, 0u);
+    EXPECT_EQ(device_->core().heap(vulkan::MemoryKind::kReadback).statistics().bytes_in_use, 0u);
+    device_ = nullptr;
+    EXPECT_EQ(instance_->validation_message_count(), 0);
+  }
+  std::shared_ptr<Buffer> FromHost(const std::vector<uint32_t>& values) {
+    auto buffer = device_->FromHost(U32(static_cast<int64_t>(values.size())), {values.data(), {}});
+    EXPECT_TRUE(buffer.ok()) << buffer.status().message();
+    return *buffer;
+  }
+  std::vector<uint32_t> ToHost(const std::shared_ptr<Buffer>& buffer) {
+    std::vector<uint32_t> values(buffer->size_bytes() / 4);
+    const Status status = device_->ToHost(buffer, values.data(), buffer->size_bytes())->Await();
+    EXPECT_TRUE(status.ok()) << status.message();
+    return values;
+  }
+  static std::vector<uint32_t> Iota(uint32_t count, uint32_t first = 0) {
+    std::vector<uint32_t> values(count);
+    std::iota(values.begin(), values.end(), first);
+    return values;
+  }
+
+  std::shared_ptr<vulkan::Instance> instance_;
+  std::unique_ptr<DeviceImpl> device_;
+};
+INSTANTIATE_TEST_SUITE_P(Memory, TransferTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Unified" : "Discrete"; });
+
+TEST_P(TransferTest, LargeArraysGoInPieces) {
+  const std::vector<uint32_t> values = Iota(12 << 20, 3);
+  EXPECT_EQ(ToHost(FromHost(values)), values);
+}
+
+TEST_P(TransferTest, StridedArraysArriveDense) {
+  const std::vector<uint32_t> values = Iota(6);
+  const auto buffer = device_->FromHost({DType::kU32, {3, 2}}, {values.data(), {4, 12}});
+  ASSERT_TRUE(buffer.ok());
+  EXPECT_EQ(ToHost(*buffer), (std::vector<uint32_t>{0, 3, 1, 4, 2, 5}));
+}
+
+TEST_P(TransferTest, ManySmallUploadsKeepTheirOwnContents) {
+  std::vector<std::shared_ptr<Buffer>> buffers;
+  for (uint32_t i = 0; i < 600; ++i) buffers.push_back(FromHost(Iota(1 + i % 7, i)));
+  for (uint32_t i = 0; i < 600; ++i) EXPECT_EQ(ToHost(buffers[i]), Iota(1 + i % 7, i));
+}
+
+TEST_P(TransferTest, ReusedMemoryHoldsTheLastUpload) {
+  for (uint32_t i = 0; i < 200; ++i) {
+    FromHost(Iota(64, 1000 + i));
+    EXPECT_EQ(ToHost(FromHost(Iota(64, i))), Iota(64, i));
+  }
+}
+
+TEST_P(TransferTest, DeletedBufferIsStillReadByEarlierToHost) {
+  std::vector<uint32_t> values(1000);
+  const auto buffer = FromHost(Iota(1000));
+  const auto event = device_->ToHost(buffer, values.data(), 4000);
+  buffer->Delete();
+  const auto next = FromHost(Iota(1000, 77));
+  EXPECT_TRUE(event->Await().ok());
+  EXPECT_EQ(values, Iota(1000));
+}
+
+TEST_P(TransferTest, CopyOutlivesItsSource) {
+  auto source = FromHost(Iota(1000));
+  const auto copy = device_->Copy(source);
+  ASSERT_TRUE(copy.ok());
+  source = nullptr;
+  FromHost(Iota(1000, 5));
+  EXPECT_EQ(ToHost(*copy), Iota(1000));
+}
+
+TEST_P(TransferTest, CallbacksComeOnceAndWithTheBytesInPlace) {
+  const auto buffer = FromHost(Iota(100000));
+  std::vector<uint32_t> values(100000);
+  const auto called = MakeSettableEvent();
+  device_->ToHost(buffer, values.data(), 400000)->OnReady([&](const Status& status) {
+    EXPECT_TRUE(status.ok());
+    EXPECT_EQ(values[99999], 99999u);
+    called->Set(status);  // twice would stop the process
+  });
+  EXPECT_TRUE(called->Await().ok());
+}
+
+TEST_P(TransferTest, WrongSizesAndViewsAreRefused) {
+  const auto buffer = FromHost(Iota(4));
+  std::vector<uint32_t> values(4);
+  EXPECT_THAT(device_->ToHost(buffer, values.data(), 12)->Await().message(), HasSubstr("16 bytes is read into 12"));
+  EXPECT_THAT(device_->FromHost(U32(4), {values.data(), {4, 4}}).status().message(),
+              HasSubstr("2 strides, expected 1"));
+  EXPECT_THAT(device_->FromHost(U32(4), {}).status().message(), HasSubstr("no data"));
+  EXPECT_EQ(device_->FromHost(U32(-1), {values.data(), {}}).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST_P(TransferTest, FailedSubmissionOfTransfersIsToldToTheirBuffers) {
+  if (GetParam()) GTEST_SKIP() << "nothing is submitted";
+  const auto buffer = FromHost(Iota(4));
+  instance_->faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_DEVICE_MEMORY);
+  EXPECT_EQ(buffer->ready()->Await().code(), StatusCode::kResourceExhausted);
+  instance_->faults().Clear();
+  // And nobody else suffers.
+  EXPECT_EQ(ToHost(FromHost(Iota(5))), Iota(5));
+  ProgramBuilder builder;
+  builder.Do(builder.Scale(builder.Parameter(4), builder.Output(4), 2, 0));
+  const auto executable = device_->Load(builder.program());
+  ASSERT_TRUE(executable.ok());
+  const std::vector<std::shared_ptr<Buffer>> arguments = {buffer};
+  EXPECT_EQ((*executable)->Execute(arguments, {}).status().code(), StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace dragoman::runtime::testing
