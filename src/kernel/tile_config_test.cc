@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/tile_config.h"
+
+#include <gtest/gtest.h>
+
+#include "kernel/product_run_testing.h"
+#include "kernel/tile_product.h"
+
+namespace dragoman::kernel {
+namespace {
+
+// A large discrete card.
+target::DeviceProfile LargeGpu() {
+  target::DeviceProfile profile = VectorProfile();
+  profile.compute_units = 132;
+  return profile;
+}
+
+ProductConfig ChooseDot(int64_t m, int64_t n, int64_t k, const target::DeviceProfile& profile) {
+  const ProductTest test({DType::kF32, {m, k}}, {DType::kF32, {k, n}},
+                         [](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                           return AppendDot(block, operands, {{}, {}, {1}, {0}}, DType::kF32);
+                         });
+  const Product product = test.Prepared();
+  return ChooseProductKernel(product, SimplifyProduct(product), profile);
+}
+
+ProductConfig ChooseConvolution(const Dims& lhs, const Dims& rhs, const ConvolutionDims& dims,
+                                const target::DeviceProfile& profile) {
+  const ProductTest test({DType::kF32, lhs}, {DType::kF32, rhs},
+                         [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                           return AppendConvolution(block, operands, dims, DType::kF32);
+                         });
+  const Product product = test.Prepared();
+  return ChooseProductKernel(product, SimplifyProduct(product), profile);
+}
+
+int64_t Workgroups(const ProductConfig& config, int64_t m, int64_t n) {
+  return (m + config.tile_m - 1) / config.tile_m * ((n + config.tile_n - 1) / config.tile_n) * config.splits;
+}
+
+TEST(TileConfig, GivesLargeProductsTheLargestTile) {
+  const ProductConfig config = ChooseDot(4096, 4096, 4096, LargeGpu());
+  EXPECT_EQ(config.kernel, ProductKernel::kTile);
+  EXPECT_EQ(config.tile_m, 128);
+  EXPECT_EQ(config.tile_n, 128);
+  EXPECT_EQ(config.splits, 1);
+  EXPECT_FALSE(config.reason.empty());
+}
+
+TEST(TileConfig, KeepsTheDeviceBusyWithSmallProducts) {
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{512, 512, 512}, {128, 512, 512}, {128, 10, 1600}}) {
+    const ProductConfig config = ChooseDot(m, n, k, LargeGpu());
+    EXPECT_EQ(config.kernel, ProductKernel::kTile);
+    EXPECT_GE(Workgroups(config, m, n), 64) << config.reason;
+  }
+}
+
+TEST(TileConfig, SplitsLongSumsOfFewResults) {
+  const ConvolutionDims weights = {"f01b", "i01o", "01bf"};
+  const ProductConfig config = ChooseConvolution({128, 13, 13, 32}, {128, 11, 11, 64}, weights, LargeGpu());
+  EXPECT_GE(Workgroups(config, 288, 64), 64) << config.reason;
+}
+
+TEST(TileConfig, TakesRowsForMatrixTimesVector) {
+  const ProductTest test({DType::kF32, {1, 4096}}, {DType::kF32, {4096, 4096}},
+                         [](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                           return AppendDot(block, operands, {{}, {}, {1}, {1}}, DType::kF32);
+                         });
+  const Product product = test.Prepared();
+  EXPECT_EQ(ChooseProductKernel(product, SimplifyProduct(product), LargeGpu()).kernel, ProductKernel::kRow);
+}
+
+TEST(TileConfig, ComputesDepthwiseConvolutionsDirectly) {
+  ConvolutionDims dims = {"b01f", "01io", "b01f"};
+  dims.feature_groups = 96;
+  const ProductConfig config = ChooseConvolution({32, 56, 56, 96}, {3, 3, 1, 96}, dims, LargeGpu());
+  EXPECT_EQ(config.kernel, ProductKernel::kDirect);
+  EXPECT_EQ(config.column_axis, ProductAxis::kBatch);
+  EXPECT_EQ(config.columns, 4);
+}
+
+TEST(TileConfig, WritesShortCodeForCpus) {
+  const ProductConfig config = ChooseDot(512, 512, 512, ScalarProfile());
+  EXPECT_EQ(config.kernel, ProductKernel::kDirect);
+  EXPECT_LE(config.rows * config.columns, 64);
+}
+
+TEST(TileConfig, StaysWithinTheDevicesLimits) {
+  target::DeviceProfile small = LargeGpu();
+  small.max_workgroup_invocations = 128;
+  small.shared_memory_bytes = 16384;
+  for (const int64_t size : {64, 512, 4096}) {
+    const ProductConfig config = ChooseDot(size, size, size, small);
+    EXPECT_LE(config.workgroup_size, 128);
+    if (config.kernel == ProductKernel::kTile) {
+      EXPECT_LE(TileSharedBytes(config, DType::kF32), 16384);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::kernel
