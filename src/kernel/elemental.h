@@ -82,6 +82,7 @@ class Elemental {
   // The buffer number bound to `v` (bound now if it was not), for vector access. Complex values have twice the
   // elements.
   int BufferOf(const ir::Value* v, bool is_written);
+  // Scratch memory of the group; bound once an element type, so this may be asked again and again.
   int BindTemporary(int temporary, DType memory, bool is_read, bool is_written);
   const std::vector<Argument>& arguments() const { return arguments_; }
 
@@ -120,6 +121,7 @@ class Elemental {
   Membership membership_;
   std::unordered_set<const ir::Value*> needs_dims_;  // computed values whose producers look at single dimensions
   std::unordered_map<const ir::Value*, int> buffers_;
+  std::map<std::pair<int, DType>, int> temporaries_;
   std::unordered_map<const ir::Value*, Scalar> pinned_;
   std::vector<const ir::Block*> regions_;  // being emitted
   std::vector<Argument> arguments_;

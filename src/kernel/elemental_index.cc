@@ -176,8 +176,10 @@ int Elemental::BufferOf(const ir::Value* v, bool is_written) {
 }
 
 int Elemental::BindTemporary(int temporary, DType memory, bool is_read, bool is_written) {
+  const auto [entry, is_new] = temporaries_.try_emplace({temporary, memory}, 0);
+  if (!is_new) return entry->second;
   arguments_.push_back({nullptr, temporary});
-  return builder_.AddBuffer({memory, is_read, is_written});
+  return entry->second = builder_.AddBuffer({memory, is_read, is_written});
 }
 
 namespace {

@@ -43,7 +43,12 @@ struct HeroTest {
   // Small integers, so that sums are exact in any order and duplicates occur.
   ir::Literal Random(const TensorType& type) {
     std::uniform_int_distribution<int> pick(IsUnsigned(type.dtype) ? 0 : -8, 8);
-    const int64_t count = type.num_elements() * (IsComplex(type.dtype) ? 2 : 1);
+    if (IsComplex(type.dtype)) {
+      Dims parts = type.dims;
+      parts.push_back(2);
+      return ir::Literal(type, Random({RealPart(type.dtype), parts}).Dense());
+    }
+    const int64_t count = type.num_elements();
     if (IsPred(type.dtype) || IsInteger(type.dtype)) {
       std::vector<int64_t> values(count);
       for (int64_t& value : values) value = IsPred(type.dtype) ? pick(random) & 1 : pick(random);

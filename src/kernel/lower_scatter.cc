@@ -1,10 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/lowering.h"
+// Scatter, in place: the outputs hold the operands. Updates that meet are combined in an order that does not depend on
+// timing, so that the same input gives the same bits.
+#include <algorithm>
+
+#include "base/format.h"
+#include "kernel/permutation_sort.h"
+#include "kernel/scatter_kernels.h"
 
 namespace dragoman::kernel {
+namespace {
 
-StatusOr<LoweredGroup> LowerScatter(const fusion::Group&, const target::DeviceProfile&) {
-  return Unimplemented("Operation scatter has no kernel.");
+// Up to here comparing every position with every other is one short kernel and costs little.
+constexpr int64_t kMaxPairedPositions = 96;
+constexpr int64_t kMaxStarts = (int64_t{1} << 31) - 2;
+
+using Emit = std::function<StatusOr<Dispatch>(ScatterKernel&)>;
+
+class ScatterLowering {
+ public:
+  ScatterLowering(const fusion::Group& group, const target::DeviceProfile& profile)
+      : group_(group), profile_(profile), geometry_(*group.hero), combiner_(CombinerOf(*group.hero)) {}
+
+  StatusOr<LoweredGroup> Run() {
+    RETURN_IF_ERROR(Lower());
+    return std::move(lowered_);
+  }
+
+ private:
+  Status Append(const Emit& emit) {
+    ScatterKernel kernel(group_, geometry_, profile_);
+    ASSIGN_OR_RETURN(Dispatch dispatch, emit(kernel));
+    lowered_.dispatches.push_back(std::move(dispatch));
+    return OkStatus();
+  }
+
+  int AddTemporary(int64_t bytes) {
+    lowered_.temporaries.push_back(bytes);
+    return static_cast<int>(lowered_.temporaries.size()) - 1;
+  }
+
+  Status Lower() {
+    const int64_t positions = geometry_.num_positions();
+    if (positions * geometry_.window_size() == 0 || NumElements(geometry_.input_dims()) == 0) return OkStatus();
+    const bool is_unique = geometry_.op().attributes.IntOr(ir::AttrKey::kUniqueIndices, 0) != 0;
+    if (is_unique || positions == 1) return Append([](ScatterKernel& k) { return k.EmitDirect(std::nullopt); });
+    if (const auto atomic = AtomicOf(geometry_.op()); atomic.has_value()) {
+      return Append([&](ScatterKernel& k) { return k.EmitDirect(atomic); });
+    }
+    if (geometry_.CanOverlapPartly() || geometry_.num_starts() > kMaxStarts) {
+      return Append([](ScatterKernel& k) { return k.EmitSequential(); });
+    }
+    if (positions <= kMaxPairedPositions) return Append([](ScatterKernel& k) { return k.EmitPairs(); });
+    return LowerSorted();
+  }
+
+  Status LowerSorted() {
+    const int64_t positions = geometry_.num_positions();
+    const int starts = AddTemporary(positions * 4);
+    SortedUpdates sorted;
+    sorted.order = AddTemporary(positions * 4);
+    sorted.starts = AddTemporary(positions * 4);
+    RETURN_IF_ERROR(Append([&](ScatterKernel& k) { return k.EmitStarts(starts); }));
+    RETURN_IF_ERROR(Sort(starts, sorted));
+    if (combiner_ != ScatterCombiner::kAssociative) {
+      return Append([&](ScatterKernel& k) { return k.EmitRuns(sorted, combiner_); });
+    }
+    const int64_t chunks = (positions + ScatterKernel::kChunk - 1) / ScatterKernel::kChunk;
+    const int64_t part_bytes = chunks * geometry_.window_size() * SizeBytes(geometry_.op().type().dtype);
+    sorted.first_parts = AddTemporary(part_bytes);
+    sorted.last_parts = AddTemporary(part_bytes);
+    RETURN_IF_ERROR(Append([&](ScatterKernel& k) { return k.EmitChunks(sorted); }));
+    return Append([&](ScatterKernel& k) { return k.EmitChunkJoins(sorted); });
+  }
+
+  Status Sort(int starts, const SortedUpdates& sorted) {
+    PermutationSort sort;
+    sort.extent = geometry_.num_positions();
+    sort.label = Format("scatter: order of {} starts", sort.extent);
+    const auto bind = [](Elemental& elemental, int temporary, bool is_written) {
+      return elemental.BindTemporary(temporary, DType::kU32, !is_written, is_written);
+    };
+    sort.load = [&](Elemental& elemental, V, V element) -> StatusOr<std::vector<Scalar>> {
+      return std::vector<Scalar>{{elemental.builder().Load(bind(elemental, starts, false), element), {}}};
+    };
+    sort.is_before = [](Elemental& elemental, std::span<const Scalar> a, std::span<const Scalar> b) -> StatusOr<V> {
+      return elemental.builder().ULt(a[0].re, b[0].re);
+    };
+    sort.finish = [&](Elemental& elemental, V, V position, V element) -> Status {
+      Builder& b = elemental.builder();
+      b.Store(bind(elemental, sorted.order, true), position, element);
+      const V start = b.Load(bind(elemental, starts, false), element);
+      b.Store(bind(elemental, sorted.starts, true), position, start);
+      return OkStatus();
+    };
+    return AppendSort(group_, profile_, sort, lowered_);
+  }
+
+  const fusion::Group& group_;
+  const target::DeviceProfile& profile_;
+  const ScatterGeometry geometry_;
+  const ScatterCombiner combiner_;
+  LoweredGroup lowered_;
+};
+
+}  // namespace
+
+StatusOr<LoweredGroup> LowerScatter(const fusion::Group& group, const target::DeviceProfile& profile) {
+  return ScatterLowering(group, profile).Run();
 }
 
 }  // namespace dragoman::kernel

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs of any length in parallel, for associative combiners: an invocation takes one place of the window and a chunk of
+// consecutive sorted positions. Runs inside the chunk are done at once; what belongs to a run that spans chunks is left
+// as a part (of the run that comes in, of the run that goes out), and the chunk where a run starts joins its parts.
+#include "base/format.h"
+#include "kernel/scatter_kernels.h"
+
+namespace dragoman::kernel {
+
+// One step through a chunk.
+struct ScatterKernel::Segment {
+  V chunk;
+  V place;
+  V slot;
+  V chunk_end;
+  V starts_here;  // the run's first position is in this chunk
+  Values sum;     // of the run's updates in this chunk so far
+};
+
+void ScatterKernel::StorePart(int temporary, V chunk, V place, const Values& values) {
+  const std::vector<V> parts = Flatten(values);
+  const V index = b_.IMul(b_.MulAdd(chunk, g_.window_size(), place), b_.I32(static_cast<int64_t>(parts.size())));
+  const int buffer = Temporary(temporary, PartType(), true);
+  for (size_t i = 0; i < parts.size(); ++i) b_.Store(buffer, b_.IAdd(index, b_.I32(static_cast<int64_t>(i))), parts[i]);
+}
+
+ScatterKernel::Values ScatterKernel::LoadPart(int temporary, V chunk, V place) {
+  const int count = IsComplex(g_.op().type().dtype) ? 2 : 1;
+  const V index = b_.IMul(b_.MulAdd(chunk, g_.window_size(), place), b_.I32(count));
+  const int buffer = Temporary(temporary, PartType(), false);
+  std::vector<V> parts;
+  for (int i = 0; i < count; ++i) parts.push_back(b_.Load(buffer, b_.IAdd(index, b_.I32(i))));
+  return Unflatten(parts);
+}
+
+// What to do with the sum when the run, or the chunk, ends after this slot.
+Status ScatterKernel::EmitChunkStep(const Segment& segment, const SortedUpdates& sorted) {
+  const V next = b_.IAdd(segment.slot, b_.I32(1));
+  const V run_goes_on = Continues(sorted, next);
+  const V is_last_slot = b_.IEq(next, segment.chunk_end);
+  const V is_done = b_.And(b_.Not(run_goes_on), segment.starts_here);
+  const V is_inside = b_.ULt(StartAt(sorted, segment.slot), b_.I32(g_.num_starts()));
+  b_.If(b_.And(is_done, is_inside), [&] {
+    Elemental::Scope scope(e_);
+    Note(CombineInto(Order(sorted, segment.slot), segment.place, segment.sum));
+  });
+  b_.If(b_.And(b_.Not(run_goes_on), b_.Not(segment.starts_here)),
+        [&] { StorePart(sorted.first_parts, segment.chunk, segment.place, segment.sum); });
+  b_.If(b_.And(run_goes_on, is_last_slot),
+        [&] { StorePart(sorted.last_parts, segment.chunk, segment.place, segment.sum); });
+  return OkStatus();
+}
+
+Status ScatterKernel::EmitChunk(V chunk, V place, const SortedUpdates& sorted) {
+  const V begin = b_.IMul(chunk, b_.I32(kChunk));
+  const V end = b_.UMin(b_.IAdd(begin, b_.I32(kChunk)), b_.I32(g_.num_positions()));
+  std::vector<V> initial = Flatten(Values(g_.num_inputs(), ZeroScalar(b_, g_.op().type().dtype)));
+  initial.push_back(b_.Bool(false));
+  b_.For(begin, end, b_.I32(1), initial, [&](V slot, std::span<const V> c) {
+    Elemental::Scope scope(e_);
+    const std::vector<V> unchanged(c.begin(), c.end());
+    const auto updates = LoadUpdates(Order(sorted, slot), place);
+    Note(updates.status());
+    if (!updates.ok()) return unchanged;
+    const auto combined = Combine(Unflatten(c.first(c.size() - 1)), *updates);
+    Note(combined.status());
+    if (!combined.ok()) return unchanged;
+    const V continues = Continues(sorted, slot);
+    const V adds = b_.And(continues, b_.INe(slot, begin));
+    std::vector<V> sum;
+    const std::vector<V> fresh = Flatten(*updates), longer = Flatten(*combined);
+    for (size_t i = 0; i < fresh.size(); ++i) sum.push_back(b_.Select(adds, longer[i], fresh[i]));
+    const V starts_here = b_.Or(b_.Not(continues), b_.And(adds, c.back()));
+    Note(EmitChunkStep({chunk, place, slot, end, starts_here, Unflatten(sum)}, sorted));
+    sum.push_back(starts_here);
+    return sum;
+  });
+  return OkStatus();
+}
+
+StatusOr<Dispatch> ScatterKernel::EmitChunks(const SortedUpdates& sorted) {
+  const int64_t chunks = (g_.num_positions() + kChunk - 1) / kChunk;
+  return ForAll(chunks * g_.window_size(), "chunks", [&](V index) {
+    return EmitChunk(b_.UDiv(index, b_.I32(g_.window_size())), b_.URem(index, b_.I32(g_.window_size())), sorted);
+  });
+}
+
+Status ScatterKernel::EmitJoin(V chunk, V place, const SortedUpdates& sorted) {
+  const V begin = b_.IMul(chunk, b_.I32(kChunk));
+  const V count = b_.I32(g_.num_positions());
+  const V end = b_.IAdd(begin, b_.I32(kChunk));
+  const V goes_out = Continues(sorted, end);
+  b_.If(goes_out, [&] {
+    Elemental::Scope scope(e_);
+    const V last = b_.ISub(end, b_.I32(1));
+    const V start = StartAt(sorted, last);
+    // The run starts in this chunk unless it fills it and comes from the one before.
+    const V fills = b_.And(b_.IEq(StartAt(sorted, begin), start), Continues(sorted, begin));
+    const V is_inside = b_.ULt(start, b_.I32(g_.num_starts()));
+    b_.If(b_.And(b_.Not(fills), is_inside), [&] {
+      Elemental::Scope inner(e_);
+      std::vector<V> initial = Flatten(LoadPart(sorted.last_parts, chunk, place));
+      initial.push_back(b_.IAdd(chunk, b_.I32(1)));
+      initial.push_back(b_.Bool(true));
+      const std::vector<V> joined = b_.While(
+          initial, [&](std::span<const V> c) { return c.back(); },
+          [&](std::span<const V> c) {
+            Elemental::Scope loop(e_);
+            const V at = c[c.size() - 2];
+            const V after = b_.IAdd(b_.IMul(at, b_.I32(kChunk)), b_.I32(kChunk));
+            const V last_slot = b_.ISub(b_.UMin(after, count), b_.I32(1));
+            const V goes_on = b_.And(b_.IEq(StartAt(sorted, last_slot), start), Continues(sorted, after));
+            const auto load = [&](int temporary) {
+              return [this, temporary, at, place] { return Flatten(LoadPart(temporary, at, place)); };
+            };
+            const std::vector<V> part = b_.IfValue(goes_on, load(sorted.last_parts), load(sorted.first_parts));
+            std::vector<V> next(c.begin(), c.end());
+            const auto combined = Combine(Unflatten(c.first(c.size() - 2)), Unflatten(part));
+            Note(combined.status());
+            if (!combined.ok()) return next;
+            next = Flatten(*combined);
+            next.push_back(b_.IAdd(at, b_.I32(1)));
+            next.push_back(goes_on);
+            return next;
+          });
+      Note(CombineInto(Order(sorted, last), place, Unflatten(std::span(joined).first(joined.size() - 2))));
+    });
+  });
+  return OkStatus();
+}
+
+StatusOr<Dispatch> ScatterKernel::EmitChunkJoins(const SortedUpdates& sorted) {
+  const int64_t chunks = (g_.num_positions() + kChunk - 1) / kChunk;
+  return ForAll(chunks * g_.window_size(), "joins", [&](V index) {
+    return EmitJoin(b_.UDiv(index, b_.I32(g_.window_size())), b_.URem(index, b_.I32(g_.window_size())), sorted);
+  });
+}
+
+}  // namespace dragoman::kernel
