@@ -146,7 +146,9 @@ Status Elemental::EvaluateElementwise(const ir::Value* root, const Index& index,
       continue;
     }
     if (!IsComputed(v) || !ir::IsElementwise(v->op->code)) {
-      RETURN_IF_ERROR(AtLanes(v, index_of(v), width).status());
+      ASSIGN_OR_RETURN(Lanes result, AtLanes(v, index_of(v), width));
+      // Under this spelling too: normalising may by now know a linear index that it did not know for the root.
+      memos_.back()->values[Memo::KeyOf(v, index_of(v), width)] = std::move(result);
       pending.pop_back();
       continue;
     }
