@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/simplify_contractions.h"
+
+#include "base/format.h"
+#include "passes/testing.h"
+
+namespace dragoman::passes {
+namespace {
+
+TEST(SimplifyContractions, ReversedKernelsAndPaddedInputsAreAttributes) {
+  constexpr std::string_view kText = R"(module @m
+func public @main(%x: tensor<2x5x4x3xf32>, %k: tensor<3x2x4x3xf32>) {
+  %zero = constant() {value = dense<0>} : tensor<f32>
+  %r = reverse(%k) {dimensions = [0, 1]} : tensor<3x2x4x3xf32>
+  %p = pad(%x, %zero) {edge_padding_low = [0, 1, -1, 0], edge_padding_high = [0, 2, 0, 0],
+    interior_padding = [0, 1, 0, 0]} : tensor<2x12x3x3xf32>
+  %c = convolution(%p, %r) {window_strides = [1, 2], padding = [1, -1, 0, 2], lhs_dilation = [1, 2],
+    rhs_dilation = [2, 1], window_reversal = [0, 1], input_batch_dimension = 0, input_feature_dimension = 3,
+    input_spatial_dimensions = [1, 2], kernel_input_feature_dimension = 3, kernel_output_feature_dimension = 2,
+    kernel_spatial_dimensions = [0, 1], output_batch_dimension = 0, output_feature_dimension = 3,
+    output_spatial_dimensions = [1, 2], feature_group_count = 1, batch_group_count = 1, precision = 0} :
+    tensor<2x8x3x4xf32>
+  return(%c)
+})";
+  ExpectSameMeaning(SimplifyContractions, kText, 1e-5);
+  const std::string printed = RunForTest(SimplifyContractions, kText);
+  EXPECT_NE(printed.find("window_reversal = [1, 0]"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("convolution(%0, %1)"), std::string::npos) << printed;
+}
+
+std::string Dot(std::string_view lhs_transpose, std::string_view rest) {
+  return Format("module @m\nfunc public @main(%x: tensor<2x3x4xf32>, %y: tensor<2x4x5xf32>) {{ {} {} }}", lhs_transpose,
+                rest);
+}
+
+TEST(SimplifyContractions, TransposesOfDotsAreDimensionNumbers) {
+  const std::string text = Dot("%t = transpose(%x) {permutation = [2, 0, 1]} : tensor<4x2x3xf32>", R"(
+  %d = dot_general(%t, %y) {lhs_batching_dimensions = [1], rhs_batching_dimensions = [0], lhs_contracting_dimensions = [0],
+    rhs_contracting_dimensions = [1], precision = 0} : tensor<2x3x5xf32>
+  %r = transpose(%d) {permutation = [0, 2, 1]} : tensor<2x5x3xf32>
+  return(%r))");
+  ExpectSameMeaning(SimplifyContractions, text, 1e-5);
+  const std::string printed = RunForTest(SimplifyContractions, text);
+  EXPECT_NE(printed.find("dot_general(%1, %0)"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("return(%4)"), std::string::npos) << printed;
+}
+
+TEST(SimplifyContractions, ATransposeThatReordersFreeDimensionsStays) {
+  const std::string text = Dot("%t = transpose(%x) {permutation = [1, 0, 2]} : tensor<3x2x4xf32>", R"(
+  %d = dot_general(%t, %y) {lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [2],
+    rhs_contracting_dimensions = [1], precision = 0} : tensor<3x2x2x5xf32>
+  return(%d))");
+  EXPECT_NE(RunForTest(SimplifyContractions, text).find("dot_general(%2, %1)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dragoman::passes
