@@ -1,10 +1,164 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/lowering.h"
+// Two kernels without conflicts: the first finds which element each window selects, the second gathers, for each
+// element of the result, what the windows that contain and selected it bring, in the windows' order.
+#include "base/format.h"
+#include "kernel/lower_loop.h"
+#include "kernel/permutation_sort.h"
+#include "kernel/window_loop.h"
 
 namespace dragoman::kernel {
+namespace {
 
-StatusOr<LoweredGroup> LowerSelectAndScatter(const fusion::Group&, const target::DeviceProfile&) {
-  return Unimplemented("Operation select_and_scatter has no kernel.");
+class SelectAndScatter {
+ public:
+  SelectAndScatter(const fusion::Group& group, const target::DeviceProfile& profile)
+      : group_(group),
+        profile_(profile),
+        op_(*group.hero),
+        window_(WindowOf(op_.attributes)),
+        dtypes_{op_.type().dtype} {}
+
+  StatusOr<LoweredGroup> Run() {
+    LoweredGroup lowered;
+    if (op_.type().num_elements() == 0) return lowered;
+    if (op_.type().num_elements() >= int64_t{1} << 31) {
+      return Unimplemented(Format("Operation select_and_scatter on {} has no kernel; the limit is 2^31 - 1 elements.",
+                                  op_.type().ToString()));
+    }
+    const int64_t windows = source()->type.num_elements();
+    lowered.temporaries.push_back(std::max<int64_t>(windows, 1) * 4);
+    if (windows > 0) {
+      RETURN_IF_ERROR(
+          Append(lowered, windows, "select", [&](Elemental& e, V linear) { return EmitSelect(e, linear); }));
+    }
+    RETURN_IF_ERROR(Append(lowered, op_.type().num_elements(), "gather",
+                           [&](Elemental& e, V linear) { return EmitGather(e, linear); }));
+    return lowered;
+  }
+
+ private:
+  const ir::Value* operand() const { return op_.operands[0]; }
+  const ir::Value* source() const { return op_.operands[1]; }
+
+  Status Append(LoweredGroup& lowered, int64_t count, const char* what,
+                const std::function<Status(Elemental&, V)>& emit) {
+    const int workgroup_size = DefaultWorkgroupSize(profile_);
+    Builder b(profile_);
+    Elemental elemental(b, group_);
+    const V index = b.GlobalIndex(workgroup_size);
+    Status status;
+    b.If(b.ULt(index, b.I32(count)), [&] {
+      Elemental::Scope scope(elemental);
+      status = emit(elemental, index);
+    });
+    RETURN_IF_ERROR(status);
+    lowered.dispatches.push_back(FinishDispatch(std::move(b), elemental, workgroup_size,
+                                                (count + workgroup_size - 1) / workgroup_size,
+                                                Format("select_and_scatter {}: {}", op_.type().ToString(), what)));
+    return OkStatus();
+  }
+
+  // The selected element's linear index, or 2^32 - 1 for a window that is all padding.
+  Status EmitSelect(Elemental& elemental, V linear) {
+    Builder& b = elemental.builder();
+    const std::vector<V> position = elemental.Delinearize(Index::FromLinear(linear), source()->type.dims);
+    const V none = b.I32(-1);
+    std::vector<V> initial = FlattenScalars(std::vector<Scalar>{ZeroScalar(b, operand()->type.dtype)});
+    initial.push_back(none);
+    Status status;
+    const std::vector<V> result =
+        WindowLoop(elemental, window_, operand()->type.dims)
+            .Run(position, initial, [&](const std::vector<V>& index, const std::vector<V>& carried) {
+              const auto next = Select(elemental, Index::FromDims(index), carried);
+              if (next.ok()) return *next;
+              status = next.status();
+              return carried;
+            });
+    RETURN_IF_ERROR(status);
+    b.Store(elemental.BindTemporary(0, DType::kU32, false, true), linear, result.back());
+    return OkStatus();
+  }
+
+  StatusOr<std::vector<V>> Select(Elemental& elemental, const Index& index, const std::vector<V>& carried) {
+    Builder& b = elemental.builder();
+    ASSIGN_OR_RETURN(const Scalar element, elemental.At(operand(), index));
+    const Scalar selected = UnflattenScalars(carried, dtypes_)[0];
+    ASSIGN_OR_RETURN(const std::vector<Scalar> keeps,
+                     elemental.Region(*op_.regions[0], std::vector<Scalar>{selected, element}));
+    const V takes = b.Or(b.IEq(carried.back(), b.I32(-1)), b.Not(keeps[0].re));
+    std::vector<V> fresh = FlattenScalars(std::vector<Scalar>{element});
+    fresh.push_back(elemental.Linear(index, operand()->type.dims));
+    for (size_t i = 0; i < fresh.size(); ++i) fresh[i] = b.Select(takes, fresh[i], carried[i]);
+    return fresh;
+  }
+
+  Status EmitGather(Elemental& elemental, V linear) {
+    const std::vector<V> element = elemental.Delinearize(Index::FromLinear(linear), op_.type().dims);
+    ASSIGN_OR_RETURN(const Scalar initial, elemental.At(op_.operands[2], Index{}));
+    std::vector<V> window(element.size());
+    Status status;
+    const std::vector<V> sum =
+        GatherDimension(elemental, {element, linear}, window, FlattenScalars(std::vector<Scalar>{initial}), status);
+    RETURN_IF_ERROR(status);
+    elemental.Store(op_.result(), Index{element, linear}, UnflattenScalars(sum, dtypes_)[0]);
+    return OkStatus();
+  }
+
+  // Loops over the windows that contain the element along the dimensions that `window` does not have yet.
+  std::vector<V> GatherDimension(Elemental& elemental, const Index& element, std::vector<V> window,
+                                 std::vector<V> carried, Status& status) {
+    Builder& b = elemental.builder();
+    size_t d = 0;
+    while (d < window.size() && window[d].id != kNoValue) ++d;
+    if (d == window.size()) return GatherWindow(elemental, element, window, std::move(carried), status);
+    const WindowDimension& dimension = window_[d];
+    const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
+    const auto windows_before = [&](V place) {
+      const V floor = b.UDiv(b.SMax(b.IAdd(place, b.I32(dimension.stride)), b.I32(0)), b.I32(dimension.stride));
+      return b.SMin(floor, b.I32(source()->type.dims[d]));
+    };
+    const V first = windows_before(b.ISub(padded, b.I32(dimension.size)));
+    return b.For(first, windows_before(padded), b.I32(1), std::move(carried), [&](V i, std::span<const V> c) {
+      std::vector<V> inner = window;
+      inner[d] = i;
+      return GatherDimension(elemental, element, std::move(inner), {c.begin(), c.end()}, status);
+    });
+  }
+
+  std::vector<V> GatherWindow(Elemental& elemental, const Index& element, const std::vector<V>& window,
+                              std::vector<V> carried, Status& status) {
+    Builder& b = elemental.builder();
+    Elemental::Scope scope(elemental);
+    const V number = elemental.Linear(Index::FromDims(window), source()->type.dims);
+    const V selected = b.Load(elemental.BindTemporary(0, DType::kU32, true, false), number);
+    return b.IfValue(
+        b.IEq(selected, element.linear),
+        [&] {
+          Elemental::Scope inner(elemental);
+          const auto combined = Combine(elemental, Index{window, number}, carried);
+          if (combined.ok()) return FlattenScalars(*combined);
+          status = combined.status();
+          return carried;
+        },
+        [&] { return carried; });
+  }
+
+  StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, const Index& window, const std::vector<V>& carried) {
+    ASSIGN_OR_RETURN(const Scalar update, elemental.At(source(), window));
+    return elemental.Region(*op_.regions[1], std::vector<Scalar>{UnflattenScalars(carried, dtypes_)[0], update});
+  }
+
+  const fusion::Group& group_;
+  const target::DeviceProfile& profile_;
+  const ir::Op& op_;
+  const std::vector<WindowDimension> window_;
+  const std::vector<DType> dtypes_;
+};
+
+}  // namespace
+
+StatusOr<LoweredGroup> LowerSelectAndScatter(const fusion::Group& group, const target::DeviceProfile& profile) {
+  return SelectAndScatter(group, profile).Run();
 }
 
 }  // namespace dragoman::kernel

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/window_loop.h"
+
+namespace dragoman::kernel {
+
+std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes) {
+  using ir::AttrKey;
+  const auto& sizes = attributes.Ints(AttrKey::kWindowDimensions);
+  std::vector<WindowDimension> window(sizes.size());
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    window[d].size = sizes[d];
+    window[d].stride = attributes.Ints(AttrKey::kWindowStrides)[d];
+    window[d].padding_low = attributes.Ints(AttrKey::kPadding)[2 * d];
+    window[d].padding_high = attributes.Ints(AttrKey::kPadding)[2 * d + 1];
+    if (!attributes.Has(AttrKey::kBaseDilations)) continue;
+    window[d].base_dilation = attributes.Ints(AttrKey::kBaseDilations)[d];
+    window[d].window_dilation = attributes.Ints(AttrKey::kWindowDilations)[d];
+  }
+  return window;
+}
+
+std::vector<V> WindowLoop::Run(const std::vector<V>& position, std::vector<V> carried, const Body& body) {
+  position_ = position;
+  std::vector<V> index(operand_.size());
+  return RunDimension(0, index, std::move(carried), body);
+}
+
+// Without dilation the taps inside the operand are one range; it is the whole window where there is no padding.
+WindowLoop::Range WindowLoop::RangeOf(size_t dimension, V start) const {
+  const WindowDimension& window = window_[dimension];
+  const V zero = b_.I32(0), size = b_.I32(window.size);
+  const bool is_dense = window.base_dilation == 1 && window.window_dilation == 1;
+  const bool is_padded = window.padding_low > 0 || window.padding_high > 0;
+  if (!is_padded && window.base_dilation == 1) return {zero, size, true};
+  if (!is_dense) return {zero, size, false};
+  const V first = b_.SMax(zero, b_.ISub(zero, start));
+  const V last = b_.SMin(size, b_.ISub(b_.I32(operand_[dimension]), start));
+  return {first, last, true};
+}
+
+std::vector<V> WindowLoop::RunDimension(size_t dimension, std::vector<V>& index, std::vector<V> carried,
+                                        const Body& body) {
+  if (dimension == window_.size()) {
+    Elemental::Scope scope(e_);
+    return body(index, carried);
+  }
+  const WindowDimension& window = window_[dimension];
+  const V start = b_.ISub(b_.IMul(position_[dimension], b_.I32(window.stride)), b_.I32(window.padding_low));
+  const Range range = RangeOf(dimension, start);
+  return b_.For(range.first, range.last, b_.I32(1), std::move(carried), [&](V tap, std::span<const V> c) {
+    const std::vector<V> current(c.begin(), c.end());
+    const V at = b_.IAdd(start, b_.IMul(tap, b_.I32(window.window_dilation)));
+    if (!range.is_exact) return RunTap(dimension, at, index, current, body);
+    index[dimension] = at;
+    return RunDimension(dimension + 1, index, current, body);
+  });
+}
+
+// A tap that may lie in padding or in a hole.
+std::vector<V> WindowLoop::RunTap(size_t dimension, V at, std::vector<V>& index, const std::vector<V>& carried,
+                                  const Body& body) {
+  const int64_t dilation = window_[dimension].base_dilation;
+  // Negative places are huge as unsigned numbers.
+  const int64_t dilated = operand_[dimension] == 0 ? 0 : (operand_[dimension] - 1) * dilation + 1;
+  const V is_whole = b_.IEq(b_.URem(at, b_.I32(dilation)), b_.I32(0));
+  const V is_inside = b_.And(b_.ULt(at, b_.I32(dilated)), is_whole);
+  return b_.IfValue(
+      is_inside,
+      [&] {
+        index[dimension] = b_.UDiv(at, b_.I32(dilation));
+        return RunDimension(dimension + 1, index, carried, body);
+      },
+      [&] { return carried; });
+}
+
+std::vector<V> FlattenScalars(std::span<const Scalar> values) {
+  std::vector<V> parts;
+  for (const Scalar& value : values) {
+    parts.push_back(value.re);
+    if (value.im.id != kNoValue) parts.push_back(value.im);
+  }
+  return parts;
+}
+
+std::vector<Scalar> UnflattenScalars(std::span<const V> parts, std::span<const DType> dtypes) {
+  std::vector<Scalar> values;
+  size_t next = 0;
+  for (const DType dtype : dtypes) {
+    Scalar value{parts[next++], {}};
+    if (IsComplex(dtype)) value.im = parts[next++];
+    values.push_back(value);
+  }
+  return values;
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop over the elements of one window of an operand, as reduce_window and select_and_scatter have it. Padding and
+// the holes of dilation are skipped.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "kernel/elemental.h"
+
+namespace dragoman::kernel {
+
+struct WindowDimension {
+  int64_t size = 1;
+  int64_t stride = 1;
+  int64_t padding_low = 0;
+  int64_t padding_high = 0;
+  int64_t base_dilation = 1;
+  int64_t window_dilation = 1;
+};
+std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes);
+
+// Carries values through the elements, in row-major order, of the window at `position` (one index a dimension).
+class WindowLoop {
+ public:
+  using Body = std::function<std::vector<V>(const std::vector<V>& operand_index, const std::vector<V>& carried)>;
+
+  WindowLoop(Elemental& elemental, const std::vector<WindowDimension>& window, const Dims& operand)
+      : e_(elemental), b_(elemental.builder()), window_(window), operand_(operand) {}
+  std::vector<V> Run(const std::vector<V>& position, std::vector<V> carried, const Body& body);
+
+ private:
+  struct Range {
+    V first;
+    V last;
+    bool is_exact;  // every element of the range is in the operand
+  };
+  Range RangeOf(size_t dimension, V start) const;
+  std::vector<V> RunDimension(size_t dimension, std::vector<V>& index, std::vector<V> carried, const Body& body);
+  std::vector<V> RunTap(size_t dimension, V at, std::vector<V>& index, const std::vector<V>& carried, const Body& body);
+
+  Elemental& e_;
+  Builder& b_;
+  const std::vector<WindowDimension>& window_;
+  const Dims& operand_;
+  std::vector<V> position_;
+};
+
+// Values and their machine parts, for carrying them through loops.
+std::vector<V> FlattenScalars(std::span<const Scalar> values);
+std::vector<Scalar> UnflattenScalars(std::span<const V> parts, std::span<const DType> dtypes);
+
+}  // namespace dragoman::kernel
