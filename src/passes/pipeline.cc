@@ -14,6 +14,7 @@
 #include "passes/passes.h"
 #include "passes/recognize_scans.h"
 #include "passes/recognize_trip_counts.h"
+#include "passes/refuse_unsupported.h"
 #include "passes/remove_identities.h"
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
@@ -43,6 +44,7 @@ constexpr Pass kPipeline[] = {
     {"simplify_contractions", SimplifyContractions},
     {"sink_cheap_values", SinkCheapValues},
     {"eliminate_dead_code", EliminateDeadCode},
+    {"refuse_unsupported", RefuseUnsupported},
 };
 
 bool IsSkipped(const PipelineOptions& options, std::string_view name) {
