@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include <cmath>
+#include <cstdlib>
 
 #include "passes/canonicalize_rules.h"
 #include "passes/patterns.h"
@@ -62,6 +63,17 @@ Replacement DropSameOperands(Op& op, Builder&) {
 Replacement SquareOfPower(Op& op, Builder& builder) {
   if (!IsSplat(op.operands[1], 2)) return kKeep;
   return ReplaceWith(builder.Multiply(op.operands[0], op.operands[0]));
+}
+
+// Division by a power of two is exact multiplication by another one, where that is a normal number.
+Replacement DivideByPowerOfTwo(Op& op, Builder& builder) {
+  const DType dtype = op.type().dtype;
+  const auto divisor = SplatOf(op.operands[1]);
+  if (!divisor.has_value() || (dtype != DType::kF32 && dtype != DType::kF64)) return kKeep;
+  int exponent = 0;
+  const bool is_power = std::isfinite(*divisor) && std::fabs(std::frexp(*divisor, &exponent)) == 0.5;
+  if (!is_power || std::abs(exponent) > 100) return kKeep;
+  return ReplaceWith(builder.Multiply(op.operands[0], builder.Splat(op.type(), 1 / *divisor)));
 }
 
 // f(f(x)) = x.
@@ -184,6 +196,7 @@ constexpr CanonicalRule kRules[] = {
     {OpCode::kMultiply, DropNeutral},
     {OpCode::kMultiply, AbsorbZero},
     {OpCode::kDivide, DropNeutral},
+    {OpCode::kDivide, DivideByPowerOfTwo},
     {OpCode::kPower, DropNeutral},
     {OpCode::kPower, SquareOfPower},
     {OpCode::kOr, DropNeutral},

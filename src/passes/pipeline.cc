@@ -11,6 +11,7 @@
 #include "passes/fold_constants.h"
 #include "passes/hoist_loop_invariants.h"
 #include "passes/inline_calls.h"
+#include "passes/narrow_integers.h"
 #include "passes/passes.h"
 #include "passes/recognize_scans.h"
 #include "passes/recognize_trip_counts.h"
@@ -29,6 +30,7 @@ constexpr Pass kPipeline[] = {
     {"remove_identities", RemoveIdentities},
     {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_control_flow", SimplifyControlFlow},
+    {"narrow_integers", NarrowIntegers},
     {"fold_constants", FoldConstants},
     {"canonicalize", Canonicalize},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
