@@ -21,6 +21,10 @@ StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::D
 StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::DeviceProfile&) {
   return NoKernel(group);
 }
+// Passes write random bits as elementwise operations.
+StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::DeviceProfile&) {
+  return NoKernel(group);
+}
 StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::DeviceProfile&) { return NoKernel(group); }
 
 }  // namespace dragoman::kernel
