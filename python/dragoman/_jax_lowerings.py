@@ -91,9 +91,20 @@ def enable_checks(platform):
     mlir.register_lowering(checkify.check_p, checkify.check_lowering_rule, platform=platform, cacheable=False)
 
 
+def enable_eigh(platform):
+    from jax._src.interpreters import mlir
+    from jax._src.lax import linalg
+
+    from dragoman import _eigh
+
+    rule = mlir.lower_fun(_eigh.eigh, multiple_results=True)
+    mlir.register_lowering(linalg.eigh_p, rule, platform=platform)
+
+
 FEATURES = [
     ("call Python from compiled code", enable_callbacks),
     ("lower debug callbacks", enable_debug_callback),
     ("lower debug prints", enable_debug_print),
     ("lower checks", enable_checks),
+    ("lower eigh", enable_eigh),
 ]
