@@ -6,6 +6,7 @@
 #include <chrono>
 #include <set>
 
+#include "codegen/case_testing.h"
 #include "codegen/test_profiles.h"
 #include "kernel/builder.h"
 #include "spirv/spv.h"
@@ -29,12 +30,9 @@ std::vector<uint32_t> Generate(const Kernel& kernel, const DeviceProfile& profil
   return generated.ok() ? generated->spirv : std::vector<uint32_t>();
 }
 
-void ExpectValid(const Kernel& kernel, const DeviceProfile& profile) {
-  const std::vector<uint32_t> words = Generate(kernel, profile);
-  if (words.empty()) return;
+void ExpectValid(const Kernel& kernel, const std::vector<uint32_t>& words) {
   const Status valid = spirv::Validate(words);
-  EXPECT_TRUE(valid.ok()) << profile.name << ": " << valid.message() << "\n"
-                          << kernel::Print(kernel) << spirv::Disassemble(words);
+  EXPECT_TRUE(valid.ok()) << valid.message() << "\n" << kernel::Print(kernel) << spirv::Disassemble(words);
 }
 
 std::set<uint32_t> CapabilitiesOf(const std::vector<uint32_t>& words) {
@@ -67,20 +65,19 @@ Kernel CopyKernel(const DeviceProfile& profile, DType memory, int count, KType i
   return std::move(b).Finish(64);
 }
 
-bool CanCompile(const DeviceProfile& profile, DType memory) { return memory != DType::kF64 || profile.float64; }
-
 std::vector<DType> MemoryTypes() {
   std::vector<DType> types;
   for (int i = 0; i < static_cast<int>(DType::kC64); ++i) types.push_back(static_cast<DType>(i));
   return types;
 }
 
-TEST(Codegen, CopiesOfEveryMemoryTypeAreValidOnEveryProfile) {
+TEST(Codegen, EveryCaseIsValidOnEveryProfile) {
+  std::set<std::vector<uint32_t>> seen;
   for (const DeviceProfile& profile : ProfileMatrix()) {
-    for (const DType memory : MemoryTypes()) {
-      if (!CanCompile(profile, memory)) continue;
-      for (const int count : {1, 2, 4}) ExpectValid(CopyKernel(profile, memory, count, KType::kI32), profile);
-      ExpectValid(CopyKernel(profile, memory, 1, KType::kI64), profile);
+    for (const KernelCase& one : AllCases(profile)) {
+      SCOPED_TRACE(one.name + " on " + profile.name);
+      const std::vector<uint32_t> words = Generate(one.kernel, profile);
+      if (!words.empty() && seen.insert(words).second) ExpectValid(one.kernel, words);
     }
   }
 }
@@ -100,6 +97,58 @@ TEST(Codegen, EqualKernelsGiveEqualWords) {
   const auto words = Generate(CopyKernel(profile, DType::kF16, 4, KType::kI32), profile);
   EXPECT_EQ(words, Generate(CopyKernel(profile, DType::kF16, 4, KType::kI32), profile));
   EXPECT_NE(words, Generate(CopyKernel(profile, DType::kF16, 2, KType::kI32), profile));
+}
+
+// Of a segmented kernel, with every way to use the segment.
+TEST(Codegen, SegmentedKernelsAreValid) {
+  for (const DeviceProfile& profile : ProfileMatrix()) {
+    Builder b(profile);
+    b.SetSegmented();
+    const int in = b.AddBuffer({.memory = DType::kU8, .is_read = true});
+    const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
+    const int size = b.AddParam();
+    const V i = b.GlobalIndex(64);
+    b.If(b.ULt(i, b.Param(size)), [&] { b.Store(out, i, b.Convert(KOp::kUToF, b.Load(in, i), KType::kF32)); });
+    const Kernel kernel = std::move(b).Finish(64);
+    const std::vector<uint32_t> words = Generate(kernel, profile);
+    ExpectValid(kernel, words);
+  }
+}
+
+TEST(Codegen, KernelsWithoutBuffersAreValid) {
+  Builder b(FullProfile());
+  b.Barrier();
+  const Kernel kernel = std::move(b).Finish(1);
+  ExpectValid(kernel, Generate(kernel, FullProfile()));
+}
+
+TEST(Codegen, SaysWhatTheDeviceLacks) {
+  const KernelCase* subgroup_case = nullptr;
+  const std::vector<KernelCase> cases = StructureCases(FullProfile());
+  for (const KernelCase& one : cases) {
+    if (one.needs_subgroups) subgroup_case = &one;
+  }
+  ASSERT_NE(subgroup_case, nullptr);
+  EXPECT_EQ(GenerateSpirv(subgroup_case->kernel, BareProfile()).status().code(), StatusCode::kUnimplemented);
+  DeviceProfile small = FullProfile();
+  small.max_workgroup_invocations = 16;
+  EXPECT_EQ(GenerateSpirv(cases[0].kernel, small).status().code(), StatusCode::kUnimplemented);
+}
+
+// Five hundred kernels in well under a second, unoptimised builds and busy machines included.
+TEST(Codegen, GeneratesFiveHundredKernelsInASecond) {
+  const DeviceProfile profile = FullProfile();
+  const std::vector<KernelCase> cases = StructureCases(profile);
+  const auto start = std::chrono::steady_clock::now();
+  size_t words = 0;
+  for (int i = 0; i < 500; ++i) {
+    const auto generated = GenerateSpirv(cases[static_cast<size_t>(i) % cases.size()].kernel, profile);
+    ASSERT_TRUE(generated.ok());
+    words += generated->spirv.size();
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(seconds.count(), 1.0);
+  EXPECT_GT(words, 500u * 100u);
 }
 
 TEST(Codegen, AsksOnlyForTheCapabilitiesThatAKernelUses) {

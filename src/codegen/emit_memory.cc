@@ -67,7 +67,7 @@ Id Emitter::BlockType(int buffer, int count) {
   module_.Decorate(block, spv::Decoration::Block);
   module_.DecorateMember(block, 0, spv::Decoration::Offset, {0});
   if (!binding.is_written) module_.DecorateMember(block, 0, spv::Decoration::NonWritable);
-  module_.DecorateMember(block, 0, binding.may_alias ? spv::Decoration::Aliased : spv::Decoration::Restrict);
+  if (!binding.may_alias) module_.DecorateMember(block, 0, spv::Decoration::Restrict);
   if (binding.is_written && uses_.device_barrier) module_.DecorateMember(block, 0, spv::Decoration::Coherent);
   return block;
 }

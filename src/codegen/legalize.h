@@ -2,7 +2,7 @@
 // Rewrites kernel IR so that the emitter and the device can take it as it is:
 //   64-bit integers without int64: pairs of kI32, buffers of them as buffers of ui32 (element i is words 2i and 2i + 1)
 //   bf16, f8, f4, f16 without float16: integer loads and stores with the conversion spelled out
-//   si2, si4, ui2, ui4: bytes, with the sign spelled out
+//   si2, si4, ui2, ui4: the low bits of bytes, with the sign spelled out
 //   8 and 16 bits without storage8 or storage16: 32-bit words and shifts; a store clears and sets its bits by two
 //   atomics
 //     on the word, so neighbours written at the same time keep theirs. Loads may read up to 3 bytes past the last

@@ -55,18 +55,25 @@ V Legalizer::ExactRemainder(V a, V b) {
   const auto exponent_of = [&](V value) {
     return builder_.Binary(KOp::kShrU, builder_.Bitcast(value, bits_type), builder_.Int(bits_type, mantissa_bits));
   };
+  const auto power_of_two = [&](V exponent) {
+    const V bits = builder_.Binary(KOp::kShl, builder_.IAdd(exponent, builder_.Int(bits_type, bias)),
+                                   builder_.Int(bits_type, mantissa_bits));
+    return builder_.Bitcast(bits, type);
+  };
   const auto goes_on = [&](std::span<const V> x) { return builder_.Compare(KOp::kFLe, divisor, x[0]); };
   const auto body = [&](std::span<const V> x) {
     const V distance = builder_.ISub(exponent_of(x[0]), exponent_of(divisor));
-    const V power = builder_.SMin(distance, builder_.Int(bits_type, bias));
-    const V scale_bits = builder_.Binary(KOp::kShl, builder_.IAdd(power, builder_.Int(bits_type, bias)),
-                                         builder_.Int(bits_type, mantissa_bits));
-    const V scaled = builder_.FMul(divisor, builder_.Bitcast(scale_bits, type));
-    const V halved = builder_.FMul(scaled, builder_.Float(type, 0.5));
-    const V fits = builder_.Select(builder_.Compare(KOp::kFLt, x[0], scaled), halved, scaled);
+    // One less than the difference of the exponents always fits; its double may, and overflows to infinity if at all.
+    const V less = builder_.SMax(builder_.ISub(distance, builder_.Int(bits_type, 1)), builder_.Int(bits_type, 0));
+    // In two steps, for 2^power itself may be too large for the type.
+    const V half = builder_.Binary(KOp::kShrU, less, builder_.Int(bits_type, 1));
+    const V scaled = builder_.FMul(builder_.FMul(divisor, power_of_two(half)), power_of_two(builder_.ISub(less, half)));
+    const V doubled = builder_.FMul(scaled, builder_.Float(type, 2.0));
+    const V fits = builder_.Select(builder_.Compare(KOp::kFLe, doubled, x[0]), doubled, scaled);
     return std::vector<V>{builder_.FSub(x[0], fits)};
   };
-  const V start = builder_.Select(is_valid, magnitude, zero);
+  // Below any divisor where there is nothing to do.
+  const V start = builder_.Select(is_valid, magnitude, builder_.Float(type, -1.0));
   const V rest = builder_.While({start}, goes_on, body)[0];
   const V is_negative = builder_.Compare(KOp::kFLt, a, zero);
   V result = builder_.Select(is_negative, builder_.Unary(KOp::kFNeg, rest), rest);

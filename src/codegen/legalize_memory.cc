@@ -78,10 +78,11 @@ V Legalizer::Decode(DType memory, V bits) {
   return DecodeSmallFloat(builder_, memory, bits);
 }
 
-// Bits above the element's size are whatever they are; those above a narrower value's width are as its sign has them.
+// Bits above the element's size are whatever they are; those between a narrower value's width and a byte are 0.
 V Legalizer::Encode(DType memory, V value) {
   if (IsPred(memory)) return builder_.Select(value, I32(1), I32(0));
-  if (IsInteger(memory)) return Info(memory).bits < 8 ? Decode(memory, value) : value;
+  const int width = Info(memory).bits;
+  if (IsInteger(memory)) return width < 8 ? builder_.And(value, I32((1 << width) - 1)) : value;
   if (memory == DType::kF16 && profile_.float16) return builder_.Convert(KOp::kF16Bits, value, KType::kI32);
   return EncodeSmallFloat(builder_, memory, value);
 }
