@@ -7,18 +7,22 @@
 namespace dragoman::reference {
 namespace {
 
-// L with A = L Lᴴ, from the lower triangle of A (or the upper one, which is its conjugate). All NaN when A is not
+// L with A = L Lᴴ, from the lower triangle of A (or the upper one, which is its conjugate); all NaN when A is not
 // positive definite.
 Matrix LowerFactor(const Matrix& a, bool is_lower) {
   const int64_t n = a.num_rows();
   Matrix factor(n, n);
+  bool is_positive_definite = true;
   for (int64_t j = 0; j < n; ++j) {
     for (int64_t i = j; i < n; ++i) {
       std::complex<double> sum = is_lower ? a(i, j) : std::conj(a(j, i));
       for (int64_t k = 0; k < j; ++k) sum -= factor(i, k) * std::conj(factor(j, k));
+      if (i == j && !(sum.real() > 0)) is_positive_definite = false;
       factor(i, j) = i == j ? std::sqrt(sum.real()) : sum / factor(j, j).real();
-      if (i == j && !(sum.real() > 0)) factor(i, j) = NAN;
     }
+  }
+  for (int64_t i = 0; i < n && !is_positive_definite; ++i) {
+    for (int64_t j = 0; j <= i; ++j) factor(i, j) = NAN;
   }
   return factor;
 }

@@ -68,13 +68,12 @@ double DecodeSmallFloat(uint32_t bits, const SmallFloatFormat& format) {
 uint32_t EncodeSmallFloat(double value, const SmallFloatFormat& format) {
   const bool is_negative = std::signbit(value);
   if (std::isnan(value) && format.has_nan) return NanBits(format, is_negative);
-  // Without a NaN of its own the type keeps the sign of zero, as converting hardware does.
-  if (std::isnan(value)) return is_negative ? SignBit(format) : 0;
-  if (is_negative && format.sign_bits == 0 && value != 0) return NanBits(format, false);
+  // As in XLA: a type without NaN gives -0 for it, one without sign and zero gives NaN for what it lacks.
+  if (std::isnan(value)) return SignBit(format);
+  if (format.sign_bits == 0 && value <= 0) return NanBits(format, false);
   if (std::isinf(value)) return Overflow(is_negative, format);
   const double magnitude = std::fabs(value);
   const int smallest_exponent = HasSubnormals(format) ? 1 - format.exponent_bias : -format.exponent_bias;
-  if (magnitude == 0 && !HasSubnormals(format)) return 0;
   const int exponent = magnitude == 0 ? smallest_exponent : std::max(std::ilogb(magnitude), smallest_exponent);
   // The magnitude in units of its last place; scaling is exact, so nearbyint is the only rounding.
   const double units = std::nearbyint(std::ldexp(magnitude, format.mantissa_bits - exponent));
