@@ -8,6 +8,9 @@ namespace {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Invocations that exchange rows: a subgroup.
+constexpr int kExchange = kExchangeSubgroup;
+
 // The digits of the register tile's elements along one axis.
 using DigitLists = std::vector<std::vector<V>>;
 
@@ -22,11 +25,17 @@ class DirectEmitter {
     }
   }
 
-  int64_t NumInvocations() const { return RowTiles() * ColumnTiles() * c_.form.extent(rest_axis_) * c_.num_splits; }
+  int64_t NumInvocations() const { return NumTiles() * (config_.exchanges_rows ? kExchange : 1); }
 
   void Emit() {
-    const V id = b_.GlobalIndex(config_.workgroup_size);
-    b_.If(b_.ULt(id, b_.I32(NumInvocations())), [&] {
+    V id = b_.GlobalIndex(config_.workgroup_size);
+    if (config_.exchanges_rows) {
+      if (b_.profile().subgroup_size_control) b_.RequireSubgroupSize(kExchange);
+      lane_ = b_.Emit(KOp::kSubgroupLane, {}, KType::kI32);
+      id = b_.MulAdd(b_.WorkgroupIndex(), config_.workgroup_size / kExchange,
+                     b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32));
+    }
+    b_.If(b_.ULt(id, b_.I32(NumTiles())), [&] {
       Elemental::Scope scope(c_.elemental);
       EmitInvocation(id);
     });
@@ -45,7 +54,10 @@ class DirectEmitter {
   };
 
   int64_t RowTiles() const { return CeilDiv(c_.form.extent(config_.row_axis), config_.rows); }
-  int64_t ColumnTiles() const { return CeilDiv(c_.form.extent(config_.column_axis), config_.columns); }
+  int64_t ColumnTiles() const { return CeilDiv(c_.form.extent(config_.column_axis), TileColumns()); }
+  int64_t NumTiles() const { return RowTiles() * ColumnTiles() * c_.form.extent(rest_axis_) * c_.num_splits; }
+  // Of an invocation, or of a subgroup that exchanges rows.
+  int TileColumns() const { return config_.columns * (config_.exchanges_rows ? kExchange : 1); }
 
   void EmitInvocation(V id) {
     const V column_tile = b_.URem(id, b_.I32(ColumnTiles()));
@@ -55,7 +67,8 @@ class DirectEmitter {
     const V rest = b_.URem(id, b_.I32(c_.form.extent(rest_axis_)));
     split_ = b_.UDiv(id, b_.I32(c_.form.extent(rest_axis_)));
     const V first_row = b_.IMul(row_tile, b_.I32(config_.rows));
-    const V first_column = b_.IMul(column_tile, b_.I32(config_.columns));
+    V first_column = b_.IMul(column_tile, b_.I32(TileColumns()));
+    if (config_.exchanges_rows) first_column = b_.MulAdd(lane_, config_.columns, first_column);
     PlaceOperands(rest, first_row, first_column);
 
     const Scalar zero = ZeroScalar(b_, c_.product.accumulator);
@@ -73,8 +86,10 @@ class DirectEmitter {
     tile.num_columns = config_.columns;
     tile.column_run = config_.columns;
     tile.rows_fit = c_.form.extent(config_.row_axis) % config_.rows == 0;
-    tile.columns_fit = c_.form.extent(config_.column_axis) % config_.columns == 0;
-    tile.row_index = [this, first_row](V row) { return b_.IAdd(first_row, row); };
+    tile.columns_fit = c_.form.extent(config_.column_axis) % TileColumns() == 0;
+    tile.row_index = [this, first_row](V row) {
+      return b_.IAdd(first_row, config_.exchanges_rows ? b_.Xor(row, lane_) : row);
+    };
     tile.column_index = [this, first_column](int column) { return b_.IAdd(first_column, b_.I32(column)); };
     tile.batch = rest;
     tile.split = split_;
@@ -83,8 +98,8 @@ class DirectEmitter {
   }
 
   void PlaceOperands(V rest, V first_row, V first_column) {
-    const DigitLists rows = TileDigits(config_.row_axis, first_row, config_.rows);
-    const DigitLists columns = TileDigits(config_.column_axis, first_column, config_.columns);
+    const DigitLists rows = RowDigits(first_row);
+    const DigitLists columns = TileDigits(config_.column_axis, first_column, config_.columns, TileColumns());
     const std::vector<V> rest_digits = DecodeAxis(b_, c_.form, rest_axis_, rest);
     for (Operand& operand : operands_) {
       const auto has = [&](ProductAxis axis) { return axis == ProductAxis::kBatch || axis == operand.own_axis; };
@@ -93,7 +108,7 @@ class DirectEmitter {
       operand.lanes = operand.by_column ? ColumnLanes(operand.reader) : 1;
       Partial base = operand.reader.Origin();
       if (has(rest_axis_)) base = operand.reader.StepAxis(base, rest_axis_, rest_digits);
-      for (int u = 0; u < (operand.by_row ? config_.rows : 1); ++u) {
+      for (size_t u = 0; u < (operand.by_row ? rows.size() : 1); ++u) {
         const Partial row = operand.by_row ? operand.reader.StepAxis(base, config_.row_axis, rows[u]) : base;
         for (int v = 0; v < (operand.by_column ? config_.columns : 1); v += operand.lanes) {
           operand.places.push_back(operand.by_column ? operand.reader.StepAxis(row, config_.column_axis, columns[v])
@@ -115,11 +130,25 @@ class DirectEmitter {
     return config_.columns % width == 0 ? width : config_.columns % 2 == 0 ? std::min(width, 2) : 1;
   }
 
-  // Beyond the axis the last element stands in; its sums are not stored.
-  DigitLists TileDigits(ProductAxis axis, V first, int count) {
+  // The rows that the invocation loads: all of the tile's, or every eighth.
+  DigitLists RowDigits(V first_row) {
+    if (!config_.exchanges_rows) return TileDigits(config_.row_axis, first_row, config_.rows, config_.rows);
+    DigitLists lists;
+    const int64_t extent = c_.form.extent(config_.row_axis);
+    for (int u = 0; u < config_.rows; u += kExchange) {
+      V flat = b_.IAdd(b_.IAdd(first_row, b_.I32(u)), lane_);
+      if (extent % config_.rows != 0) flat = b_.UMin(flat, b_.I32(extent - 1));
+      lists.push_back(DecodeAxis(b_, c_.form, config_.row_axis, flat));
+    }
+    return lists;
+  }
+
+  // Beyond the axis the last elements stand in; their sums are not stored. Tiles of `tile` elements follow each other.
+  DigitLists TileDigits(ProductAxis axis, V first, int count, int tile) {
     DigitLists lists;
     const int64_t extent = c_.form.extent(axis);
     const bool is_run = IsRun(axis, count);
+    if (is_run && extent % tile != 0) first = b_.UMin(first, b_.I32(extent - count));
     for (int i = 0; i < count; ++i) {
       V flat = b_.IAdd(first, b_.I32(i));
       if (is_run && i > 0) {
@@ -127,7 +156,7 @@ class DirectEmitter {
         lists[i].back() = b_.IAdd(lists[0].back(), b_.I32(i));
         continue;
       }
-      if (extent % count != 0) flat = b_.UMin(flat, b_.I32(extent - 1));
+      if (!is_run && extent % tile != 0) flat = b_.UMin(flat, b_.I32(extent - 1));
       lists.push_back(DecodeAxis(b_, c_.form, axis, flat));
     }
     return lists;
@@ -208,6 +237,18 @@ class DirectEmitter {
         all.push_back(converted.ok() ? Lane(*converted, lane) : ZeroScalar(b_, c_.product.accumulator));
       }
     }
+    return config_.exchanges_rows && operand.by_row ? Exchange(all) : all;
+  }
+
+  // Row u of an invocation's tile is row u ^ lane of the subgroup's.
+  Lanes Exchange(const Lanes& own) {
+    Lanes all;
+    for (const Scalar& value : own) {
+      all.push_back(value);
+      for (int distance = 1; distance < kExchange; ++distance) {
+        all.push_back({b_.Binary(KOp::kSubgroupShuffleXor, value.re, b_.I32(distance)), {}});
+      }
+    }
     return all;
   }
 
@@ -222,6 +263,7 @@ class DirectEmitter {
   std::vector<int> k_digits_;
   std::vector<Operand> operands_;
   ProductAxis rest_axis_ = ProductAxis::kBatch;
+  V lane_;
   V split_;
 };
 

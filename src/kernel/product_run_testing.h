@@ -130,6 +130,14 @@ inline void ProductTest::ExpectRightEverywhere() const {
     config.workgroup_size = 16;
     configs.push_back(config);
   }
+  if (SizeBytes(Prepared().accumulator) == 4) {
+    for (const int columns : {1, 4}) {
+      ProductConfig config = DirectTestConfig(columns == 1 ? 8 : 16, columns, ProductAxis::kM, ProductAxis::kN);
+      config.exchanges_rows = true;
+      config.workgroup_size = 16;
+      configs.push_back(config);
+    }
+  }
   for (ProductConfig config : configs) {
     for (const int splits : {1, 3}) {
       if (splits > 1 && !can_split) continue;

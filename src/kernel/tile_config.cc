@@ -162,23 +162,64 @@ int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) 
   int64_t invocations = 1;
   for (const ProductAxis axis : {ProductAxis::kBatch, ProductAxis::kM, ProductAxis::kN}) {
     const int count = axis == config.row_axis ? config.rows : axis == config.column_axis ? config.columns : 1;
-    invocations *= CeilDiv(form.extent(axis), count);
+    const bool is_shared = config.exchanges_rows && axis == config.column_axis;
+    invocations *= CeilDiv(form.extent(axis), count * (is_shared ? kExchangeSubgroup : 1));
   }
-  return invocations;
+  return invocations * (config.exchanges_rows ? kExchangeSubgroup : 1);
 }
 
-ProductConfig DirectOnCpu(const ProductForm& form, const target::DeviceProfile& profile, bool is_wide) {
-  ProductConfig config;
+// What a CPU that runs a subgroup as one vector spends on a step along K of a register tile, in cycles: a load visits
+// each lane on its own. Measured on lavapipe.
+double CpuStepCycles(int loads, int shuffles, int multiply_adds) {
+  return 30.0 + 25.0 * loads + 2.0 * shuffles + 1.6 * multiply_adds;
+}
+
+bool CanExchangeRows(const Product& product, const target::DeviceProfile& profile) {
+  const bool has_size =
+      profile.subgroup_min_size == kExchangeSubgroup && profile.subgroup_max_size == kExchangeSubgroup;
+  const DType accumulator = product.accumulator;
+  return profile.subgroup_shuffle && profile.subgroup_basic && has_size && SizeBytes(accumulator) == 4;
+}
+
+// The register tile with the least work, its waste at the edges included.
+ProductConfig CpuTile(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
   const bool is_depthwise = form.extent(ProductAxis::kN) < 4 && form.extent(ProductAxis::kBatch) >= 8;
+  const bool exchanges = !is_depthwise && CanExchangeRows(product, profile);
+  ProductConfig config;
   if (is_depthwise) config.column_axis = ProductAxis::kBatch;
-  const int most = is_wide ? 4 : 8;
-  config.columns = FittingRows(form.extent(config.column_axis), is_depthwise ? 4 : most);
-  config.rows = FittingRows(form.extent(config.row_axis), is_depthwise ? 4 : most);
-  config.workgroup_size = 64;
-  // Two workgroups' worth of subgroups a core and more.
-  SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 64);
-  config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code.", config.rows,
-                         config.columns);
+  const int64_t num_rows = form.extent(config.row_axis);
+  const int64_t num_columns = form.extent(config.column_axis);
+  const int most = is_depthwise || SizeBytes(product.accumulator) > 4 ? 4 : 8;
+  double best = 0;
+  const auto consider = [&](int rows, int columns, bool is_exchange, double cycles) {
+    if (best != 0 && cycles >= best) return;
+    best = cycles;
+    config.rows = rows;
+    config.columns = columns;
+    config.exchanges_rows = is_exchange;
+  };
+  for (int columns = 1; columns <= most; ++columns) {
+    for (int rows = 1; rows <= most; ++rows) {
+      const int loads = is_depthwise ? rows * columns + columns : rows + columns;
+      const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, columns));
+      consider(rows, columns, false, std::max(tiles / 8, 1.0) * CpuStepCycles(loads, 0, rows * columns));
+    }
+    for (int rows = 8; exchanges && rows <= 24 && rows * columns <= 128; rows += 8) {
+      const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, 8 * columns));
+      consider(rows, columns, true, tiles * CpuStepCycles(rows / 8 + columns, rows / 8 * 7, rows * columns));
+    }
+  }
+  return config;
+}
+
+ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  ProductConfig config = CpuTile(product, form, profile);
+  // Several vectors' worth of invocations a core, in workgroups small enough to spread evenly.
+  const int64_t invocations = DirectInvocations(config, form);
+  SplitDirect(config, form, invocations, int64_t{profile.compute_units} * 64);
+  config.workgroup_size = invocations * config.splits < int64_t{profile.compute_units} * 1024 ? 16 : 64;
+  config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code{}.", config.rows,
+                         config.columns, config.exchanges_rows ? ", rows passed around the subgroup" : "");
   return config;
 }
 
@@ -253,7 +294,7 @@ std::string_view Name(ProductKernel kernel) { return kNames[static_cast<int>(ker
 
 ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
                                   const target::DeviceProfile& profile) {
-  if (profile.unrolling_is_costly) return DirectOnCpu(form, profile, SizeBytes(product.accumulator) > 4);
+  if (profile.unrolling_is_costly) return DirectOnCpu(product, form, profile);
   return ChooseOnGpu(product, form, profile);
 }
 

@@ -28,6 +28,9 @@ std::string_view Name(ProductKernel kernel);
 // What computes the multiply-adds of kTile. kCooperativeMatrix is for the shapes of DeviceProfile::matrix_shapes.
 enum class TileUnit : uint8_t { kScalar };
 
+// Subgroups of this size can exchange rows (ProductConfig::exchanges_rows).
+inline constexpr int kExchangeSubgroup = 8;
+
 struct ProductConfig {
   ProductKernel kernel = ProductKernel::kDirect;
   TileUnit unit = TileUnit::kScalar;
@@ -43,6 +46,9 @@ struct ProductConfig {
   int unroll_k = 1;      // multiply-add steps written out before the loop comes round
   int splits = 1;        // parts of K whose sums a second dispatch adds
   int split_digits = 1;  // kDirect: how many of K's outermost digits the parts divide
+  // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
+  // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
+  bool exchanges_rows = false;
   std::string reason;
 };
 
