@@ -96,11 +96,12 @@ ExecutableImpl::~ExecutableImpl() {
   core_->queue->Retire(last_value, std::move(resources));
 }
 
-StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, Instance& instance) {
+StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, Instance& instance, bool is_first,
+                                                    bool is_last) {
   ASSIGN_OR_RETURN(const VkCommandBuffer buffer, instance.command_pool->Allocate());
   ASSIGN_OR_RETURN(vulkan::Recorder recorder, vulkan::Recorder::Begin(*core_->device, buffer, /*is_reusable=*/true));
   const Allocation& table = *instance.table;
-  recorder.Wait(vulkan::Barrier::kStart);
+  recorder.Wait(is_first ? vulkan::Barrier::kStart : vulkan::Barrier::kBeforeIndirect);
   for (const Op& op : ops) {
     switch (op.kind) {
       case OpKind::kBarrier:
@@ -115,14 +116,17 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, 
         break;
     }
     recorder.Bind(pipelines_[op.kernel]->get());
-    recorder.SetRecords(table.address() + op.record_offset, op.num_segments);
+    recorder.SetRecords(table.address() + op.record_offset, op.num_segments, op.num_workgroups);
     if (op.kind == OpKind::kDispatch) {
       recorder.Dispatch(op.x, op.y);
     } else {
       recorder.DispatchIndirect(table.memory(), table.offset_bytes() + op.sizes_offset);
     }
   }
-  recorder.Wait(vulkan::Barrier::kEnd);
+  // Where the host does not see tensors it reads only what copies bring it.
+  if (is_last && (core_->device->IsHostVisible(MemoryKind::kDevice) || !plan_.is_asynchronous)) {
+    recorder.Wait(vulkan::Barrier::kEnd);
+  }
   RETURN_IF_ERROR(recorder.End());
   return buffer;
 }
@@ -131,7 +135,7 @@ Status ExecutableImpl::RecordNodes(const std::vector<Node>& nodes, Instance& ins
                                    std::vector<RecordedNode>& recorded) {
   const auto record = [&](const std::vector<Op>& ops, std::vector<VkCommandBuffer>& buffers) -> Status {
     if (ops.empty()) return OkStatus();
-    ASSIGN_OR_RETURN(buffers.emplace_back(), RecordOps(ops, instance));
+    ASSIGN_OR_RETURN(buffers.emplace_back(), RecordOps(ops, instance, false, false));
     return OkStatus();
   };
   recorded.reserve(nodes.size());
@@ -142,6 +146,24 @@ Status ExecutableImpl::RecordNodes(const std::vector<Node>& nodes, Instance& ins
     RETURN_IF_ERROR(record(node.check_ops, target.check_ops));
     for (const auto& body : node.bodies) RETURN_IF_ERROR(RecordNodes(body, instance, target.bodies.emplace_back()));
   }
+  return OkStatus();
+}
+
+Status ExecutableImpl::RecordAll(Instance& instance) {
+  const auto& nodes = plan_.nodes;
+  if (nodes.empty() || (nodes.size() == 1 && nodes[0].kind == NodeKind::kRun && nodes[0].count == 1)) {
+    const std::vector<Op> nothing;
+    ASSIGN_OR_RETURN(instance.submission.emplace_back(),
+                     RecordOps(nodes.empty() ? nothing : nodes[0].ops, instance, true, true));
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(instance.start, RecordOps({}, instance, true, false));
+  ASSIGN_OR_RETURN(instance.end, RecordOps({}, instance, false, true));
+  RETURN_IF_ERROR(RecordNodes(nodes, instance, instance.nodes));
+  if (!plan_.is_asynchronous) return OkStatus();
+  instance.submission.push_back(instance.start);
+  AppendSubmission(nodes, instance.nodes, instance.submission);
+  instance.submission.push_back(instance.end);
   return OkStatus();
 }
 
@@ -161,8 +183,7 @@ StatusOr<std::unique_ptr<Instance>> ExecutableImpl::MakeInstance() {
     ASSIGN_OR_RETURN(instance->upload, core_->heap(MemoryKind::kUpload).Allocate(plan_.upload_bytes));
     PutAddresses(PatchesOf(plan_, Base::kUpload), instance->upload->address(), table);
   }
-  RETURN_IF_ERROR(RecordNodes(plan_.nodes, *instance, instance->nodes));
-  if (plan_.is_asynchronous) AppendSubmission(plan_.nodes, instance->nodes, instance->submission);
+  RETURN_IF_ERROR(RecordAll(*instance));
   return instance;
 }
 

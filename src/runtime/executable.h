@@ -34,6 +34,8 @@ struct Instance {
   std::shared_ptr<Allocation> upload;
   std::optional<vulkan::CommandPool> command_pool;
   std::vector<RecordedNode> nodes;
+  VkCommandBuffer start = VK_NULL_HANDLE;  // go first and last in each submission of several command buffers
+  VkCommandBuffer end = VK_NULL_HANDLE;
   std::vector<VkCommandBuffer> submission;  // when the plan is asynchronous: all of it
   uint64_t arena_address = 0;               // that the table holds
   uint64_t value = 0;
@@ -64,7 +66,9 @@ class ExecutableImpl final : public Executable {
   StatusOr<Instance*> TakeInstance();
   StatusOr<std::unique_ptr<Instance>> MakeInstance();
   Status RecordNodes(const std::vector<Node>& nodes, Instance& instance, std::vector<RecordedNode>& recorded);
-  StatusOr<VkCommandBuffer> RecordOps(const std::vector<Op>& ops, Instance& instance);
+  // With the barriers that a submission starts or ends with, where asked.
+  StatusOr<VkCommandBuffer> RecordOps(const std::vector<Op>& ops, Instance& instance, bool is_first, bool is_last);
+  Status RecordAll(Instance& instance);
   void ReleaseInstance(Instance& instance, uint64_t value);
 
   Status CheckArguments(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options) const;

@@ -34,6 +34,7 @@ StatusOr<uint64_t> HostDriver::Run(const std::vector<Node>& nodes) {
 }
 
 void HostDriver::Append(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count) {
+  if (gathered_.empty()) gathered_.push_back(instance_.start);
   for (uint64_t i = 0; i < count; ++i) {
     gathered_.insert(gathered_.end(), command_buffers.begin(), command_buffers.end());
   }
@@ -41,6 +42,7 @@ void HostDriver::Append(const std::vector<VkCommandBuffer>& command_buffers, uin
 
 Status HostDriver::Submit() {
   if (gathered_.empty()) return OkStatus();
+  gathered_.push_back(instance_.end);
   ASSIGN_OR_RETURN(value_, queue_.Submit(gathered_));
   gathered_.clear();
   return OkStatus();
@@ -86,7 +88,7 @@ Status HostDriver::While(const Node& node, const RecordedNode& recorded) {
   Append(recorded.ops);
   uint64_t iterations = kFirstIterations;
   while (true) {
-    Append(recorded.iteration_ops, iterations);
+    Append(recorded.iteration_ops, (iterations + node.count - 1) / node.count);
     ASSIGN_OR_RETURN(const std::byte* flag, Look(node, recorded));
     if (*flag == std::byte{0}) return OkStatus();
     iterations = std::min(iterations * 2, kMaxIterations);

@@ -18,6 +18,9 @@ using program::StepKind;
 constexpr uint32_t kMaxGroupsX = 32768;
 constexpr uint64_t kMaxTableBytes = 1ull << 30;
 constexpr uint64_t kTransferAlignment = 16;
+// A command buffer holds so many iterations of a while, if they are short.
+constexpr uint64_t kIterationsOps = 128;
+constexpr uint64_t kMaxIterationsTogether = 8;
 
 // An address as a base and an offset.
 struct Place {
@@ -149,6 +152,7 @@ class Planner {
   void AddDispatch(Op op, uint32_t workgroups, std::vector<Op>& ops, Region* region) {
     op.x = std::min(std::max(workgroups, 1u), kMaxGroupsX);
     op.y = (workgroups + op.x - 1) / op.x;
+    op.num_workgroups = workgroups;
     if (region != nullptr) {
       const uint32_t position = 12 * region->num_dispatches++;
       op.kind = OpKind::kDispatchIndirect;
@@ -352,11 +356,16 @@ class Planner {
     Ops(condition, node.ops, nullptr);
     AddBarrier(node.ops, OpKind::kBarrierBeforeIndirect);
     node.ops.push_back(region.predicate);
+    AddBarrier(node.iteration_ops, OpKind::kBarrierBeforeIndirect);
     Ops(body, node.iteration_ops, &region);
     AddBarrier(node.iteration_ops);
     Ops(condition, node.iteration_ops, &region);
     AddBarrier(node.iteration_ops, OpKind::kBarrierBeforeIndirect);
     node.iteration_ops.push_back(region.predicate);
+    const size_t num_ops = node.iteration_ops.size();
+    node.count = std::clamp<uint64_t>(kIterationsOps / num_ops, 1, kMaxIterationsTogether);
+    for (size_t i = num_ops; i < num_ops * node.count; ++i)
+      node.iteration_ops.push_back(node.iteration_ops[i - num_ops]);
     AddCheck(step.slot_a, 1, node);
     nodes.push_back(std::move(node));
   }

@@ -35,12 +35,14 @@ struct Op {
   uint32_t num_segments = 1;
   uint32_t x = 1;
   uint32_t y = 1;
+  uint32_t num_workgroups = 1;  // at most x * y: kernels end the rounded-up tail themselves
   uint32_t sizes_offset = 0;  // kDispatchIndirect: in the table
 };
 
 enum class NodeKind : uint8_t {
   kRun,         // `ops`, `count` times
-  kWhile,       // predicated. ops: condition and predicate; iteration_ops: body, condition and predicate; check_ops
+  kWhile,       // predicated. ops: condition and predicate; iteration_ops: `count` times body, condition and predicate;
+                // check_ops
   kHostWhile,   // bodies[0]: the condition; check_ops; bodies[1] while the flag is not zero
   kHostCase,    // check_ops; bodies: the branches
   kHostRepeat,  // bodies[0], `count` times

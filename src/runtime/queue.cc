@@ -76,6 +76,13 @@ StatusOr<uint64_t> Queue::SubmitLocked(std::span<const VkCommandBuffer> command_
   }
   submission_.insert(submission_.end(), command_buffers.begin(), command_buffers.end());
   if (status.ok()) status = device_.Submit(submission_, value);
+  if (!status.ok() && had_pending && !command_buffers.empty() &&
+      device_.Submit(std::span(submission_).first(1), value).ok()) {
+    // The transfers belong to others: they go even when what should follow them cannot.
+    submitted_value_ = value;
+    current_value_.store(value, std::memory_order_release);
+    return status;
+  }
   if (!status.ok() && had_pending) {
     // Those who wait for the transfers must learn that they never happen: this value is theirs, nobody else gets it.
     const std::lock_guard lock(failures_mutex_);
@@ -103,7 +110,7 @@ StatusOr<uint64_t> Queue::Record(const std::function<void(vulkan::Recorder&)>& r
   const std::lock_guard lock(queue_mutex_);
   RETURN_IF_ERROR(device_.health());
   RETURN_IF_ERROR(OpenPending());
-  if (has_reuse_.exchange(false) || needs_barrier) pending_->Wait(vulkan::Barrier::kBetweenSteps);
+  if (has_reuse_.exchange(false) || needs_barrier) pending_->Wait(vulkan::Barrier::kBetweenTransfers);
   record(*pending_);
   pending_bytes_ += size_bytes;
   ++pending_commands_;

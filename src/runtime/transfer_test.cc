@@ -52,7 +52,7 @@ TEST(CopyToDense, EveryElementSizeAndEmptyExtentWorks) {
 class TransferTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    auto instance = vulkan::Instance::Create({.enable_validation = true});
+    auto instance = vulkan::Instance::Create({.enable_validation = WantsValidation()});
     ASSERT_TRUE(instance.ok()) << instance.status().message();
     instance_ = *instance;
     auto devices = vulkan::EnumeratePhysicalDevices(*instance_);

@@ -5,24 +5,35 @@ namespace dragoman::vulkan {
 namespace {
 
 struct BarrierRow {
-  VkPipelineStageFlags before;
-  VkPipelineStageFlags after;
-  VkAccessFlags after_access;
+  VkPipelineStageFlags stages_before;
+  VkAccessFlags access_before;
+  VkPipelineStageFlags stages_after;
+  VkAccessFlags access_after;
 };
 
-constexpr VkPipelineStageFlags kWork = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-constexpr VkAccessFlags kReadWrite = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
+constexpr VkPipelineStageFlags kKernels = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+constexpr VkPipelineStageFlags kKernelsAndSizes = kKernels | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT;
+constexpr VkPipelineStageFlags kCopies = VK_PIPELINE_STAGE_TRANSFER_BIT;
+constexpr VkPipelineStageFlags kAll = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+constexpr VkAccessFlags kShaderAccess = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+constexpr VkAccessFlags kCopyAccess = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+constexpr VkAccessFlags kAnyAccess = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
+constexpr VkAccessFlags kHostAccess = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT;
+
+// In the order of Barrier.
 constexpr BarrierRow kBarriers[] = {
-    {kWork, kWork, kReadWrite},
-    {VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, kReadWrite},
-    {kWork, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT},
-    {kWork | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, kWork | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, kReadWrite},
+    {kKernels, VK_ACCESS_SHADER_WRITE_BIT, kKernels, kShaderAccess},
+    {kCopies, VK_ACCESS_TRANSFER_WRITE_BIT, kCopies, kCopyAccess},
+    {kKernelsAndSizes, VK_ACCESS_SHADER_WRITE_BIT, kKernelsAndSizes,
+     kShaderAccess | VK_ACCESS_INDIRECT_COMMAND_READ_BIT},
+    {kAll, VK_ACCESS_MEMORY_WRITE_BIT, kAll, kAnyAccess},
+    {kAll, VK_ACCESS_MEMORY_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, kHostAccess},
 };
 
 struct PushConstants {
   uint64_t address;
   uint32_t num_segments;
-  uint32_t zero;
+  uint32_t num_workgroups;
 };
 
 }  // namespace
@@ -60,14 +71,14 @@ Status Recorder::End() { return device_->Call("vkEndCommandBuffer", device_->fun
 
 void Recorder::Wait(Barrier barrier) {
   const BarrierRow& row = kBarriers[static_cast<int>(barrier)];
-  const VkMemoryBarrier memory{.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                               .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
-                               .dstAccessMask = row.after_access};
-  device_->functions().vkCmdPipelineBarrier(buffer_, row.before, row.after, 0, 1, &memory, 0, nullptr, 0, nullptr);
+  const VkMemoryBarrier memory{
+      .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = row.access_before, .dstAccessMask = row.access_after};
+  device_->functions().vkCmdPipelineBarrier(buffer_, row.stages_before, row.stages_after, 0, 1, &memory, 0, nullptr, 0,
+                                            nullptr);
 }
 
-void Recorder::SetRecords(uint64_t address, uint32_t num_segments) {
-  const PushConstants constants{address, num_segments, 0};
+void Recorder::SetRecords(uint64_t address, uint32_t num_segments, uint32_t num_workgroups) {
+  const PushConstants constants{address, num_segments, num_workgroups};
   device_->functions().vkCmdPushConstants(buffer_, device_->pipeline_layout(), VK_SHADER_STAGE_COMPUTE_BIT, 0,
                                           sizeof(constants), &constants);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -40,6 +41,12 @@ bool HasLayer(const GlobalFunctions& functions, const char* name) {
   functions.vkEnumerateInstanceLayerProperties(&count, layers.data());
   return std::any_of(layers.begin(), layers.begin() + count,
                      [&](const auto& layer) { return std::strcmp(layer.layerName, name) == 0; });
+}
+
+// A layer older than the driver says so once for each extension and struct that it does not know.
+bool IsAboutTheLayersAge(std::string_view message) {
+  return message.find("is not supported by this layer") != std::string_view::npos ||
+         message.find("includes a structure with unknown VkStructureType") != std::string_view::npos;
 }
 
 }  // namespace
@@ -98,6 +105,7 @@ Status Instance::CreateMessenger() {
 
 VkBool32 Instance::OnMessage(VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
                              const VkDebugUtilsMessengerCallbackDataEXT* data, void* user_data) {
+  if (IsAboutTheLayersAge(data->pMessage)) return VK_FALSE;
   static_cast<Instance*>(user_data)->validation_message_count_.fetch_add(1);
   Log(LogLevel::kError, Format("Vulkan validation: {}", data->pMessage));
   return VK_FALSE;

@@ -14,8 +14,7 @@
 namespace dragoman::vulkan {
 namespace {
 
-constexpr VkPipelineShaderStageCreateFlags kFullSubgroups =
-    VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+constexpr VkPipelineShaderStageCreateFlags kFullSubgroups = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
 
 // Before the driver's data: drivers check their own header, but not every driver survives data cut short.
 struct FileHeader {
