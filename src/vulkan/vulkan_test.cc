@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "vulkan/command_buffer.h"
+#include "vulkan/pipeline.h"
+
+namespace dragoman::vulkan {
+namespace {
+
+using ::testing::HasSubstr;
+
+VkQueueFamilyProperties Family(VkQueueFlags flags) { return {.queueFlags = flags, .queueCount = 1}; }
+
+TEST(ChooseQueueFamily, PrefersComputeWithoutGraphics) {
+  constexpr VkQueueFlags kGraphics = VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT | VK_QUEUE_TRANSFER_BIT;
+  constexpr VkQueueFlags kCompute = VK_QUEUE_COMPUTE_BIT | VK_QUEUE_TRANSFER_BIT;
+  EXPECT_EQ(ChooseQueueFamily({Family(kGraphics), Family(VK_QUEUE_TRANSFER_BIT), Family(kCompute)}), 2);
+  EXPECT_EQ(ChooseQueueFamily({Family(kGraphics)}), 0);
+  EXPECT_EQ(ChooseQueueFamily({Family(VK_QUEUE_TRANSFER_BIT), Family(kGraphics), Family(kGraphics)}), 1);
+  EXPECT_EQ(ChooseQueueFamily({Family(VK_QUEUE_TRANSFER_BIT)}), -1);
+}
+
+TEST(ToStatus, KindsOfErrorsAreToldApart) {
+  EXPECT_TRUE(ToStatus("vkX", VK_SUCCESS).ok());
+  EXPECT_TRUE(ToStatus("vkX", VK_INCOMPLETE).ok());
+  EXPECT_EQ(ToStatus("vkX", VK_ERROR_OUT_OF_DEVICE_MEMORY).code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(ToStatus("vkX", VK_TIMEOUT).code(), StatusCode::kDeadlineExceeded);
+  const Status lost = ToStatus("vkQueueSubmit", VK_ERROR_DEVICE_LOST);
+  EXPECT_TRUE(IsDeviceLost(lost));
+  EXPECT_THAT(lost.message(), HasSubstr("vkQueueSubmit failed with VK_ERROR_DEVICE_LOST"));
+  EXPECT_FALSE(IsDeviceLost(ToStatus("vkX", VK_ERROR_INITIALIZATION_FAILED)));
+  EXPECT_THAT(ToStatus("vkX", static_cast<VkResult>(-4242)).message(), HasSubstr("-4242"));
+}
+
+TEST(Faults, HitTheNamedFunctionAfterTheSkippedCalls) {
+  Faults faults;
+  faults.Inject("vkA", VK_ERROR_DEVICE_LOST, 1, 2);
+  EXPECT_EQ(faults.Next("vkB"), VK_SUCCESS);
+  EXPECT_EQ(faults.Next("vkA"), VK_SUCCESS);
+  EXPECT_EQ(faults.Next("vkA"), VK_ERROR_DEVICE_LOST);
+  EXPECT_EQ(faults.Next("vkA"), VK_ERROR_DEVICE_LOST);
+  EXPECT_EQ(faults.Next("vkA"), VK_SUCCESS);
+  faults.Inject("vkA", VK_ERROR_DEVICE_LOST);
+  faults.Clear();
+  EXPECT_EQ(faults.Next("vkA"), VK_SUCCESS);
+}
+
+TEST(Instance, MissingLoaderIsUnavailableAndNamesTheCure) {
+  ::setenv("DRAGOMAN_VULKAN_LIBRARY", "libno_such_loader.so.1", 1);
+  const auto instance = Instance::Create({});
+  ::setenv("DRAGOMAN_VULKAN_LIBRARY", "libm.so.6", 1);
+  const auto other_library = Instance::Create({});
+  ::unsetenv("DRAGOMAN_VULKAN_LIBRARY");
+  EXPECT_EQ(instance.status().code(), StatusCode::kUnavailable);
+  EXPECT_THAT(instance.status().message(), HasSubstr("libno_such_loader.so.1"));
+  EXPECT_THAT(instance.status().message(), HasSubstr("mesa-vulkan-drivers"));
+  EXPECT_EQ(other_library.status().code(), StatusCode::kUnavailable);
+}
+
+class VulkanTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto instance = Instance::Create({.enable_validation = true});
+    ASSERT_TRUE(instance.ok()) << instance.status().message();
+    instance_ = *instance;
+    auto devices = EnumeratePhysicalDevices(*instance_);
+    ASSERT_TRUE(devices.ok() && !devices->empty());
+    physical_ = std::move((*devices)[0]);
+  }
+  void TearDown() override { EXPECT_EQ(instance_->validation_message_count(), 0); }
+  std::unique_ptr<Device> MakeDevice() {
+    auto device = Device::Create(instance_, physical_);
+    EXPECT_TRUE(device.ok()) << device.status().message();
+    return device.ok() ? *std::move(device) : nullptr;
+  }
+
+  std::shared_ptr<Instance> instance_;
+  PhysicalDevice physical_;
+};
+
+TEST_F(VulkanTest, ProfileAgreesWithWhatEveryDeviceMustHave) {
+  const auto& profile = physical_.profile;
+  EXPECT_TRUE(physical_.refusal.empty()) << physical_.refusal;
+  EXPECT_FALSE(profile.name.empty());
+  EXPECT_FALSE(profile.driver_name.empty());
+  EXPECT_GE(profile.api_version, VK_API_VERSION_1_2);
+  EXPECT_GE(profile.max_workgroup_invocations, 128);
+  EXPECT_GE(profile.push_constant_bytes, 128);
+  EXPECT_GE(profile.shared_memory_bytes, 16384);
+  EXPECT_LE(profile.subgroup_min_size, profile.subgroup_size);
+  EXPECT_LE(profile.subgroup_size, profile.subgroup_max_size);
+  EXPECT_GT(profile.device_memory_bytes, 0u);
+  EXPECT_GT(profile.compute_units, 0);
+  EXPECT_EQ(profile.cooperative_matrix, !profile.matrix_shapes.empty());
+}
+
+TEST_F(VulkanTest, RefusedDeviceIsNotOpened) {
+  physical_.refusal = "It is too old.";
+  EXPECT_EQ(Device::Create(instance_, physical_).status().code(), StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VulkanTest, EveryKindOfMemoryHasAnAddress) {
+  const auto device = MakeDevice();
+  for (int kind = 0; kind < kNumMemoryKinds; ++kind) {
+    const auto memory = device->Allocate(static_cast<MemoryKind>(kind), 4096);
+    ASSERT_TRUE(memory.ok()) << memory.status().message();
+    EXPECT_NE(memory->address, 0u);
+    EXPECT_EQ(memory->host != nullptr, device->IsHostVisible(static_cast<MemoryKind>(kind)));
+    if (kind == static_cast<int>(MemoryKind::kDevice)) continue;
+    EXPECT_NE(memory->host, nullptr);
+  }
+}
+
+TEST_F(VulkanTest, TooLargeAllocationSaysTheLimit) {
+  const auto device = MakeDevice();
+  const auto memory = device->Allocate(MemoryKind::kDevice, 1ull << 50);
+  EXPECT_EQ(memory.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(memory.status().message(), HasSubstr("1125899906842624 bytes"));
+}
+
+TEST_F(VulkanTest, EachStepOfOpeningADeviceCanFail) {
+  for (const char* function : {"vkCreateDevice", "vkCreateSemaphore", "vkCreatePipelineLayout", "vkCreateBuffer"}) {
+    instance_->faults().Inject(function, VK_ERROR_OUT_OF_HOST_MEMORY);
+    const auto device = Device::Create(instance_, physical_);
+    instance_->faults().Clear();
+    EXPECT_EQ(device.status().code(), StatusCode::kResourceExhausted) << function;
+    EXPECT_THAT(device.status().message(), HasSubstr(function));
+  }
+}
+
+TEST_F(VulkanTest, EachStepOfAllocatingCanFailAndLeaksNothing) {
+  const auto device = MakeDevice();
+  for (const char* function : {"vkCreateBuffer", "vkAllocateMemory", "vkBindBufferMemory", "vkMapMemory"}) {
+    instance_->faults().Inject(function, VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    EXPECT_EQ(device->Allocate(MemoryKind::kUpload, 4096).status().code(), StatusCode::kResourceExhausted) << function;
+    instance_->faults().Clear();
+  }
+}
+
+TEST_F(VulkanTest, CopiesAndTheTimelineFollowSubmissions) {
+  const auto device = MakeDevice();
+  auto source = *device->Allocate(MemoryKind::kUpload, 4096), target = *device->Allocate(MemoryKind::kReadback, 4096);
+  std::memset(source.host, 0x5a, 4096);
+  auto pool = CommandPool::Create(*device);
+  ASSERT_TRUE(pool.ok());
+  auto recorder = Recorder::Begin(*device, *pool->Allocate(), false);
+  ASSERT_TRUE(recorder.ok());
+  recorder->Wait(Barrier::kStart);
+  recorder->Copy(source, 0, target, 1024, 512);
+  recorder->Wait(Barrier::kEnd);
+  ASSERT_TRUE(recorder->End().ok());
+  EXPECT_FALSE(*device->Wait(7, 0));
+  const VkCommandBuffer buffer = recorder->command_buffer();
+  ASSERT_TRUE(device->Submit({&buffer, 1}, 7).ok());
+  EXPECT_TRUE(*device->Wait(7, ~0ull));
+  EXPECT_TRUE(*device->Wait(5, 0));
+  EXPECT_EQ(target.host[1024], std::byte{0x5a});
+  EXPECT_EQ(target.host[1535], std::byte{0x5a});
+}
+
+TEST_F(VulkanTest, LostDeviceStaysLost) {
+  const auto device = MakeDevice();
+  instance_->faults().Inject("vkWaitSemaphores", VK_ERROR_DEVICE_LOST);
+  EXPECT_FALSE(device->Wait(1, 0).ok());
+  instance_->faults().Clear();
+  EXPECT_TRUE(IsDeviceLost(device->health()));
+  EXPECT_TRUE(IsDeviceLost(device->Wait(1, 0).status()));
+}
+
+TEST(PipelineCachePath, DiffersByDriverAndStaysTheSameOtherwise) {
+  PhysicalDevice device;
+  const std::string path = PipelineCachePath("folder", device);
+  EXPECT_EQ(PipelineCachePath("folder", device), path);
+  device.profile.driver_version = 2;
+  EXPECT_NE(PipelineCachePath("folder", device), path);
+  EXPECT_EQ(PipelineCachePath("", device), "");
+}
+
+}  // namespace
+}  // namespace dragoman::vulkan
