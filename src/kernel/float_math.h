@@ -94,6 +94,8 @@ class FloatMath {
   Angle ReduceAngle(V x);
   Angle ReduceLargeAngle(V x);
   SinCos SinCosOf(V x);
+  double MaxAngle() const;
+  V KeepZero(V x, V result);  // for odd functions with a period
   V PowerOfMagnitude(V a, V y);
 
   Builder& b_;

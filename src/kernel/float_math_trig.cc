@@ -87,13 +87,20 @@ FloatMath::SinCos FloatMath::SinCosOf(V x) {
   return {sin, cos, angle.quadrant};
 }
 
+// Angles of f64 beyond 2^50 are not reduced: neighbouring ones are a fifth of a turn apart. NaN says so.
+double FloatMath::MaxAngle() const { return type_ == KType::kF64 ? k_.angle_limit : kInfinity; }
+
+V FloatMath::KeepZero(V x, V result) {
+  result = b_.Select(Less(Abs(x), Const(MaxAngle())), result, Const(kNan));
+  return b_.Select(Equal(x, Const(0)), x, result);
+}
+
 V FloatMath::Sin(V x) {
   const SinCos parts = SinCosOf(x);
   const V is_odd = b_.INe(b_.And(parts.quadrant, b_.I32(1)), b_.I32(0));
   const V is_lower = b_.INe(b_.And(parts.quadrant, b_.I32(2)), b_.I32(0));
   const V value = b_.Select(is_odd, parts.cos, parts.sin);
-  const V result = b_.Select(is_lower, Neg(value), value);
-  return b_.Select(Less(Abs(x), Const(kInfinity)), result, Const(kNan));
+  return KeepZero(x, b_.Select(is_lower, Neg(value), value));
 }
 
 V FloatMath::Cos(V x) {
@@ -102,15 +109,14 @@ V FloatMath::Cos(V x) {
   const V is_left = b_.INe(b_.And(b_.IAdd(parts.quadrant, b_.I32(1)), b_.I32(2)), b_.I32(0));
   const V value = b_.Select(is_odd, parts.sin, parts.cos);
   const V result = b_.Select(is_left, Neg(value), value);
-  return b_.Select(Less(Abs(x), Const(kInfinity)), result, Const(kNan));
+  return b_.Select(Less(Abs(x), Const(MaxAngle())), result, Const(kNan));
 }
 
 V FloatMath::Tan(V x) {
   const SinCos parts = SinCosOf(x);
   const V is_odd = b_.INe(b_.And(parts.quadrant, b_.I32(1)), b_.I32(0));
   const V numerator = b_.Select(is_odd, Neg(parts.cos), parts.sin);
-  const V result = b_.FDiv(numerator, b_.Select(is_odd, parts.sin, parts.cos));
-  return b_.Select(Less(Abs(x), Const(kInfinity)), result, Const(kNan));
+  return KeepZero(x, b_.FDiv(numerator, b_.Select(is_odd, parts.sin, parts.cos)));
 }
 
 // Exact: long division of the mantissas, as many bits at a time as an integer leaves free above them.

@@ -95,7 +95,9 @@ Range RangeOf(DType dtype) {
 // bf16 has f32's range: only huge values, which a store rounds anyway, are left with bits too many.
 V RoundToBF16(Builder& b, V x) {
   const V rounded = RoundMantissa(b, x, 7);
-  return b.Select(b.Compare(KOp::kFLt, b.Unary(KOp::kFAbs, x), b.F32(0x1p110f)), rounded, x);
+  const V is_moderate = b.Compare(KOp::kFLt, b.Unary(KOp::kFAbs, x), b.F32(0x1p110f));
+  // A zero would lose its sign.
+  return b.Select(b.And(is_moderate, b.Compare(KOp::kFNe, x, b.F32(0))), rounded, x);
 }
 
 V RoundToF8(Builder& b, V x, DType dtype) {
@@ -115,7 +117,7 @@ V RoundToF8(Builder& b, V x, DType dtype) {
   // Decided before rounding: magnitudes beyond 2 * largest would make the rounding itself overflow.
   rounded = b.Select(b.Compare(KOp::kFLt, magnitude, constant(2 * range.largest)), rounded, constant(overflow));
   rounded = b.Select(b.Compare(KOp::kFLt, constant(range.largest), rounded), constant(overflow), rounded);
-  rounded = b.Select(b.Compare(KOp::kFNe, x, x), constant(format.has_nan ? nan : 0), rounded);
+  rounded = b.Select(b.Compare(KOp::kFNe, x, x), constant(format.has_nan ? nan : -0.0), rounded);
   if (format.sign_bits == 0) return b.Select(b.Compare(KOp::kFLt, x, b.F32(0)), constant(nan), rounded);
   const V sign = b.And(b.Bitcast(x, KType::kI32), b.I32(INT32_MIN));
   const V result = b.Bitcast(b.Or(b.Bitcast(rounded, KType::kI32), sign), KType::kF32);

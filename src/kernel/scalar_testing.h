@@ -20,9 +20,12 @@ inline std::vector<std::byte> EncodeReals(DType dtype, const std::vector<double>
   for (size_t i = 0; i < values.size(); ++i) {
     std::byte* element = bytes.data() + i * SizeBytes(dtype);
     if (IsFloat(dtype)) {
-      WriteElement(element, dtype, KType::kF64, dtype == DType::kF32 ? FromDouble(KType::kF32, values[i]) : FromDouble(KType::kF64, values[i]));
+      WriteElement(element, dtype, KType::kF64,
+                   dtype == DType::kF32 ? FromDouble(KType::kF32, values[i]) : FromDouble(KType::kF64, values[i]));
     } else {
-      WriteElement(element, dtype, KType::kI64, values[i] < 0 ? static_cast<uint64_t>(static_cast<int64_t>(values[i])) : static_cast<uint64_t>(values[i]));
+      WriteElement(
+          element, dtype, KType::kI64,
+          values[i] < 0 ? static_cast<uint64_t>(static_cast<int64_t>(values[i])) : static_cast<uint64_t>(values[i]));
     }
   }
   return bytes;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/builder.h"
+
+#include <gtest/gtest.h>
+
+#include "kernel/interpreter.h"
+
+namespace dragoman::kernel {
+namespace {
+
+class BuilderTest : public testing::Test {
+ protected:
+  target::DeviceProfile profile;
+  Builder b{profile};
+
+  // Instructions of the outermost region with this op.
+  static int Count(const Kernel& kernel, KOp op) {
+    int count = 0;
+    for (const Instruction& instruction : kernel.body.body) count += instruction.op == op ? 1 : 0;
+    return count;
+  }
+};
+
+TEST_F(BuilderTest, FoldsIntegerConstants) {
+  EXPECT_EQ(b.ConstantInt(b.IMul(b.IAdd(b.I32(3), b.I32(4)), b.I32(-2))), -14);
+  EXPECT_EQ(b.ConstantInt(b.Binary(KOp::kShrU, b.I32(-1), b.I32(28))), 15);
+  EXPECT_EQ(b.ConstantInt(b.Binary(KOp::kUMulHigh, b.I32(-1), b.I32(2))), 1);
+  EXPECT_EQ(b.ConstantInt(b.ULt(b.I32(1), b.I32(-1))), 1);
+  EXPECT_EQ(b.ConstantInt(b.SLt(b.I32(1), b.I32(-1))), 0);
+  EXPECT_EQ(b.ConstantInt(b.Convert(KOp::kSExt, b.I32(-5), KType::kI64)), -5);
+  EXPECT_EQ(b.ConstantInt(b.IAdd(b.I32(INT32_MAX), b.I32(1))), INT32_MIN);
+}
+
+TEST_F(BuilderTest, DropsOperationsWithoutEffect) {
+  const V x = b.LocalIndex();
+  EXPECT_EQ(b.IAdd(x, b.I32(0)).id, x.id);
+  EXPECT_EQ(b.IMul(b.I32(1), x).id, x.id);
+  EXPECT_EQ(b.ConstantInt(b.IMul(x, b.I32(0))), 0);
+  EXPECT_EQ(b.UDiv(x, b.I32(1)).id, x.id);
+  EXPECT_EQ(b.ConstantInt(b.URem(x, b.I32(1))), 0);
+  EXPECT_EQ(b.ConstantInt(b.ISub(x, x)), 0);
+  EXPECT_EQ(b.And(x, b.I32(-1)).id, x.id);
+  EXPECT_EQ(b.Select(b.Bool(false), b.I32(7), x).id, x.id);
+  EXPECT_EQ(b.And(b.ULt(x, b.I32(4)), b.Bool(true)).id, b.ULt(x, b.I32(4)).id);
+}
+
+TEST_F(BuilderTest, KeepsFloatZeroAndInfinityArithmetic) {
+  const V x = b.F32(-0.0f);
+  EXPECT_NE(b.FAdd(x, b.F32(0)).id, x.id);
+}
+
+TEST_F(BuilderTest, SharesEqualInstructionsWhereTheFirstIsVisible) {
+  const V x = b.LocalIndex();
+  const V first = b.IAdd(x, b.I32(5));
+  EXPECT_EQ(b.IAdd(b.I32(5), x).id, first.id);
+  V inner, other;
+  b.If(b.ULt(x, b.I32(3)), [&] {
+    EXPECT_EQ(b.IAdd(x, b.I32(5)).id, first.id);
+    inner = b.IAdd(x, b.I32(6));
+  });
+  b.If(b.ULt(x, b.I32(9)), [&] { other = b.IAdd(x, b.I32(6)); });
+  EXPECT_NE(inner.id, other.id);
+  const Kernel kernel = std::move(b).Finish(64);
+  EXPECT_TRUE(Verify(kernel).ok()) << Verify(kernel).message();
+  EXPECT_EQ(Count(kernel, KOp::kIAdd), 1);
+}
+
+TEST_F(BuilderTest, TakesBranchesAndLoopsOfConstantsApart) {
+  int built = 0;
+  b.If(b.Bool(false), [&] { ++built; });
+  EXPECT_EQ(built, 0);
+  const auto none = b.For(b.I32(3), b.I32(3), b.I32(1), {b.I32(1)}, [&](V, std::span<const V> c) {
+    ++built;
+    return std::vector<V>(c.begin(), c.end());
+  });
+  EXPECT_EQ(built, 0);
+  EXPECT_EQ(b.ConstantInt(none[0]), 1);
+  const auto once = b.For(b.I32(3), b.I32(5), b.I32(2), {b.I32(1)},
+                          [&](V i, std::span<const V> c) { return std::vector<V>{b.IAdd(i, c[0])}; });
+  EXPECT_EQ(b.ConstantInt(once[0]), 4);
+  EXPECT_EQ(Count(std::move(b).Finish(64), KOp::kFor), 0);
+}
+
+// Collatz steps: a while loop inside an if, with values going round in other order.
+TEST_F(BuilderTest, BuildsNestedStructureThatRuns) {
+  const int out = b.AddBuffer({DType::kS32, false, true});
+  const V i = b.GlobalIndex(64);
+  b.If(b.ULt(i, b.I32(100)), [&] {
+    const auto result = b.While(
+        {b.I32(0), b.IAdd(i, b.I32(1))}, [&](std::span<const V> c) { return b.INe(c[1], b.I32(1)); },
+        [&](std::span<const V> c) {
+          const V is_odd = b.INe(b.And(c[1], b.I32(1)), b.I32(0));
+          const auto next = b.IfValue(
+              is_odd, [&] { return std::vector<V>{b.IAdd(b.IMul(c[1], b.I32(3)), b.I32(1))}; },
+              [&] { return std::vector<V>{b.UDiv(c[1], b.I32(2))}; });
+          return std::vector<V>{b.IAdd(c[0], b.I32(1)), next[0]};
+        });
+    b.Store(out, i, result[0]);
+  });
+  const Kernel kernel = std::move(b).Finish(64);
+  std::vector<std::byte> bytes(400);
+  std::vector<std::byte>* const buffers[] = {&bytes};
+  const Status status = Interpret(kernel, buffers, {}, 2);
+  ASSERT_TRUE(status.ok()) << status.message();
+  const auto* steps = reinterpret_cast<const int32_t*>(bytes.data());
+  for (int n = 1; n <= 100; ++n) {
+    int expected = 0;
+    for (int k = n; k != 1; k = k % 2 == 1 ? 3 * k + 1 : k / 2) ++expected;
+    EXPECT_EQ(steps[n - 1], expected) << n;
+  }
+}
+
+TEST_F(BuilderTest, VerifyNamesWhatIsBroken) {
+  const V x = b.LocalIndex();
+  const V operands[] = {x, b.F32(1)};
+  b.Emit(KOp::kIAdd, operands, KType::kI32);
+  const Status status = Verify(std::move(b).Finish(64));
+  EXPECT_EQ(status.code(), StatusCode::kInternal);
+  EXPECT_NE(status.message().find("iadd"), std::string::npos) << status.message();
+}
+
+}  // namespace
+}  // namespace dragoman::kernel
