@@ -20,6 +20,7 @@
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
 #include "passes/sink_cheap_values.h"
+#include "passes/unroll_loops.h"
 
 namespace dragoman::passes {
 namespace {
@@ -38,6 +39,7 @@ constexpr Pass kPipeline[] = {
     {"flatten_cases", FlattenCases},
     {"recognize_trip_counts", RecognizeTripCounts},
     {"hoist_loop_invariants", HoistLoopInvariants},
+    {"unroll_loops", UnrollLoops},
     {"fold_constants", FoldConstants},
     {"canonicalize", Canonicalize},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
