@@ -121,6 +121,8 @@ StatusOr<Scalar> Elemental::At(const ir::Value* v, const Index& index) {
 StatusOr<Lanes> Elemental::AtLanes(const ir::Value* v, const Index& index, int lanes) {
   if (const auto pinned = pinned_.find(v); pinned != pinned_.end()) return Lanes{pinned->second};
   if (v->type.num_elements() == 1) lanes = 1;
+  // As asked first: normalising may by now know a linear index that it did not know when the value was computed.
+  if (const Lanes* known = Find(v, index, lanes)) return *known;
   const Index at = Normalize(v, index);
   if (const Lanes* known = Find(v, at, lanes)) return *known;
   if (IsComputed(v) && ir::IsElementwise(v->op->code)) {
