@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/compiler.h"
 
+#include "compiler/build_id.h"
 #include "compiler/emit.h"
 #include "compiler/schedule.h"
 #include "compiler/storage.h"
@@ -16,7 +17,12 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 
 }  // namespace
 
-std::string_view Version() { return "dragoman-0.1.0-1"; }
+// With the build's own hash: a number that somebody must raise would be forgotten, and an old program in a cache computes
+// what an old compiler thought right.
+std::string_view Version() {
+  static const std::string version = "0.1.0 " + BuildId();
+  return version;
+}
 
 StatusOr<program::Program> Compile(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
                                    const Options& options) {
