@@ -175,6 +175,25 @@ TEST(LowerProduct, PadsAfterWhatProducesTheInput) {
       .ExpectMatches();
 }
 
+TEST(LowerProduct, AddressesTensorsOf4GiBAndMore) {
+  const GroupCase test(
+      Format("(%0: tensor<80000x20000xf32>, %1: tensor<20000x32000xf32>, %2: tensor<32000xf32>) {{"
+             "%3 = dot_general(%0, %1) {} : tensor<80000x32000xf32>"
+             "%4 = broadcast_in_dim(%2) {{broadcast_dimensions = [1]}} : tensor<80000x32000xf32>"
+             "%5 = add(%3, %4) : tensor<80000x32000xf32>"
+             "return(%3, %5) }}",
+             kDot));
+  for (const target::DeviceProfile& profile : TestProfiles()) {
+    const auto lowered = LowerGroup(test.group, profile);
+    ASSERT_TRUE(lowered.ok()) << lowered.status().message();
+    for (const Dispatch& dispatch : lowered->dispatches) {
+      const Status verified = Verify(dispatch.kernel);
+      EXPECT_TRUE(verified.ok()) << verified.message();
+      EXPECT_NE(Print(dispatch.kernel).find("i64"), std::string::npos);
+    }
+  }
+}
+
 TEST(LowerProduct, RefusesAnEpilogueThatMovesElements) {
   const GroupCase test(
       Format("(%0: tensor<4x6xf32>, %1: tensor<6x4xf32>) {{"
