@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every codegen case on the device at hand against the kernel interpreter, as the device is and with features hidden
+// from codegen so that each emulation runs too.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <ostream>
+#include <set>
+
+#include "codegen/case_testing.h"
+#include "codegen/codegen.h"
+#include "conformance/device_kernels.h"
+#include "kernel/builder.h"
+#include "kernel/interpreter.h"
+
+namespace dragoman::conformance {
+namespace {
+
+using codegen::KernelCase;
+using target::DeviceProfile;
+
+runtime::Device& TheDevice() {
+  static const std::shared_ptr<runtime::Client> client = [] {
+    auto made = runtime::Client::Create({});
+    if (!made.ok()) ADD_FAILURE() << made.status().message();
+    return made.ok() ? *made : nullptr;
+  }();
+  return *client->devices()[0];
+}
+
+struct Override {
+  const char* name;
+  void (*change)(DeviceProfile&);
+  friend std::ostream& operator<<(std::ostream& out, const Override& override) { return out << override.name; }
+};
+
+constexpr Override kOverrides[] = {
+    {"as it is", [](DeviceProfile&) {}},
+    {"other address form",
+     [](DeviceProfile& p) {
+       p.address_form = p.address_form == target::AddressForm::kAccessChain ? target::AddressForm::kByteOffset32
+                                                                            : target::AddressForm::kAccessChain;
+     }},
+    {"no int64", [](DeviceProfile& p) { p.int64 = false; }},
+    {"no storage8", [](DeviceProfile& p) { p.storage8 = false; }},
+    {"no storage16", [](DeviceProfile& p) { p.storage16 = false; }},
+    {"no float16", [](DeviceProfile& p) { p.float16 = false; }},
+    {"no rounding mode", [](DeviceProfile& p) { p.rounding_rte_f16 = false; }},
+    {"bare",
+     [](DeviceProfile& p) {
+       p.float16 = p.float64 = p.int64 = p.int8 = p.int16 = p.storage8 = p.storage16 = false;
+       p.rounding_rte_f16 = p.signed_zero_inf_nan_f32 = p.signed_zero_inf_nan_f16 = false;
+     }},
+};
+
+StatusOr<std::vector<Bytes>> Interpreted(const KernelCase& one, int subgroup_size) {
+  std::vector<Bytes> buffers = one.buffers;
+  std::vector<Bytes*> pointers;
+  for (Bytes& buffer : buffers) pointers.push_back(&buffer);
+  RETURN_IF_ERROR(
+      kernel::Interpret(one.kernel, pointers, one.params, one.workgroups, {.subgroup_size = subgroup_size}));
+  return buffers;
+}
+
+// Kernels that an override leaves as they were have run already.
+bool IsNew(const program::Kernel& compiled) {
+  static std::set<Hash128> seen;
+  return seen.insert(compiled.hash).second;
+}
+
+void ExpectDeviceAgrees(const KernelCase& one, const DeviceProfile& profile) {
+  const auto compiled = codegen::GenerateSpirv(one.kernel, profile);
+  ASSERT_TRUE(compiled.ok()) << compiled.status().message();
+  if (!IsNew(*compiled)) return;
+  const auto expected = Interpreted(one, profile.subgroup_size);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  const auto actual = RunOnDevice(TheDevice(), *compiled, one.kernel, {{one.buffers, one.params, one.workgroups}});
+  ASSERT_TRUE(actual.ok()) << actual.status().message();
+  for (size_t i = 0; i < one.buffers.size(); ++i) {
+    const std::string difference =
+        codegen::Difference(one.kernel.buffers[i].memory, (*expected)[i], (*actual)[0].buffers[i], one.tolerance);
+    EXPECT_EQ(difference, "") << "buffer " << i << "\n" << kernel::Print(one.kernel);
+  }
+}
+
+class KernelsOnDevice : public ::testing::TestWithParam<Override> {};
+
+TEST_P(KernelsOnDevice, ComputeWhatTheInterpreterDoes) {
+  DeviceProfile profile = TheDevice().profile();
+  GetParam().change(profile);
+  for (const KernelCase& one : codegen::AllCases(profile)) {
+    SCOPED_TRACE(one.name);
+    ExpectDeviceAgrees(one, profile);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Overrides, KernelsOnDevice, ::testing::ValuesIn(kOverrides), [](const auto& info) {
+  std::string name = info.param.name;
+  for (char& letter : name) letter = letter == ' ' ? '_' : letter;
+  return name;
+});
+
+// out[i] = in[i] + parameter over segments of different sizes, one of them empty.
+TEST(SegmentsOnDevice, EachWorksOnItsOwnRecord) {
+  const DeviceProfile& profile = TheDevice().profile();
+  kernel::Builder b(profile);
+  b.SetSegmented();
+  const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
+  const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
+  const int size = b.AddParam(), addend = b.AddParam();
+  const kernel::V i = b.GlobalIndex(32);
+  b.If(b.ULt(i, b.Param(size)), [&] { b.Store(out, i, b.IAdd(b.Load(in, i), b.Param(addend))); });
+  const kernel::Kernel kernel = std::move(b).Finish(32);
+  std::vector<Segment> segments;
+  for (const uint32_t count : {100u, 1u, 0u, 33u, 64u, 7u}) {
+    Segment segment{{Bytes(((count + 4) * 4 + 15) / 16 * 16), {}}, {count, 1000 * count}, (count + 31) / 32};
+    for (size_t k = 0; k < segment.buffers[0].size(); ++k)
+      segment.buffers[0][k] = static_cast<std::byte>(k * 7 + count);
+    segment.buffers[1] = Bytes(segment.buffers[0].size(), std::byte{0xee});
+    segments.push_back(std::move(segment));
+  }
+  const auto compiled = codegen::GenerateSpirv(kernel, profile);
+  ASSERT_TRUE(compiled.ok()) << compiled.status().message();
+  const auto actual = RunOnDevice(TheDevice(), *compiled, kernel, segments);
+  ASSERT_TRUE(actual.ok()) << actual.status().message();
+  for (size_t s = 0; s < segments.size(); ++s) {
+    std::vector<Bytes*> pointers = {&segments[s].buffers[0], &segments[s].buffers[1]};
+    const Status interpreted = kernel::Interpret(kernel, pointers, segments[s].params, segments[s].workgroups);
+    ASSERT_TRUE(interpreted.ok()) << interpreted.message();
+    EXPECT_EQ((*actual)[s].buffers[1], segments[s].buffers[1]) << s;
+  }
+}
+
+// 32769 workgroups make a grid of two rows with a long tail, whose workgroups must not count.
+TEST(LargeGridOnDevice, WorkgroupsBeyondTheLastDoNothing) {
+  const DeviceProfile& profile = TheDevice().profile();
+  kernel::Builder b(profile);
+  const int counter = b.AddBuffer({.memory = DType::kU32, .is_read = true, .is_written = true});
+  b.If(b.IEq(b.LocalIndex(), b.I32(0)), [&] { b.Atomic(kernel::KOp::kAtomicAdd, counter, b.I32(0), b.I32(1)); });
+  b.If(b.And(b.IEq(b.LocalIndex(), b.I32(0)), b.ULt(b.I32(0x7fffffff), b.WorkgroupIndex())),
+       [&] { b.Atomic(kernel::KOp::kAtomicAdd, counter, b.I32(1), b.I32(1)); });
+  const kernel::Kernel kernel = std::move(b).Finish(8);
+  const auto compiled = codegen::GenerateSpirv(kernel, profile);
+  ASSERT_TRUE(compiled.ok()) << compiled.status().message();
+  const auto actual = RunOnDevice(TheDevice(), *compiled, kernel, {{{Bytes(16)}, {}, 32769}});
+  ASSERT_TRUE(actual.ok()) << actual.status().message();
+  uint32_t count = 0;
+  std::memcpy(&count, (*actual)[0].buffers[0].data(), 4);
+  EXPECT_EQ(count, 32769u);
+}
+
+}  // namespace
+}  // namespace dragoman::conformance
