@@ -306,11 +306,16 @@ Status StoreResults(ProductContext& context, const Index& index, const Lanes& ac
     const V linear = b.IAdd(index.linear, b.Int(index.linear.type, lane));
     elemental.Remember(hero, Index::FromLinear(linear), {values[lane]});
   }
+  // All are computed before any is stored: an output may take the memory of an input of the epilogue.
+  std::vector<std::pair<Index, Lanes>> results;
   for (const ir::Value* output : context.group.outputs) {
     const bool same_dims = output->type.dims == hero->type.dims;
     const Index at = same_dims ? index : Index::FromLinear(index.linear);
-    ASSIGN_OR_RETURN(const Lanes results, elemental.AtLanes(output, at, lanes));
-    elemental.StoreLanes(output, at, results, lanes);
+    ASSIGN_OR_RETURN(Lanes lanes_of_output, elemental.AtLanes(output, at, lanes));
+    results.emplace_back(at, std::move(lanes_of_output));
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    elemental.StoreLanes(context.group.outputs[i], results[i].first, results[i].second, lanes);
   }
   return OkStatus();
 }
