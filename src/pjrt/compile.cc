@@ -10,6 +10,7 @@
 
 #include "base/format.h"
 #include "compiler/compiler.h"
+#include "compiler/program_cache.h"
 #include "pjrt/buffer_types.h"
 #include "pjrt/compile_options.h"
 #include "program/disk_cache.h"
@@ -75,21 +76,12 @@ void DumpArtifact(std::string_view artifact) {
   std::ofstream(Format("{}/{:04}-{}.bc", folder, num_dumped.fetch_add(1), hash), std::ios::binary) << artifact;
 }
 
-// Everything the compiler's result depends on.
+// Names a program within this process.
 Hash128 ProgramKey(std::string_view artifact, const Hash128& profile_hash, const compiler::Options& options) {
   std::string text = Format("{} {} {} fuse={}", HashBytes(Bytes(artifact)).Hex(), profile_hash.Hex(),
                             compiler::Version(), options.fuse);
   for (const std::string& pass : options.skipped_passes) text += Format(" without={}", pass);
   return HashString(text);
-}
-
-StatusOr<program::Program> FindOrCompile(const Hash128& key, std::string_view artifact,
-                                         const target::DeviceProfile& profile, const compiler::Options& options) {
-  const program::DiskCache disk(program::CacheDirectory());
-  if (std::optional<program::Program> cached = disk.Find(key)) return *std::move(cached);
-  ASSIGN_OR_RETURN(program::Program program, compiler::Compile(Bytes(artifact), profile, options));
-  disk.Insert(key, program);
-  return program;
 }
 
 void DescribeOutputs(ExecutableInfo& info) {
@@ -183,12 +175,13 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared
   ASSIGN_OR_RETURN(const CompileOptions options, ReadCompileOptions(request.options));
   ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, options));
   ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options));
-  const target::DeviceProfile& profile = device->device->profile();
   const Hash128 key = ProgramKey(request.artifact, device->profile_hash, compiler_options);
   const Hash128 loaded_key = LoadedKey(key, *device);
   std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);
   if (executable == nullptr) {
-    ASSIGN_OR_RETURN(program::Program program, FindOrCompile(key, request.artifact, profile, compiler_options));
+    ASSIGN_OR_RETURN(program::Program program,
+                     compiler::CompileCached(Bytes(request.artifact), device->device->profile(), compiler_options,
+                                             program::DiskCache(program::CacheDirectory())));
     ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
     client->loaded_programs.Insert(loaded_key, executable);
   }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compile, through the disk cache. Programs are found by what they compute: moving a script's lines, which changes the
+// source locations inside an artifact, compiles nothing again.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/status.h"
+#include "compiler/compiler.h"
+#include "program/disk_cache.h"
+#include "program/program.h"
+#include "target/profile.h"
+
+namespace dragoman::compiler {
+
+// As Compile, and fails as it does. Safe to call from many threads; two that compile the same program at once both
+// compile it.
+StatusOr<program::Program> CompileCached(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+                                         const Options& options, const program::DiskCache& cache);
+
+}  // namespace dragoman::compiler
