@@ -51,8 +51,9 @@ class SettableEventImpl final : public SettableEvent {
       status_ = std::move(status);
       is_set_ = true;
       callbacks.swap(callbacks_);
+      // Under the lock: who waits may drop the event as soon as it returns.
+      changed_.notify_all();
     }
-    changed_.notify_all();
     for (Callback& callback : callbacks) callback(status_);
   }
 
