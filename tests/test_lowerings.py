@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lowering rules that Dragoman adds to JAX, against NumPy and JAX's CPU backend."""
+
+import numpy as np
+import pytest
+
+
+def symmetric(size, dtype, batch=()):
+    random = np.random.default_rng(size)
+    matrix = random.standard_normal((*batch, size, size))
+    if np.issubdtype(dtype, np.complexfloating):
+        matrix = matrix + 1j * random.standard_normal(matrix.shape)
+    return ((matrix + np.conj(np.swapaxes(matrix, -1, -2))) / 2).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 13])
+def test_eigh_finds_vectors_and_values(jax, device, size, dtype):
+    matrix = symmetric(size, dtype, batch=(2,))
+    values, vectors = map(np.asarray, jax.numpy.linalg.eigh(jax.device_put(matrix, device)))
+    scale = np.abs(matrix).max() * size
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), atol=2e-6 * scale)
+    assert np.all(np.diff(values) >= 0)
+    np.testing.assert_allclose(matrix @ vectors, vectors * values[:, None, :], atol=3e-6 * scale)
+    identity = np.conj(np.swapaxes(vectors, -1, -2)) @ vectors
+    np.testing.assert_allclose(identity, np.broadcast_to(np.eye(size), identity.shape), atol=5e-6)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_eigh_reads_one_triangle(jax, device, lower):
+    matrix = symmetric(6, np.float32)
+    other = np.triu(np.ones((6, 6), bool), 1) if lower else np.tril(np.ones((6, 6), bool), -1)
+    spoiled = np.where(other, 1e6, matrix).astype(np.float32)
+    _, values = jax.lax.linalg.eigh(jax.device_put(spoiled, device), lower=lower, symmetrize_input=False)
+    np.testing.assert_allclose(np.asarray(values), np.linalg.eigvalsh(matrix), atol=1e-5)
+
+
+MATRICES = {
+    "zero": np.zeros((5, 5)),
+    "diagonal": np.diag([3.0, -1.0, 2.0, 2.0]),
+    "equal_values": np.ones((6, 6)),
+    "tiny": symmetric(4, np.float32) * 1e-15,
+    "huge": symmetric(4, np.float32) * 1e15,
+    "graded": np.diag(10.0 ** np.arange(-6, 6, 2)) + 1e-7,
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_eigh_of_special_matrices(jax, device, name):
+    matrix = MATRICES[name].astype(np.float32)
+    values, vectors = map(np.asarray, jax.numpy.linalg.eigh(jax.device_put(matrix, device)))
+    scale = np.abs(matrix).max()
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix.astype(np.float64)), atol=1e-5 * scale)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(len(matrix)), atol=5e-6)
+
+
+def test_eigh_of_what_is_not_finite_is_nan(jax, device):
+    matrix = np.stack([np.eye(3), np.diag([1, np.inf, 2]), np.diag([1, np.nan, 2])]).astype(np.float32)
+    values, vectors = map(np.asarray, jax.numpy.linalg.eigh(jax.device_put(matrix, device)))
+    assert np.all(values[0] == 1) and np.all(np.isnan(values[1:])) and np.all(np.isnan(vectors[1:]))
+
+
+def test_eigh_has_a_gradient(jax, device, cpu):
+    matrix = symmetric(5, np.float32)
+    gradient = jax.jit(jax.grad(lambda m: jax.numpy.linalg.eigh(m)[0][0]))
+    there = np.asarray(gradient(jax.device_put(matrix, device)))
+    np.testing.assert_allclose(there, np.asarray(gradient(jax.device_put(matrix, cpu))), atol=1e-4)
+
+
+DECOMPOSITIONS = {
+    "singular_values": lambda la, m: la.svd(m, compute_uv=False),
+    "pinv": lambda la, m: la.pinv(m),
+    "rank": lambda la, m: la.matrix_rank(m),
+    "condition": lambda la, m: la.cond(m),
+    "norm": lambda la, m: la.norm(m, 2),
+    "least_squares": lambda la, m: la.lstsq(m, m[:, 0])[0],
+}
+
+
+@pytest.mark.parametrize("name", DECOMPOSITIONS)
+def test_what_stands_on_eigh(jax, device, cpu, name):
+    matrix = np.random.default_rng(3).standard_normal((6, 4)).astype(np.float32)
+    function = jax.jit(lambda m: DECOMPOSITIONS[name](jax.numpy.linalg, m))
+    there, here = function(jax.device_put(matrix, device)), function(jax.device_put(matrix, cpu))
+    np.testing.assert_allclose(np.asarray(there), np.asarray(here), rtol=1e-4, atol=1e-5)
+
+
+def test_checks_raise_what_they_say(jax, device):
+    from jax.experimental import checkify
+
+    def half(x):
+        checkify.check(x > 0, "{x} is not positive", x=x)
+        return x / 2
+
+    checked = jax.jit(checkify.checkify(half))
+    error, value = checked(jax.device_put(np.float32(4), device))
+    error.throw()
+    assert float(value) == 2
+    error, _ = checked(jax.device_put(np.float32(-1), device))
+    with pytest.raises(Exception, match="is not positive"):
+        error.throw()
