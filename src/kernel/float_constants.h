@@ -15,8 +15,8 @@ struct FloatConstants {
   double ln2_high, ln2_low;  // the high part times any exponent is exact
   double exp_min, exp_max;   // where exp leaves the normal numbers
   double expm1_min;          // where expm1 is -1
-  double pio2[3];
-  double angle_limit;  // up to here three parts of pi/2 suffice
+  double pio2[4];            // pi/2 in parts, all but the last short: their products with the quadrant are exact
+  double angle_limit;        // up to here they suffice
   double pi_high, pi_low;
   double erfc_center, erfc_max;
   std::span<const double> exp;    // (e^r - 1 - r) / r^2, |r| <= ln 2 / 2

@@ -33,6 +33,17 @@ V FloatMath::Horner(V x, std::span<const double> coefficients) {
   return result;
 }
 
+// x y - RN(x y), by halves of the mantissas: many devices multiply and add with two roundings.
+V FloatMath::ProductError(V x, V y, V product) {
+  const V mask = Integer(type_ == KType::kF64 ? -(int64_t{1} << 27) : -(int64_t{1} << 12));
+  const V x_high = FromBits(b_.And(Bits(x), mask)), y_high = FromBits(b_.And(Bits(y), mask));
+  const V x_low = b_.FSub(x, x_high), y_low = b_.FSub(y, y_high);
+  V error = b_.FSub(b_.FMul(x_high, y_high), product);
+  error = b_.FAdd(error, b_.FMul(x_high, y_low));
+  error = b_.FAdd(error, b_.FMul(x_low, y_high));
+  return b_.FAdd(error, b_.FMul(x_low, y_low));
+}
+
 V FloatMath::IsNegative(V x) { return b_.SLt(Bits(x), Integer(0)); }
 
 V FloatMath::CopySign(V magnitude, V sign) {
@@ -126,8 +137,9 @@ V FloatMath::Log1p(V x) {
   const V sum = b_.FAdd(x, Const(1));
   const V lost = b_.FSub(x, b_.FSub(sum, Const(1)));
   const Split split = SplitNormal(sum);
-  const V unscale =
-      FromBits(b_.ISub(Integer(BitsOf(1)), b_.Binary(KOp::kShl, split.exponent_bits, Integer(k_.mantissa_bits))));
+  // No further than the smallest power of two: there nothing is lost.
+  const V shift = b_.SMin(split.exponent_bits, Integer(k_.exponent_bias - 1));
+  const V unscale = FromBits(b_.ISub(Integer(BitsOf(1)), b_.Binary(KOp::kShl, shift, Integer(k_.mantissa_bits))));
   const V f = b_.Fma(lost, unscale, split.fraction);
   const V tail = b_.Fma(split.exponent, Const(k_.ln2_low), LogTail(f));
   V result = b_.Fma(split.exponent, Const(k_.ln2_high), b_.FAdd(tail, f));
@@ -148,7 +160,9 @@ V FloatMath::PowerOfMagnitude(V a, V y) {
   const V divisor_low = b_.FSub(f, b_.FSub(divisor, Const(2)));
   const V reciprocal = b_.FDiv(Const(1), divisor);
   const V s = b_.FMul(f, reciprocal);
-  const V rest = b_.Fma(Neg(s), divisor_low, b_.Fma(Neg(s), divisor, f));
+  const V s_divisor = b_.FMul(s, divisor);
+  const V s_divisor_low = b_.FAdd(ProductError(s, divisor, s_divisor), b_.FMul(s, divisor_low));
+  const V rest = b_.FSub(b_.FSub(f, s_divisor), s_divisor_low);
   const V s_low = b_.FMul(rest, reciprocal);
   const V z = b_.FMul(s, s);
   const V series = b_.FMul(b_.FMul(s, z), Horner(z, k_.atanh));
@@ -162,7 +176,7 @@ V FloatMath::PowerOfMagnitude(V a, V y) {
   high = b_.Select(Less(a, Const(kInfinity)), high, a);
   high = b_.Select(Equal(a, Const(0)), Const(-kInfinity), high);
   const V product = b_.FMul(y, high);
-  const V product_low = b_.Fma(y, low, b_.Fma(y, high, Neg(product)));
+  const V product_low = b_.Fma(y, low, ProductError(y, high, product));
   const V in_range = Less(Abs(product), Const(2048));
   return Exp(product, b_.Select(in_range, product_low, Const(0)));
 }
@@ -213,7 +227,7 @@ V FloatMath::Erfc(V x) {
   const V q = b_.FDiv(b_.FSub(a, Const(k_.erfc_center)), b_.FAdd(a, Const(k_.erfc_center)));
   const V scaled = b_.FDiv(Horner(q, k_.erfc), b_.Fma(a, Const(2), Const(1)));
   const V square = b_.FMul(a, a);
-  const V square_low = b_.Fma(a, a, Neg(square));
+  const V square_low = ProductError(a, a, square);
   const V result = b_.FMul(Exp(Neg(square), Neg(square_low)), scaled);
   return b_.Select(Less(x, Const(0)), b_.FSub(Const(2), result), result);
 }

@@ -85,6 +85,7 @@ class FloatMath {
   V Integer(int64_t value) { return b_.Int(bits_, value); }
   int64_t BitsOf(double value) const;
   V Horner(V x, std::span<const double> coefficients);
+  V ProductError(V x, V y, V product);
   Nearest RoundToNearest(V x, double per_step);
   V ExpTail(V r);  // exp(r) - 1 - r for small r
   Split SplitNormal(V x);

@@ -73,7 +73,7 @@ FloatMath::Angle FloatMath::ReduceLargeAngle(V x) {
   const V part_high = b_.Convert(KOp::kUToF, b_.Select(is_upper, negated_high, turn_high), type_);
   const V part_low = b_.Convert(KOp::kUToF, b_.Select(is_upper, b_.ISub(word(0), turn_low), turn_low), type_);
   const V turn = b_.Fma(part_high, Const(0x1p-32), b_.FMul(part_low, Const(0x1p-64)));
-  const V rest = b_.FMul(turn, Const(k_.pio2[0]));
+  const V rest = b_.FMul(turn, Const(0.5 * k_.pi_high));
   const V is_negative = IsNegative(x);
   const V flip = b_.Xor(is_negative, is_upper);
   return {b_.Select(flip, Neg(rest), rest), b_.Select(is_negative, b_.ISub(word(0), quadrant), quadrant)};

@@ -31,6 +31,7 @@ class Interpreter {
         params_(params),
         size_(kernel.workgroup_size),
         subgroup_size_(kernel.required_subgroup_size > 0 ? kernel.required_subgroup_size : options.subgroup_size),
+        fuses_fma_(options.fuses_fma),
         values_(kernel.value_types.size() * kernel.workgroup_size),
         all_(kernel.workgroup_size) {
     for (int i = 0; i < size_; ++i) all_[i] = i;
@@ -105,7 +106,7 @@ class Interpreter {
     uint64_t operands[3] = {};
     const size_t count = instruction.operands.size();
     for (size_t i = 0; i < count; ++i) operands[i] = At(instruction.operands[i], lane);
-    const auto result = EvaluateScalar(instruction, TypeOf(instruction.operands[0]), {operands, count});
+    const auto result = EvaluateScalar(instruction, TypeOf(instruction.operands[0]), {operands, count}, fuses_fma_);
     if (!result.has_value()) return Error(instruction, lane, "divides by zero");
     At(instruction.first_result, lane) = *result;
     return OkStatus();
@@ -363,6 +364,7 @@ class Interpreter {
   std::span<const uint32_t> params_;
   const int size_;
   const int subgroup_size_;
+  const bool fuses_fma_;
   std::vector<uint64_t> values_;
   Lanes all_;
   std::vector<std::vector<uint64_t>> shared_;

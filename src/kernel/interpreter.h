@@ -17,6 +17,7 @@ namespace dragoman::kernel {
 
 struct InterpretOptions {
   int subgroup_size = 8;  // unless the kernel requires one
+  bool fuses_fma = true;  // false: fma rounds twice, as on many devices
 };
 
 // `buffers[i]` is bound to the kernel's buffer i; the same memory may be bound twice where the kernel allows.

@@ -239,8 +239,13 @@ uint64_t FromDouble(KType type, double value) {
   return EncodeSmallFloat(DType::kF16, value);
 }
 
-std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType type, Operands operands) {
+std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType type, Operands operands, bool fuses_fma) {
   const KOp op = instruction.op;
+  if (op == KOp::kFma && !fuses_fma) {
+    const uint64_t product = EvaluateFloatBits(KOp::kFMul, type, operands.first(2));
+    const uint64_t sum[] = {product, operands[2]};
+    return EvaluateFloatBits(KOp::kFAdd, type, sum);
+  }
   if (op == KOp::kSelect) return operands[0] != 0 ? operands[1] : operands[2];
   if (Between(op, KOp::kIAdd, KOp::kULe)) {
     const std::optional<uint64_t> value = EvaluateInt(op, type, operands);

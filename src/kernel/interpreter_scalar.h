@@ -11,7 +11,8 @@ namespace dragoman::kernel {
 
 // One pure instruction on one invocation's operands; `type` is the operands' (operand 0's). nullopt where the result is
 // undefined in a way that no correct kernel may meet (division of an integer by zero).
-std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType type, std::span<const uint64_t> operands);
+std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType type, std::span<const uint64_t> operands,
+                                       bool fuses_fma = true);
 
 // An element between memory and machine value.
 uint64_t ReadElement(const std::byte* memory, DType dtype, KType type);

@@ -65,7 +65,7 @@ inline target::DeviceProfile TestProfile() {
 
 // One result element for each element of the operands (real types; complex ones interleave their parts).
 inline std::vector<std::byte> RunScalarBytes(const ScalarRun& run, std::vector<std::vector<std::byte>> operands,
-                                             const target::DeviceProfile& profile) {
+                                             const target::DeviceProfile& profile, bool fuses_fma = true) {
   constexpr int kWorkgroup = 64;
   Builder b(profile);
   const int64_t count = static_cast<int64_t>(operands[0].size()) / SizeBytes(run.operands[0]);
@@ -100,16 +100,16 @@ inline std::vector<std::byte> RunScalarBytes(const ScalarRun& run, std::vector<s
   std::vector<std::vector<std::byte>*> bound;
   for (auto& operand : operands) bound.push_back(&operand);
   bound.push_back(&result);
-  const Status status = Interpret(kernel, bound, {}, (count + kWorkgroup - 1) / kWorkgroup);
+  const Status status = Interpret(kernel, bound, {}, (count + kWorkgroup - 1) / kWorkgroup, {.fuses_fma = fuses_fma});
   EXPECT_TRUE(status.ok()) << status.message();
   return result;
 }
 
 inline std::vector<double> RunScalar(const ScalarRun& run, const std::vector<std::vector<double>>& operands,
-                                     const target::DeviceProfile& profile = TestProfile()) {
+                                     const target::DeviceProfile& profile = TestProfile(), bool fuses_fma = true) {
   std::vector<std::vector<std::byte>> bytes;
   for (size_t i = 0; i < operands.size(); ++i) bytes.push_back(EncodeReals(RealPart(run.operands[i]), operands[i]));
-  return DecodeReals(RealPart(run.result), RunScalarBytes(run, std::move(bytes), profile));
+  return DecodeReals(RealPart(run.result), RunScalarBytes(run, std::move(bytes), profile, fuses_fma));
 }
 
 }  // namespace dragoman::kernel
