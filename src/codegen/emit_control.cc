@@ -125,7 +125,8 @@ void Emitter::EmitWhile(const Instruction& inst) {
 
 void Emitter::EmitIf(const Instruction& inst) {
   const Id condition = Get(inst.operands[0]);
-  const bool has_else = inst.regions.size() > 1 && inst.regions[1] != nullptr;
+  // An else that only yields nothing is no block.
+  const bool has_else = inst.regions.size() > 1 && (inst.num_results > 0 || inst.regions[1]->body.size() > 1);
   if (!has_else && inst.num_results > 0) return Fail("An if with results has no else region.");
   const Id then_block = module_.NewId();
   const Id else_block = has_else ? module_.NewId() : 0;

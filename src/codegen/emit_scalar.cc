@@ -43,7 +43,7 @@ struct RowTable {
     set(KOp::kIMul, Core(Op::OpIMul));
     set(KOp::kSDiv, Core(Op::OpSDiv));
     set(KOp::kUDiv, Core(Op::OpUDiv));
-    set(KOp::kSRem, Core(Op::OpSRem));
+    set(KOp::kSRem, By(&E::EmitSRem));
     set(KOp::kURem, Core(Op::OpUMod));
     set(KOp::kSMin, Glsl(GLSLstd450SMin));
     set(KOp::kSMax, Glsl(GLSLstd450SMax));
@@ -184,6 +184,16 @@ void Emitter::EmitSubgroupBuiltIn(const Instruction& inst) {
                                                                  : spv::BuiltIn::SubgroupLocalInvocationId;
   const Id variable = module_.BuiltIn(built_in, module_.Int(32));
   Set(inst, module_.Emit(Op::OpLoad, module_.Int(32), {variable}));
+}
+
+// Vulkan leaves OpSRem undefined for negative operands, and NVIDIA's compiler makes use of it; OpSDiv is defined.
+void Emitter::EmitSRem(const Instruction& inst) {
+  const Id type = TypeOf(KTypeOf(inst.first_result));
+  const Id a = Get(inst.operands[0]);
+  const Id b = Get(inst.operands[1]);
+  const Id quotient = module_.Emit(Op::OpSDiv, type, {a, b});
+  const Id product = module_.Emit(Op::OpIMul, type, {quotient, b});
+  Set(inst, module_.Emit(Op::OpISub, type, {a, product}));
 }
 
 // FindUMsb of 0 is -1: 31 - (-1) = 32.

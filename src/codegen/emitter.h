@@ -96,6 +96,7 @@ class Emitter {
   void EmitWorkgroupIndex(const Instruction& inst);
   void EmitLocalIndex(const Instruction& inst);
   void EmitSubgroupBuiltIn(const Instruction& inst);
+  void EmitSRem(const Instruction& inst);
   void EmitClz(const Instruction& inst);
   void EmitUMulHigh(const Instruction& inst);
   void EmitIsNan(const Instruction& inst);

@@ -32,10 +32,6 @@ constexpr Quirk kQuirks[] = {
      "LLVM compiles a kernel at its first dispatch, in time that grows with its length: 20 ms for one line, 330 ms for "
      "an unrolled tile product.",
      ""},
-    {"llvmpipe_scalar_accesses", IsLlvmpipe, [](DeviceProfile& p) { p.vector_bytes = 4; },
-     "Invocations are the lanes of a host vector, so a vector of one invocation becomes as many gathers; it only makes "
-     "the kernel longer.",
-     ""},
 };
 
 }  // namespace
