@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "passes/canonicalize.h"
 #include "passes/decompose.h"
+#include "passes/distribute_loops.h"
 #include "passes/eliminate_common_subexpressions.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/flatten_cases.h"
@@ -39,6 +40,8 @@ constexpr Pass kPipeline[] = {
     {"flatten_cases", FlattenCases},
     {"recognize_trip_counts", RecognizeTripCounts},
     {"hoist_loop_invariants", HoistLoopInvariants},
+    {"simplify_contractions", SimplifyContractions},
+    {"distribute_loops", DistributeLoops},
     {"unroll_loops", UnrollLoops},
     {"fold_constants", FoldConstants},
     {"canonicalize", Canonicalize},
