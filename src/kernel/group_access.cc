@@ -2,6 +2,7 @@
 #include "kernel/group_access.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include "kernel/elemental_ops.h"
@@ -131,8 +132,8 @@ int PreferredLanes(const fusion::Group& group, int vector_bytes) {
   for (const ir::Value* input : group.inputs) {
     if (input->type.num_elements() > 1) widest = std::max(widest, SizeBytes(input->type.dtype));
   }
-  const int lanes = std::clamp(vector_bytes / widest, 1, 4);
-  return lanes == 3 ? 2 : lanes;
+  const int lanes = std::clamp(vector_bytes / widest, 1, kMaxLanes);
+  return static_cast<int>(std::bit_floor(static_cast<unsigned>(lanes)));
 }
 
 }  // namespace dragoman::kernel

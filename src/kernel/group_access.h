@@ -42,7 +42,9 @@ bool IsLinearAccess(const fusion::Group& group, std::span<const ir::Value* const
 // Values also read anywhere else are left out.
 std::vector<const ir::Value*> LoadedInPlace(const fusion::Group& group);
 
-// How many elements of vector memory accesses suit the value types that a kernel touches: 1, 2 or 4.
+inline constexpr int kMaxLanes = 8;
+// How many elements an invocation should move at once, for the widest of the value types that a kernel touches: 1, 2, 4
+// or 8.
 int PreferredLanes(const fusion::Group& group, int vector_bytes);
 
 }  // namespace dragoman::kernel

@@ -54,7 +54,7 @@ TEST(LowerLoop, VectorsAreSixteenBytesOfTheWidestType) {
   };
   EXPECT_EQ(lanes("f32"), 4);
   EXPECT_EQ(lanes("f64"), 2);
-  EXPECT_EQ(lanes("bf16"), 4);
+  EXPECT_EQ(lanes("bf16"), 8);
   EXPECT_EQ(lanes("c128"), 1);
 }
 

@@ -100,10 +100,20 @@ RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const tar
   RowPlan plan;
   const ReduceExtents extents{ReduceKind::kRow, phases.num_rows, 1, phases.row_length};
   plan.reduce = ChooseReduce(extents, source, profile, false);
-  const int64_t positions = int64_t{plan.reduce.fellows} * source.lanes;
-  const int64_t loads = (phases.row_length + positions - 1) / positions;
-  const bool fits = loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps;
-  if (fits && !is_ordered && !profile.unrolling_is_costly) plan.resident_loads = static_cast<int>(loads);
+  if (!is_ordered && !profile.unrolling_is_costly) {
+    // A row that is read once from memory is worth a workgroup as large as the device has.
+    for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.max_workgroup_invocations;
+         wider.fellows = wider.workgroup_size *= 2) {
+      const int64_t positions = int64_t{wider.fellows} * source.lanes;
+      const int64_t loads = (phases.row_length + positions - 1) / positions;
+      if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
+        plan.resident_loads = static_cast<int>(loads);
+        plan.reduce = wider;
+        break;
+      }
+      if (wider.fellows < wider.workgroup_size) break;
+    }
+  }
   plan.reason = Format("{} phases over {}; the row is {}", phases.phases.size(), plan.reduce.reason,
                        plan.resident_loads > 0 ? "held in registers" : "read again in each");
   return plan;

@@ -11,8 +11,7 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int kTile = 32;
-constexpr int kPitch = kTile + 1;  // rows one bank apart
+constexpr int kColumns = 32;  // invocations side by side
 
 struct Merged {
   Dims dims;
@@ -69,11 +68,14 @@ class TileEmitter {
   StatusOr<Dispatch> Emit();
 
  private:
-  int row_step() const { return workgroup_size_ / kTile; }
+  int row_step() const { return workgroup_size_ / kColumns; }
   std::vector<KType> SharedTypes(const ir::Op& op) const;
   TilePosition Locate();
   Status ReadTile(const TilePosition& at, int row);
   Status WriteTile(const TilePosition& at, int row);
+  Status WriteOutputs(V linear);
+  void Put(size_t transpose, V slot, const Scalar& value);
+  Scalar Get(size_t transpose, V slot);
   // Runs `body` where (i, j) lies inside the two innermost extents.
   void Guarded(V result_position, V operand_position, const std::function<void()>& body);
 
@@ -98,8 +100,8 @@ TilePosition TileEmitter::Locate() {
   const int rank = static_cast<int>(tile_.dims.size());
   const int result_dim = static_cast<int>(std::find(tile_.permutation.begin(), tile_.permutation.end(), rank - 1) -
                                           tile_.permutation.begin());
-  const int64_t result_tiles = (ResultInnermost(tile_) + kTile - 1) / kTile;
-  const int64_t operand_tiles = (OperandInnermost(tile_) + kTile - 1) / kTile;
+  const int64_t result_tiles = (ResultInnermost(tile_) + tile_.extent() - 1) / tile_.extent();
+  const int64_t operand_tiles = (OperandInnermost(tile_) + tile_.extent() - 1) / tile_.extent();
   Dims result_dims;
   for (const int dim : tile_.permutation) result_dims.push_back(tile_.dims[dim]);
   const Dims operand_strides = RowMajorStrides(tile_.dims);
@@ -116,10 +118,10 @@ TilePosition TileEmitter::Locate() {
   grid.push_back(result_tiles);
   const std::vector<V> parts = elemental_.Delinearize(Index::FromLinear(b_.WorkgroupIndex()), grid);
   TilePosition at;
-  at.operand_tile = b_.IMul(parts[parts.size() - 2], b_.I32(kTile));
-  at.result_tile = b_.IMul(parts.back(), b_.I32(kTile));
-  at.column = b_.URem(b_.LocalIndex(), b_.I32(kTile));
-  at.row = b_.UDiv(b_.LocalIndex(), b_.I32(kTile));
+  at.operand_tile = b_.IMul(parts[parts.size() - 2], b_.I32(tile_.extent()));
+  at.result_tile = b_.IMul(parts.back(), b_.I32(tile_.extent()));
+  at.column = b_.IMul(b_.URem(b_.LocalIndex(), b_.I32(kColumns)), b_.I32(tile_.lanes));
+  at.row = b_.UDiv(b_.LocalIndex(), b_.I32(kColumns));
   at.operand_base = b_.Int(type_, 0);
   at.result_base = b_.Int(type_, 0);
   for (size_t k = 0; k < others.size(); ++k) {
@@ -132,8 +134,8 @@ TilePosition TileEmitter::Locate() {
 
 void TileEmitter::Guarded(V result_position, V operand_position, const std::function<void()>& body) {
   V inside = b_.Bool(true);
-  if (ResultInnermost(tile_) % kTile != 0) inside = b_.ULt(result_position, b_.I32(ResultInnermost(tile_)));
-  if (OperandInnermost(tile_) % kTile != 0) {
+  if (ResultInnermost(tile_) % tile_.extent() != 0) inside = b_.ULt(result_position, b_.I32(ResultInnermost(tile_)));
+  if (OperandInnermost(tile_) % tile_.extent() != 0) {
     inside = b_.And(inside, b_.ULt(operand_position, b_.I32(OperandInnermost(tile_))));
   }
   b_.If(inside, body);
@@ -150,21 +152,45 @@ Status TileEmitter::ReadTile(const TilePosition& at, int row) {
     Elemental::Scope scope(elemental_);
     const V linear = b_.IAdd(b_.MulAdd(ToIndexType(b_, result_position, type_), stride, at.operand_base),
                              ToIndexType(b_, operand_position, type_));
-    const V slot = b_.MulAdd(tile_row, kPitch, at.column);
+    const V slot = b_.MulAdd(tile_row, tile_.pitch(), at.column);
     for (size_t t = 0; t < tile_.transposes.size(); ++t) {
-      const StatusOr<Scalar> value = elemental_.At(tile_.transposes[t]->operands[0], Index::FromLinear(linear));
-      if (!value.ok()) {
-        status = value.status();
+      const ir::Value* operand = tile_.transposes[t]->operands[0];
+      const StatusOr<Lanes> values = elemental_.AtLanes(operand, Index::FromLinear(linear), tile_.lanes);
+      if (!values.ok()) {
+        status = values.status();
         return;
       }
-      const V parts[] = {value->re, value->im};
-      for (size_t k = 0; k < arrays_[t].size(); ++k) {
-        const bool is_bool = parts[k].type == KType::kBool;
-        b_.StoreShared(arrays_[t][k], slot, is_bool ? b_.Select(parts[k], b_.I32(1), b_.I32(0)) : parts[k]);
-      }
+      for (int lane = 0; lane < tile_.lanes; ++lane) Put(t, b_.IAdd(slot, b_.I32(lane)), Lane(*values, lane));
     }
   });
   return status;
+}
+
+void TileEmitter::Put(size_t transpose, V slot, const Scalar& value) {
+  const V parts[] = {value.re, value.im};
+  for (size_t k = 0; k < arrays_[transpose].size(); ++k) {
+    const bool is_bool = parts[k].type == KType::kBool;
+    b_.StoreShared(arrays_[transpose][k], slot, is_bool ? b_.Select(parts[k], b_.I32(1), b_.I32(0)) : parts[k]);
+  }
+}
+
+Scalar TileEmitter::Get(size_t transpose, V slot) {
+  Scalar value{b_.LoadShared(arrays_[transpose][0], slot), {}};
+  if (arrays_[transpose].size() > 1) value.im = b_.LoadShared(arrays_[transpose][1], slot);
+  if (IsPred(tile_.transposes[transpose]->type().dtype)) value.re = b_.INe(value.re, b_.I32(0));
+  return value;
+}
+
+Status TileEmitter::WriteOutputs(V linear) {
+  std::vector<Lanes> values;
+  for (const ir::Value* output : group_.outputs) {
+    ASSIGN_OR_RETURN(Lanes value, elemental_.AtLanes(output, Index::FromLinear(linear), tile_.lanes));
+    values.push_back(std::move(value));
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    elemental_.StoreLanes(group_.outputs[i], Index::FromLinear(linear), values[i], tile_.lanes);
+  }
+  return OkStatus();
 }
 
 // Writes along the result's innermost dimension.
@@ -180,26 +206,17 @@ Status TileEmitter::WriteTile(const TilePosition& at, int row) {
     Elemental::Scope scope(elemental_);
     const V linear = b_.IAdd(b_.MulAdd(ToIndexType(b_, operand_position, type_), stride, at.result_base),
                              ToIndexType(b_, result_position, type_));
-    const V slot = b_.MulAdd(at.column, kPitch, tile_row);
     for (size_t t = 0; t < tile_.transposes.size(); ++t) {
-      Scalar value{b_.LoadShared(arrays_[t][0], slot), {}};
-      if (arrays_[t].size() > 1) value.im = b_.LoadShared(arrays_[t][1], slot);
       const ir::Value* result = tile_.transposes[t]->result();
-      if (IsPred(result->type.dtype)) value.re = b_.INe(value.re, b_.I32(0));
-      elemental_.Remember(result, Index::FromLinear(linear), {value});
-    }
-    std::vector<Scalar> values;
-    for (const ir::Value* output : group_.outputs) {
-      const StatusOr<Scalar> value = elemental_.At(output, Index::FromLinear(linear));
-      if (!value.ok()) {
-        status = value.status();
-        return;
+      Lanes values;
+      for (int lane = 0; lane < tile_.lanes; ++lane) {
+        values.push_back(Get(t, b_.MulAdd(b_.IAdd(at.column, b_.I32(lane)), tile_.pitch(), tile_row)));
+        const V position = b_.IAdd(linear, b_.Int(linear.type, lane));
+        elemental_.Remember(result, Index::FromLinear(position), {values.back()});
       }
-      values.push_back(*value);
+      if (tile_.lanes > 1) elemental_.Remember(result, Index::FromLinear(linear), std::move(values), tile_.lanes);
     }
-    for (size_t i = 0; i < values.size(); ++i) {
-      elemental_.Store(group_.outputs[i], Index::FromLinear(linear), values[i]);
-    }
+    status = WriteOutputs(linear);
   });
   return status;
 }
@@ -207,15 +224,15 @@ Status TileEmitter::WriteTile(const TilePosition& at, int row) {
 StatusOr<Dispatch> TileEmitter::Emit() {
   for (const ir::Op* op : tile_.transposes) {
     std::vector<int> arrays;
-    for (const KType type : SharedTypes(*op)) arrays.push_back(b_.AddShared(type, kTile * kPitch));
+    for (const KType type : SharedTypes(*op)) arrays.push_back(b_.AddShared(type, tile_.extent() * tile_.pitch()));
     arrays_.push_back(std::move(arrays));
   }
   const TilePosition at = Locate();
-  for (int row = 0; row < kTile; row += row_step()) RETURN_IF_ERROR(ReadTile(at, row));
+  for (int row = 0; row < tile_.extent(); row += row_step()) RETURN_IF_ERROR(ReadTile(at, row));
   b_.Barrier();
-  for (int row = 0; row < kTile; row += row_step()) RETURN_IF_ERROR(WriteTile(at, row));
-  const int64_t result_tiles = (ResultInnermost(tile_) + kTile - 1) / kTile;
-  const int64_t operand_tiles = (OperandInnermost(tile_) + kTile - 1) / kTile;
+  for (int row = 0; row < tile_.extent(); row += row_step()) RETURN_IF_ERROR(WriteTile(at, row));
+  const int64_t result_tiles = (ResultInnermost(tile_) + tile_.extent() - 1) / tile_.extent();
+  const int64_t operand_tiles = (OperandInnermost(tile_) + tile_.extent() - 1) / tile_.extent();
   const int64_t others = NumElements(tile_.dims) / (ResultInnermost(tile_) * OperandInnermost(tile_));
   Dispatch dispatch;
   dispatch.kernel = std::move(b_).Finish(workgroup_size_);
@@ -258,6 +275,9 @@ std::optional<TransposeTile> FindTransposeTile(const fusion::Group& group) {
   std::reverse(tile.transposes.begin(), tile.transposes.end());
   tile.dims = std::move(first.dims);
   tile.permutation = std::move(first.permutation);
+  // Two narrow elements side by side move as many bytes at once as one of f32.
+  const bool is_narrow = tile.transposes.size() == 1 && SizeBytes(tile.transposes[0]->type().dtype) <= 2;
+  if (is_narrow && ResultInnermost(tile) % 2 == 0 && OperandInnermost(tile) % 2 == 0) tile.lanes = 2;
   return tile;
 }
 
@@ -267,7 +287,7 @@ int64_t OperandInnermost(const TransposeTile& tile) { return tile.dims.back(); }
 int64_t SharedBytes(const TransposeTile& tile) {
   int64_t bytes = 0;
   for (const ir::Op* op : tile.transposes) {
-    bytes += std::max<int64_t>(4, SizeBytes(op->type().dtype)) * kTile * kPitch;
+    bytes += std::max<int64_t>(4, SizeBytes(op->type().dtype)) * tile.extent() * tile.pitch();
   }
   return bytes;
 }

@@ -17,6 +17,9 @@ struct TransposeTile {
   std::vector<const ir::Op*> transposes;
   Dims dims;                     // of the operand, merged
   std::vector<int> permutation;  // result dimension i is operand dimension permutation[i]
+  int lanes = 1;                 // elements that an invocation reads and writes side by side
+  int extent() const { return 32 * lanes; }
+  int pitch() const { return extent() + 1; }  // of rows in shared memory: one bank apart
 };
 
 // Nothing when there are none, they differ, or the innermost dimension stays innermost.
