@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -13,6 +12,7 @@
 #include "compiler/program_cache.h"
 #include "pjrt/buffer_types.h"
 #include "pjrt/compile_options.h"
+#include "pjrt/serialized.h"
 #include "program/disk_cache.h"
 
 namespace dragoman::pjrt {
@@ -126,44 +126,6 @@ Hash128 LoadedKey(const Hash128& key, const PJRT_Device& device) {
   return HashString(key.Hex(), static_cast<uint64_t>(device.description.id));
 }
 
-// A serialized executable: this header, then compile options and program, each in the size the header says.
-struct SerializedHeader {
-  char magic[8] = {'D', 'R', 'G', 'M', 'E', 'X', 'E', '1'};
-  uint64_t profile_low = 0;
-  uint64_t profile_high = 0;
-  uint64_t version_low = 0;
-  uint64_t version_high = 0;
-  uint64_t key_low = 0;
-  uint64_t key_high = 0;
-  uint64_t options_size = 0;
-  uint64_t program_size = 0;
-  uint64_t body_hash = 0;  // of all that follows the header
-};
-
-struct Serialized {
-  SerializedHeader header;
-  std::string_view options;
-  std::string_view program;
-};
-
-StatusOr<Serialized> ReadSerialized(std::string_view bytes) {
-  Serialized serialized;
-  SerializedHeader& header = serialized.header;
-  if (bytes.size() < sizeof(header)) return InvalidArgument("The bytes are no serialized Dragoman executable.");
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  if (std::memcmp(header.magic, SerializedHeader().magic, sizeof(header.magic)) != 0) {
-    return InvalidArgument("The bytes are no serialized Dragoman executable.");
-  }
-  const std::string_view body = bytes.substr(sizeof(header));
-  if (header.options_size > body.size() || header.program_size != body.size() - header.options_size ||
-      HashBytes(Bytes(body)).low != header.body_hash) {
-    return InvalidArgument("The serialized executable is damaged or cut short.");
-  }
-  serialized.options = body.substr(0, header.options_size);
-  serialized.program = body.substr(header.options_size);
-  return serialized;
-}
-
 }  // namespace
 
 StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
@@ -190,38 +152,27 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared
 
 std::string SerializeExecutable(const ExecutableInfo& info) {
   const std::vector<std::byte> program = program::Save(info.program());
-  const std::string body =
-      info.compile_options + std::string(reinterpret_cast<const char*>(program.data()), program.size());
-  const Hash128& profile = info.device->profile_hash;
-  const Hash128 version = HashString(compiler::Version());
-  const Hash128 key = HashBytes(program);
-  SerializedHeader header;
-  header.profile_low = profile.low;
-  header.profile_high = profile.high;
-  header.version_low = version.low;
-  header.version_high = version.high;
-  header.key_low = key.low;
-  header.key_high = key.high;
-  header.options_size = info.compile_options.size();
-  header.program_size = program.size();
-  header.body_hash = HashBytes(Bytes(body)).low;
-  return std::string(reinterpret_cast<const char*>(&header), sizeof(header)) + body;
+  Serialized serialized;
+  serialized.profile = info.device->profile_hash;
+  serialized.version = HashString(compiler::Version());
+  serialized.options = info.compile_options;
+  serialized.program = std::string_view(reinterpret_cast<const char*>(program.data()), program.size());
+  return WriteSerialized(serialized);
 }
 
 StatusOr<std::shared_ptr<const ExecutableInfo>> DeserializeAndLoad(const std::shared_ptr<ClientState>& client,
                                                                    std::string_view bytes, std::string_view options) {
   ASSIGN_OR_RETURN(const Serialized serialized, ReadSerialized(bytes));
-  const SerializedHeader& header = serialized.header;
   CompileRequest request;
   request.options = options.empty() ? serialized.options : options;
   ASSIGN_OR_RETURN(const CompileOptions read_options, ReadCompileOptions(request.options));
   ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, read_options));
-  if (Hash128{header.version_low, header.version_high} != HashString(compiler::Version())) {
+  if (serialized.version != HashString(compiler::Version())) {
     return FailedPrecondition(
         Format("The serialized executable was made by another version; this is compiler {}. Compile it again.",
                compiler::Version()));
   }
-  if (Hash128{header.profile_low, header.profile_high} != device->profile_hash) {
+  if (serialized.profile != device->profile_hash) {
     return FailedPrecondition(
         Format("The serialized executable was compiled for another device or driver than {}. Compile it again.",
                device->description.kind));
@@ -229,7 +180,7 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> DeserializeAndLoad(const std::sh
   ASSIGN_OR_RETURN(program::Program program, program::Load(Bytes(serialized.program)));
   RETURN_IF_ERROR(program::Validate(program));
   ASSIGN_OR_RETURN(std::shared_ptr<runtime::Executable> executable, device->device->Load(std::move(program)));
-  return Describe(client, device, std::move(executable), request, {header.key_low, header.key_high});
+  return Describe(client, device, std::move(executable), request, HashBytes(Bytes(serialized.program)));
 }
 
 }  // namespace dragoman::pjrt
