@@ -66,6 +66,14 @@ StatusOr<AttributeTable::Opened> AttributeTable::Open(AttrIndex index) const {
   return opened;
 }
 
+Status AttributeTable::CountItems(size_t count) {
+  if (count > items_left_) {
+    return InvalidArgument(Format("The artifact reads its attributes more than {} times over.", kReadsPerByte));
+  }
+  items_left_ -= count;
+  return OkStatus();
+}
+
 bool AttributeTable::Is(AttrIndex index, uint64_t vhlo_code, uint64_t builtin_code) const {
   const StatusOr<Opened> opened = Open(index);
   if (!opened.ok() || opened->dialect == Dialect::kOther) return false;
@@ -158,19 +166,21 @@ StatusOr<std::string_view> AttributeTable::Text(AttrIndex index) const {
   return container_->strings[string];
 }
 
-StatusOr<std::vector<AttrIndex>> AttributeTable::Array(AttrIndex index) const {
+StatusOr<std::vector<AttrIndex>> AttributeTable::Array(AttrIndex index) {
   ASSIGN_OR_RETURN(Opened opened, Open(index));
   if (!IsArray(index)) return Mismatch(index, "an array");
   std::vector<AttrIndex> items(opened.reader.Count());
+  RETURN_IF_ERROR(CountItems(items.size()));
   for (AttrIndex& item : items) item = opened.reader.Varint();
   RETURN_IF_ERROR(opened.reader.status("attribute"));
   return items;
 }
 
-StatusOr<std::vector<std::pair<std::string_view, AttrIndex>>> AttributeTable::Dictionary(AttrIndex index) const {
+StatusOr<std::vector<std::pair<std::string_view, AttrIndex>>> AttributeTable::Dictionary(AttrIndex index) {
   ASSIGN_OR_RETURN(Opened opened, Open(index));
   if (!IsDictionary(index)) return Mismatch(index, "a dictionary");
   std::vector<std::pair<std::string_view, AttrIndex>> entries(opened.reader.Count());
+  RETURN_IF_ERROR(CountItems(entries.size()));
   for (auto& [name, value] : entries) {
     ASSIGN_OR_RETURN(name, Text(opened.reader.Varint()));
     value = opened.reader.Varint();

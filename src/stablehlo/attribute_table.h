@@ -24,7 +24,9 @@ using AttrIndex = uint64_t;
 class AttributeTable {
  public:
   explicit AttributeTable(std::shared_ptr<const Container> container)
-      : container_(std::move(container)), types_(container_) {}
+      : container_(std::move(container)),
+        types_(container_),
+        items_left_(container_->data.size() * kReadsPerByte + kFewReads) {}
 
   TypeTable& types() { return types_; }
 
@@ -35,9 +37,9 @@ class AttributeTable {
   // A dense constant as the tensor IR stores it. Decoded once; the copies share their data.
   StatusOr<ir::Literal> Literal(AttrIndex index);
   StatusOr<std::string_view> Text(AttrIndex index) const;
-  StatusOr<std::vector<AttrIndex>> Array(AttrIndex index) const;
+  StatusOr<std::vector<AttrIndex>> Array(AttrIndex index);
   // Names and values in the order of the artifact.
-  StatusOr<std::vector<std::pair<std::string_view, AttrIndex>>> Dictionary(AttrIndex index) const;
+  StatusOr<std::vector<std::pair<std::string_view, AttrIndex>>> Dictionary(AttrIndex index);
   // The type inside a type attribute, as the index of a type.
   StatusOr<uint64_t> Type(AttrIndex index) const;
   bool IsArray(AttrIndex index) const;
@@ -49,11 +51,17 @@ class AttributeTable {
   StatusOr<std::string> Print(AttrIndex index);
 
  private:
+  // Ops share attributes, so a hostile artifact could have one long list read over and over: items read from arrays and
+  // dictionaries are limited by the artifact's size. Real programs read fewer than one a byte.
+  static constexpr size_t kReadsPerByte = 64;
+  static constexpr size_t kFewReads = size_t{1} << 16;
+
   struct Opened {
     Dialect dialect;
     uint64_t code;
     ByteReader reader;
   };
+  Status CountItems(size_t count);
   StatusOr<Opened> Open(AttrIndex index) const;
   bool Is(AttrIndex index, uint64_t vhlo_code, uint64_t builtin_code) const;
   StatusOr<int64_t> ReadInteger(ByteReader& reader) const;
@@ -66,6 +74,7 @@ class AttributeTable {
 
   std::shared_ptr<const Container> container_;
   TypeTable types_;
+  size_t items_left_;
   std::unordered_map<AttrIndex, ir::Literal> literals_;
 };
 
