@@ -212,18 +212,26 @@ constexpr IntRange kToInt[] = {{KOp::kFToS, KType::kI32, -2147483648.0, 21474835
                                {KOp::kFToS, KType::kI64, -9.2e18, 9.2e18},
                                {KOp::kFToU, KType::kI64, 0, 1.8e19}};
 
-void AddConversion(const DeviceProfile& profile, KOp op, KType from, KType to, std::vector<uint64_t> values,
+struct Conversion {
+  KOp op;
+  KType from;
+  KType to;
+};
+
+void AddConversion(const DeviceProfile& profile, const Conversion& conversion, std::vector<uint64_t> values,
                    std::vector<KernelCase>& cases) {
+  const auto [op, from, to] = conversion;
   const KType inputs[] = {from};
-  cases.push_back(MapCase(
-      profile, Format("{} {} to {}", Name(op), dragoman::Name(PlainMemory(from)), dragoman::Name(PlainMemory(to))),
-      inputs, {std::move(values)}, [&](Builder& b, std::span<const V> x) { return b.Convert(op, x[0], to); }));
+  std::string name =
+      Format("{} {} to {}", Name(op), dragoman::Name(PlainMemory(from)), dragoman::Name(PlainMemory(to)));
+  cases.push_back(MapCase(profile, std::move(name), inputs, {std::move(values)},
+                          [&](Builder& b, std::span<const V> x) { return b.Convert(op, x[0], to); }));
 }
 
 void AddFloatConversions(const DeviceProfile& profile, KType type, std::vector<KernelCase>& cases) {
   for (const IntRange& row : kToInt) {
     const double limit = type == KType::kF16 ? 65504 : row.high;
-    AddConversion(profile, row.op, type, row.to,
+    AddConversion(profile, {row.op, type, row.to},
                   FloatsWithin(type, std::max(row.low, -limit), std::min(row.high, limit)), cases);
   }
   for (const KType from : {KType::kI32, KType::kI64}) {
@@ -231,7 +239,7 @@ void AddFloatConversions(const DeviceProfile& profile, KType type, std::vector<K
       std::vector<uint64_t> values = InterestingBits(from);
       // Beyond what f16 holds, drivers give infinity or the largest value.
       if (type == KType::kF16) values = {0, 1, 2, 31, 32, 1000, 2047, 2048, 32768, 65504};
-      AddConversion(profile, op, from, type, values, cases);
+      AddConversion(profile, {op, from, type}, values, cases);
     }
   }
   for (const KType to : {KType::kF16, KType::kF32, KType::kF64}) {
@@ -239,7 +247,7 @@ void AddFloatConversions(const DeviceProfile& profile, KType type, std::vector<K
     // f64 to f16 may round by way of f32: only values that need none.
     const bool is_double_rounded = type == KType::kF64 && to == KType::kF16;
     const std::vector<uint64_t> exact = {FloatBits(type, 1.5), FloatBits(type, -2048)};
-    AddConversion(profile, KOp::kFToF, type, to, is_double_rounded ? exact : FloatsWithin(type, -1e30, 1e30), cases);
+    AddConversion(profile, {KOp::kFToF, type, to}, is_double_rounded ? exact : FloatsWithin(type, -1e30, 1e30), cases);
   }
 }
 
@@ -272,14 +280,14 @@ std::vector<KernelCase> ConversionCases(const DeviceProfile& profile) {
   for (const KType type : {KType::kF16, KType::kF32, KType::kF64}) {
     if (HasType(profile, type)) AddFloatConversions(profile, type, cases);
   }
-  AddConversion(profile, KOp::kSExt, KType::kI32, KType::kI64, InterestingBits(KType::kI32), cases);
-  AddConversion(profile, KOp::kZExt, KType::kI32, KType::kI64, InterestingBits(KType::kI32), cases);
-  AddConversion(profile, KOp::kTruncI, KType::kI64, KType::kI32, InterestingBits(KType::kI64), cases);
-  AddConversion(profile, KOp::kBitcast, KType::kI32, KType::kF32, InterestingBits(KType::kF32), cases);
-  AddConversion(profile, KOp::kBitcast, KType::kF32, KType::kI32, InterestingBits(KType::kF32), cases);
+  AddConversion(profile, {KOp::kSExt, KType::kI32, KType::kI64}, InterestingBits(KType::kI32), cases);
+  AddConversion(profile, {KOp::kZExt, KType::kI32, KType::kI64}, InterestingBits(KType::kI32), cases);
+  AddConversion(profile, {KOp::kTruncI, KType::kI64, KType::kI32}, InterestingBits(KType::kI64), cases);
+  AddConversion(profile, {KOp::kBitcast, KType::kI32, KType::kF32}, InterestingBits(KType::kF32), cases);
+  AddConversion(profile, {KOp::kBitcast, KType::kF32, KType::kI32}, InterestingBits(KType::kF32), cases);
   if (profile.float64 && profile.int64) {
-    AddConversion(profile, KOp::kBitcast, KType::kI64, KType::kF64, InterestingBits(KType::kF64), cases);
-    AddConversion(profile, KOp::kBitcast, KType::kF64, KType::kI64, InterestingBits(KType::kF64), cases);
+    AddConversion(profile, {KOp::kBitcast, KType::kI64, KType::kF64}, InterestingBits(KType::kF64), cases);
+    AddConversion(profile, {KOp::kBitcast, KType::kF64, KType::kI64}, InterestingBits(KType::kF64), cases);
   }
   std::vector<uint64_t> halves;
   for (uint64_t bits = 0; bits < 65536; bits += 23) halves.push_back(bits);
@@ -293,14 +301,14 @@ std::vector<KernelCase> ConversionCases(const DeviceProfile& profile) {
   // Subnormal halves may be flushed by a native conversion, not by the emulation.
   std::vector<uint64_t> floats = FloatsWithin(KType::kF32, -1e30, 1e30);
   if (profile.float16 && profile.rounding_rte_f16) floats = without_f16_subnormals(floats);
-  AddConversion(profile, KOp::kF16Bits, KType::kF32, KType::kI32, floats, cases);
+  AddConversion(profile, {KOp::kF16Bits, KType::kF32, KType::kI32}, floats, cases);
   if (profile.float16) std::erase_if(halves, [](uint64_t h) { return (h & 0x7c00) == 0 && (h & 0x3ff) != 0; });
-  AddConversion(profile, KOp::kF16FromBits, KType::kI32, KType::kF32, halves, cases);
+  AddConversion(profile, {KOp::kF16FromBits, KType::kI32, KType::kF32}, halves, cases);
   if (profile.float16) {
-    AddConversion(profile, KOp::kF16FromBits, KType::kI32, KType::kF16, halves, cases);
+    AddConversion(profile, {KOp::kF16FromBits, KType::kI32, KType::kF16}, halves, cases);
     // Which of its bits a NaN has is the device's choice.
     std::erase_if(halves, [](uint64_t h) { return (h & 0x7c00) == 0x7c00 && (h & 0x3ff) != 0; });
-    AddConversion(profile, KOp::kF16Bits, KType::kF16, KType::kI32, halves, cases);
+    AddConversion(profile, {KOp::kF16Bits, KType::kF16, KType::kI32}, halves, cases);
   }
   return cases;
 }

@@ -15,121 +15,129 @@ namespace {
 constexpr int kNumOps = static_cast<int>(KOp::kYield) + 1;
 constexpr uint32_t kWorkgroupScope = static_cast<uint32_t>(spv::Scope::Workgroup);
 constexpr uint32_t kSubgroupScope = static_cast<uint32_t>(spv::Scope::Subgroup);
+
+using Row = Emitter::Row;
+constexpr Row Core(Op op, Op on_bool = Op::OpNop) { return {.core = op, .on_bool = on_bool}; }
+constexpr Row Exact(Op op) { return {.core = op, .is_exact = true}; }
+constexpr Row Glsl(GLSLstd450 instruction) { return {.glsl = instruction}; }
+constexpr Row By(decltype(Row::custom) custom) { return {.custom = custom}; }
+
 }  // namespace
 
+// A friend, for rows name private functions.
 struct RowTable {
-  using Row = Emitter::Row;
-  using Custom = void (Emitter::*)(const kernel::Instruction&);
+  struct Entry {
+    KOp op;
+    Row row;
+  };
+  using E = Emitter;
+  static constexpr auto kValueRows = std::to_array<Entry>({
+      {KOp::kConstant, By(&E::EmitConstant)},
+      {KOp::kParam, By(&E::EmitParam)},
+      {KOp::kWorkgroupIndex, By(&E::EmitWorkgroupIndex)},
+      {KOp::kLocalIndex, By(&E::EmitLocalIndex)},
+      {KOp::kSubgroupSize, By(&E::EmitSubgroupBuiltIn)},
+      {KOp::kSubgroupIndex, By(&E::EmitSubgroupBuiltIn)},
+      {KOp::kSubgroupLane, By(&E::EmitSubgroupBuiltIn)},
+  });
+  static constexpr auto kIntegerRows = std::to_array<Entry>({
+      {KOp::kIAdd, Core(Op::OpIAdd)},
+      {KOp::kISub, Core(Op::OpISub)},
+      {KOp::kIMul, Core(Op::OpIMul)},
+      {KOp::kSDiv, Core(Op::OpSDiv)},
+      {KOp::kUDiv, Core(Op::OpUDiv)},
+      {KOp::kSRem, By(&E::EmitSRem)},
+      {KOp::kURem, Core(Op::OpUMod)},
+      {KOp::kSMin, Glsl(GLSLstd450SMin)},
+      {KOp::kSMax, Glsl(GLSLstd450SMax)},
+      {KOp::kUMin, Glsl(GLSLstd450UMin)},
+      {KOp::kUMax, Glsl(GLSLstd450UMax)},
+      {KOp::kAnd, Core(Op::OpBitwiseAnd, Op::OpLogicalAnd)},
+      {KOp::kOr, Core(Op::OpBitwiseOr, Op::OpLogicalOr)},
+      {KOp::kXor, Core(Op::OpBitwiseXor, Op::OpLogicalNotEqual)},
+      {KOp::kNot, Core(Op::OpNot, Op::OpLogicalNot)},
+      {KOp::kShl, Core(Op::OpShiftLeftLogical)},
+      {KOp::kShrU, Core(Op::OpShiftRightLogical)},
+      {KOp::kShrS, Core(Op::OpShiftRightArithmetic)},
+      {KOp::kClz, By(&E::EmitClz)},
+      {KOp::kPopcount, Core(Op::OpBitCount)},
+      {KOp::kUMulHigh, By(&E::EmitUMulHigh)},
+      {KOp::kIEq, Core(Op::OpIEqual, Op::OpLogicalEqual)},
+      {KOp::kINe, Core(Op::OpINotEqual, Op::OpLogicalNotEqual)},
+      {KOp::kSLt, Core(Op::OpSLessThan)},
+      {KOp::kSLe, Core(Op::OpSLessThanEqual)},
+      {KOp::kULt, Core(Op::OpULessThan)},
+      {KOp::kULe, Core(Op::OpULessThanEqual)},
+  });
+  static constexpr auto kFloatRows = std::to_array<Entry>({
+      {KOp::kFAdd, Exact(Op::OpFAdd)},       {KOp::kFSub, Exact(Op::OpFSub)},
+      {KOp::kFMul, Exact(Op::OpFMul)},       {KOp::kFDiv, Exact(Op::OpFDiv)},
+      {KOp::kFRem, Exact(Op::OpFRem)},       {KOp::kFma, Glsl(GLSLstd450Fma)},
+      {KOp::kFNeg, Core(Op::OpFNegate)},     {KOp::kFAbs, Glsl(GLSLstd450FAbs)},
+      {KOp::kFMin, Glsl(GLSLstd450FMin)},    {KOp::kFMax, Glsl(GLSLstd450FMax)},
+      {KOp::kFloor, Glsl(GLSLstd450Floor)},  {KOp::kCeil, Glsl(GLSLstd450Ceil)},
+      {KOp::kTrunc, Glsl(GLSLstd450Trunc)},  {KOp::kRoundEven, Glsl(GLSLstd450RoundEven)},
+      {KOp::kSqrt, Glsl(GLSLstd450Sqrt)},    {KOp::kRsqrt, Glsl(GLSLstd450InverseSqrt)},
+      {KOp::kExp2, Glsl(GLSLstd450Exp2)},    {KOp::kLog2, Glsl(GLSLstd450Log2)},
+      {KOp::kSin, Glsl(GLSLstd450Sin)},      {KOp::kCos, Glsl(GLSLstd450Cos)},
+      {KOp::kExp, Glsl(GLSLstd450Exp)},      {KOp::kLog, Glsl(GLSLstd450Log)},
+      {KOp::kFEq, Core(Op::OpFOrdEqual)},    {KOp::kFNe, Core(Op::OpFUnordNotEqual)},
+      {KOp::kFLt, Core(Op::OpFOrdLessThan)}, {KOp::kFLe, Core(Op::OpFOrdLessThanEqual)},
+      {KOp::kIsNan, By(&E::EmitIsNan)},      {KOp::kIsInf, By(&E::EmitIsInf)},
+  });
+  static constexpr auto kConversionRows = std::to_array<Entry>({
+      {KOp::kSToF, Core(Op::OpConvertSToF)},
+      {KOp::kUToF, Core(Op::OpConvertUToF)},
+      {KOp::kFToS, Core(Op::OpConvertFToS)},
+      {KOp::kFToU, Core(Op::OpConvertFToU)},
+      {KOp::kFToF, By(&E::EmitConversion)},
+      {KOp::kSExt, By(&E::EmitConversion)},
+      {KOp::kZExt, By(&E::EmitConversion)},
+      {KOp::kTruncI, By(&E::EmitConversion)},
+      {KOp::kBitcast, By(&E::EmitConversion)},
+      {KOp::kF16Bits, By(&E::EmitF16Bits)},
+      {KOp::kF16FromBits, By(&E::EmitF16FromBits)},
+      {KOp::kSelect, Core(Op::OpSelect)},
+  });
+  static constexpr auto kMemoryRows = std::to_array<Entry>({
+      {KOp::kLoad, By(&E::EmitLoad)},
+      {KOp::kStore, By(&E::EmitStore)},
+      {KOp::kLoadShared, By(&E::EmitLoadShared)},
+      {KOp::kStoreShared, By(&E::EmitStoreShared)},
+      {KOp::kAtomicAdd, By(&E::EmitAtomic)},
+      {KOp::kAtomicMin, By(&E::EmitAtomic)},
+      {KOp::kAtomicMax, By(&E::EmitAtomic)},
+      {KOp::kAtomicOr, By(&E::EmitAtomic)},
+      {KOp::kAtomicAnd, By(&E::EmitAtomic)},
+      {KOp::kAtomicExchange, By(&E::EmitAtomic)},
+  });
+  static constexpr auto kCooperationRows = std::to_array<Entry>({
+      {KOp::kBarrier, By(&E::EmitBarrier)},
+      {KOp::kDeviceBarrier, By(&E::EmitBarrier)},
+      {KOp::kSubgroupAddF, By(&E::EmitSubgroupOp)},
+      {KOp::kSubgroupMaxF, By(&E::EmitSubgroupOp)},
+      {KOp::kSubgroupMinF, By(&E::EmitSubgroupOp)},
+      {KOp::kSubgroupShuffleXor, By(&E::EmitSubgroupOp)},
+  });
+  static constexpr auto kStructureRows = std::to_array<Entry>({
+      {KOp::kFor, By(&E::EmitFor)},
+      {KOp::kWhile, By(&E::EmitWhile)},
+      {KOp::kIf, By(&E::EmitIf)},
+  });
 
-  static constexpr Row Core(Op op, Op on_bool = Op::OpNop) { return {.core = op, .on_bool = on_bool}; }
-  static constexpr Row Exact(Op op) { return {.core = op, .is_exact = true}; }
-  static constexpr Row Glsl(GLSLstd450 instruction) { return {.glsl = instruction}; }
-  static constexpr Row By(Custom custom) { return {.custom = custom}; }
-
+  // kYield ends a region; EmitRegion reads its operands.
   static constexpr std::array<Row, kNumOps> Make() {
-    using E = Emitter;
     std::array<Row, kNumOps> rows{};
-    const auto set = [&rows](KOp op, Row row) { rows[static_cast<int>(op)] = row; };
-    set(KOp::kConstant, By(&E::EmitConstant));
-    set(KOp::kParam, By(&E::EmitParam));
-    set(KOp::kWorkgroupIndex, By(&E::EmitWorkgroupIndex));
-    set(KOp::kLocalIndex, By(&E::EmitLocalIndex));
-    set(KOp::kSubgroupSize, By(&E::EmitSubgroupBuiltIn));
-    set(KOp::kSubgroupIndex, By(&E::EmitSubgroupBuiltIn));
-    set(KOp::kSubgroupLane, By(&E::EmitSubgroupBuiltIn));
-
-    set(KOp::kIAdd, Core(Op::OpIAdd));
-    set(KOp::kISub, Core(Op::OpISub));
-    set(KOp::kIMul, Core(Op::OpIMul));
-    set(KOp::kSDiv, Core(Op::OpSDiv));
-    set(KOp::kUDiv, Core(Op::OpUDiv));
-    set(KOp::kSRem, By(&E::EmitSRem));
-    set(KOp::kURem, Core(Op::OpUMod));
-    set(KOp::kSMin, Glsl(GLSLstd450SMin));
-    set(KOp::kSMax, Glsl(GLSLstd450SMax));
-    set(KOp::kUMin, Glsl(GLSLstd450UMin));
-    set(KOp::kUMax, Glsl(GLSLstd450UMax));
-    set(KOp::kAnd, Core(Op::OpBitwiseAnd, Op::OpLogicalAnd));
-    set(KOp::kOr, Core(Op::OpBitwiseOr, Op::OpLogicalOr));
-    set(KOp::kXor, Core(Op::OpBitwiseXor, Op::OpLogicalNotEqual));
-    set(KOp::kNot, Core(Op::OpNot, Op::OpLogicalNot));
-    set(KOp::kShl, Core(Op::OpShiftLeftLogical));
-    set(KOp::kShrU, Core(Op::OpShiftRightLogical));
-    set(KOp::kShrS, Core(Op::OpShiftRightArithmetic));
-    set(KOp::kClz, By(&E::EmitClz));
-    set(KOp::kPopcount, Core(Op::OpBitCount));
-    set(KOp::kUMulHigh, By(&E::EmitUMulHigh));
-    set(KOp::kIEq, Core(Op::OpIEqual, Op::OpLogicalEqual));
-    set(KOp::kINe, Core(Op::OpINotEqual, Op::OpLogicalNotEqual));
-    set(KOp::kSLt, Core(Op::OpSLessThan));
-    set(KOp::kSLe, Core(Op::OpSLessThanEqual));
-    set(KOp::kULt, Core(Op::OpULessThan));
-    set(KOp::kULe, Core(Op::OpULessThanEqual));
-
-    set(KOp::kFAdd, Exact(Op::OpFAdd));
-    set(KOp::kFSub, Exact(Op::OpFSub));
-    set(KOp::kFMul, Exact(Op::OpFMul));
-    set(KOp::kFDiv, Exact(Op::OpFDiv));
-    set(KOp::kFRem, Exact(Op::OpFRem));
-    set(KOp::kFma, Glsl(GLSLstd450Fma));
-    set(KOp::kFNeg, Core(Op::OpFNegate));
-    set(KOp::kFAbs, Glsl(GLSLstd450FAbs));
-    set(KOp::kFMin, Glsl(GLSLstd450FMin));
-    set(KOp::kFMax, Glsl(GLSLstd450FMax));
-    set(KOp::kFloor, Glsl(GLSLstd450Floor));
-    set(KOp::kCeil, Glsl(GLSLstd450Ceil));
-    set(KOp::kTrunc, Glsl(GLSLstd450Trunc));
-    set(KOp::kRoundEven, Glsl(GLSLstd450RoundEven));
-    set(KOp::kSqrt, Glsl(GLSLstd450Sqrt));
-    set(KOp::kRsqrt, Glsl(GLSLstd450InverseSqrt));
-    set(KOp::kExp2, Glsl(GLSLstd450Exp2));
-    set(KOp::kLog2, Glsl(GLSLstd450Log2));
-    set(KOp::kSin, Glsl(GLSLstd450Sin));
-    set(KOp::kCos, Glsl(GLSLstd450Cos));
-    set(KOp::kExp, Glsl(GLSLstd450Exp));
-    set(KOp::kLog, Glsl(GLSLstd450Log));
-    set(KOp::kFEq, Core(Op::OpFOrdEqual));
-    set(KOp::kFNe, Core(Op::OpFUnordNotEqual));
-    set(KOp::kFLt, Core(Op::OpFOrdLessThan));
-    set(KOp::kFLe, Core(Op::OpFOrdLessThanEqual));
-    set(KOp::kIsNan, By(&E::EmitIsNan));
-    set(KOp::kIsInf, By(&E::EmitIsInf));
-
-    set(KOp::kSToF, Core(Op::OpConvertSToF));
-    set(KOp::kUToF, Core(Op::OpConvertUToF));
-    set(KOp::kFToS, Core(Op::OpConvertFToS));
-    set(KOp::kFToU, Core(Op::OpConvertFToU));
-    set(KOp::kFToF, By(&E::EmitConversion));
-    set(KOp::kSExt, By(&E::EmitConversion));
-    set(KOp::kZExt, By(&E::EmitConversion));
-    set(KOp::kTruncI, By(&E::EmitConversion));
-    set(KOp::kBitcast, By(&E::EmitConversion));
-    set(KOp::kF16Bits, By(&E::EmitF16Bits));
-    set(KOp::kF16FromBits, By(&E::EmitF16FromBits));
-    set(KOp::kSelect, Core(Op::OpSelect));
-
-    set(KOp::kLoad, By(&E::EmitLoad));
-    set(KOp::kStore, By(&E::EmitStore));
-    set(KOp::kLoadShared, By(&E::EmitLoadShared));
-    set(KOp::kStoreShared, By(&E::EmitStoreShared));
-    set(KOp::kAtomicAdd, By(&E::EmitAtomic));
-    set(KOp::kAtomicMin, By(&E::EmitAtomic));
-    set(KOp::kAtomicMax, By(&E::EmitAtomic));
-    set(KOp::kAtomicOr, By(&E::EmitAtomic));
-    set(KOp::kAtomicAnd, By(&E::EmitAtomic));
-    set(KOp::kAtomicExchange, By(&E::EmitAtomic));
-
-    set(KOp::kBarrier, By(&E::EmitBarrier));
-    set(KOp::kDeviceBarrier, By(&E::EmitBarrier));
-    set(KOp::kSubgroupAddF, By(&E::EmitSubgroupOp));
-    set(KOp::kSubgroupMaxF, By(&E::EmitSubgroupOp));
-    set(KOp::kSubgroupMinF, By(&E::EmitSubgroupOp));
-    set(KOp::kSubgroupShuffleXor, By(&E::EmitSubgroupOp));
-
-    set(KOp::kFor, By(&E::EmitFor));
-    set(KOp::kWhile, By(&E::EmitWhile));
-    set(KOp::kIf, By(&E::EmitIf));
-    // kYield ends a region; EmitRegion reads its operands.
+    const auto add = [&rows](const auto& entries) {
+      for (const Entry& entry : entries) rows[static_cast<int>(entry.op)] = entry.row;
+    };
+    add(kValueRows);
+    add(kIntegerRows);
+    add(kFloatRows);
+    add(kConversionRows);
+    add(kMemoryRows);
+    add(kCooperationRows);
+    add(kStructureRows);
     return rows;
   }
 

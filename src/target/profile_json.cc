@@ -14,20 +14,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Every field of DeviceProfile by name.
-#define DRAGOMAN_PROFILE_FIELDS(X)                                                                                \
-  X(name)                                                                                                         \
-  X(driver_name)                                                                                                  \
-  X(driver_info) X(vendor_id) X(device_id) X(driver_version) X(api_version) X(type) X(float16) X(float64) X(int8) \
-      X(int16) X(int64) X(storage8) X(storage16) X(denorm_preserve_f32) X(signed_zero_inf_nan_f32)                \
-          X(signed_zero_inf_nan_f16) X(signed_zero_inf_nan_f64) X(rounding_rte_f16) X(buffer_int64_atomics)       \
-              X(float_atomic_add_f32) X(integer_dot_product) X(subgroup_size) X(subgroup_min_size)                \
-                  X(subgroup_max_size) X(subgroup_size_control) X(compute_full_subgroups) X(subgroup_basic)       \
-                      X(subgroup_arithmetic) X(subgroup_shuffle) X(subgroup_ballot) X(vulkan_memory_model)        \
-                          X(cooperative_matrix) X(shader_bfloat16) X(matrix_shapes) X(max_workgroup_invocations)  \
-                              X(max_workgroup_size) X(max_workgroup_count) X(shared_memory_bytes)                 \
-                                  X(push_constant_bytes) X(max_allocation_bytes) X(max_buffer_bytes)              \
-                                      X(device_memory_bytes) X(unified_memory) X(address_form) X(vector_bytes)    \
-                                          X(unrolling_is_costly) X(compute_units)
+// clang-format off
+#define DRAGOMAN_PROFILE_FIELDS(X) \
+  X(name) X(driver_name) X(driver_info) X(vendor_id) X(device_id) X(driver_version) X(api_version) X(type) \
+  X(float16) X(float64) X(int8) X(int16) X(int64) X(storage8) X(storage16) \
+  X(denorm_preserve_f32) X(signed_zero_inf_nan_f32) X(signed_zero_inf_nan_f16) X(signed_zero_inf_nan_f64) \
+  X(rounding_rte_f16) X(buffer_int64_atomics) X(float_atomic_add_f32) X(integer_dot_product) \
+  X(subgroup_size) X(subgroup_min_size) X(subgroup_max_size) X(subgroup_size_control) X(compute_full_subgroups) \
+  X(subgroup_basic) X(subgroup_arithmetic) X(subgroup_shuffle) X(subgroup_ballot) \
+  X(vulkan_memory_model) X(cooperative_matrix) X(shader_bfloat16) X(matrix_shapes) \
+  X(max_workgroup_invocations) X(max_workgroup_size) X(max_workgroup_count) X(shared_memory_bytes) \
+  X(push_constant_bytes) X(max_allocation_bytes) X(max_buffer_bytes) X(device_memory_bytes) X(unified_memory) \
+  X(address_form) X(vector_bytes) X(unrolling_is_costly) X(compute_units)
+// clang-format on
 
 // The number of members of an aggregate: the longest list of anythings that initialises it.
 struct Anything {
