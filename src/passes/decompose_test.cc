@@ -76,6 +76,38 @@ func public @main(%x: tensor<2x4x4xf64>, %bad: tensor<3x3xf64>) {{
   }
 }
 
+TEST(Decompose, CholeskyByBlocks) {
+  for (const auto& [n, dtype, tolerance] :
+       {std::tuple{1, "f64", kF64}, std::tuple{6, "f64", kF64}, std::tuple{64, "f64", 1e-10},
+        std::tuple{128, "f64", 1e-10}, std::tuple{150, "f64", 1e-10}, std::tuple{100, "f32", 1e-3},
+        std::tuple{5, "c64", 1e-4}}) {
+    ExpectDecomposed(
+        Format(R"(module @m
+func public @main(%x: tensor<{0}x{0}x{1}>) {{
+  %r = iota() {{iota_dimension = 0}} : tensor<{0}x{0}xsi32>
+  %c = iota() {{iota_dimension = 1}} : tensor<{0}x{0}xsi32>
+  %d = compare(%r, %c) {{comparison_direction = 0, compare_type = 0}} : tensor<{0}x{0}xi1>
+  %n = constant() {{value = dense<{2}>}} : tensor<{0}x{0}x{1}>
+  %z = constant() {{value = dense<{3}>}} : tensor<{0}x{0}x{1}>
+  %i = select(%d, %n, %z) : tensor<{0}x{0}x{1}>
+  %t = transpose(%x) {{permutation = [1, 0]}} : tensor<{0}x{0}x{1}>
+  %h = {4}
+  %s = add(%x, {5}) : tensor<{0}x{0}x{1}>
+  %a = add(%s, %i) : tensor<{0}x{0}x{1}>
+  %l = cholesky(%a) {{lower = 1}} : tensor<{0}x{0}x{1}>
+  return(%l)
+}})",
+               n, dtype, dtype[0] == 'c' ? Format("({}, 0)", 3 * n) : Format("{}", 3 * n),
+               dtype[0] == 'c' ? "(0, 0)" : "0",
+               dtype[0] == 'c' ? Format(R"(real(%t) : tensor<{0}x{0}xf32> %im = imag(%t) : tensor<{0}x{0}xf32>
+  %neg = negate(%im) : tensor<{0}x{0}xf32> %hh = complex(%h, %neg) : tensor<{0}x{0}xc64>)",
+                                        n)
+                               : Format("add(%t, %z) : tensor<{0}x{0}x{1}>", n, dtype),
+               dtype[0] == 'c' ? "%hh" : "%h"),
+        ir::OpCode::kCholesky, tolerance);
+  }
+}
+
 TEST(Decompose, TriangularSolvesOnEverySide) {
   for (const int left : {0, 1}) {
     for (const int lower : {0, 1}) {
