@@ -82,7 +82,7 @@ bool IsInlineReduce(const ir::Op& op) {
 StatusOr<Lanes> EmitInlineReduce(Elemental& elemental, const ir::Op& op, const Index& index, int) {
   Builder& builder = elemental.builder();
   const size_t num_values = op.operands.size() / 2;
-  const Combiner combiner(*op.regions[0], std::span(op.operands).subspan(num_values));
+  const Combiner combiner(*op.regions[0], InitialValues(op));
   const Dims& extents = op.operands[0]->type.dims;
   const std::vector<int64_t>& reduced = op.attributes.Ints(AttrKey::kDimensions);
   const std::vector<V> kept = elemental.Delinearize(index, op.type().dims);

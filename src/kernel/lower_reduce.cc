@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reduce with its producers and consumers: one pass, or two when there are too few results to keep the device busy.
+#include <algorithm>
+#include <unordered_set>
+
 #include "base/format.h"
 #include "kernel/lowering.h"
 #include "kernel/reduce_kernel.h"
@@ -20,6 +23,34 @@ ReduceExtents SecondExtents(const ReduceExtents& first, int64_t splits) {
   return second;
 }
 
+// The hero and the reduces beside it: over the same positions, and not what the hero is computed from.
+std::vector<const ir::Op*> FindSiblings(const fusion::Group& group) {
+  const ir::Op& hero = *group.hero;
+  std::unordered_set<const ir::Value*> below;  // what depends on the hero
+  std::unordered_set<const ir::Op*> above;     // what the hero depends on
+  std::vector<const ir::Value*> pending(hero.operands.begin(), hero.operands.end());
+  while (!pending.empty()) {
+    const ir::Op* op = pending.back()->op;
+    pending.pop_back();
+    if (op == nullptr || !above.insert(op).second) continue;
+    if (std::find(group.members.begin(), group.members.end(), op) == group.members.end()) continue;
+    pending.insert(pending.end(), op->operands.begin(), op->operands.end());
+  }
+  std::vector<const ir::Op*> reduces;
+  for (const ir::Op* op : group.members) {
+    const bool depends = std::any_of(op->operands.begin(), op->operands.end(),
+                                     [&](const ir::Value* operand) { return below.contains(operand); });
+    const bool is_alike =
+        op->code == ir::OpCode::kReduce && op->type().dims == hero.type().dims &&
+        op->operands[0]->type.dims == hero.operands[0]->type.dims &&
+        op->attributes.Ints(ir::AttrKey::kDimensions) == hero.attributes.Ints(ir::AttrKey::kDimensions);
+    if (op == &hero || (is_alike && !depends && !above.contains(op))) reduces.push_back(op);
+    if (op != &hero && !depends) continue;
+    for (const auto& result : op->results) below.insert(result.get());
+  }
+  return reduces;
+}
+
 }  // namespace
 
 StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::DeviceProfile& profile) {
@@ -32,28 +63,33 @@ StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::Dev
     return Unimplemented(Format("reduce of {} is larger than the {} positions that its kernel counts.",
                                 hero.operands[0]->type.ToString(), kMaxPositions));
   }
-  const size_t num_values = hero.operands.size() / 2;
-  const std::vector<const ir::Value*> operands(hero.operands.begin(), hero.operands.begin() + num_values);
+  const std::vector<const ir::Op*> reduces = FindSiblings(group);
+  std::vector<const ir::Value*> operands;
+  for (const ir::Op* op : reduces) {
+    operands.insert(operands.end(), ReducedOperands(*op).begin(), ReducedOperands(*op).end());
+  }
   ReduceSource source = AnalyzeSource(group, operands, space, profile);
-  source.is_ordered = !Combiner(*hero.regions[0], std::span(hero.operands).subspan(num_values)).operation().has_value();
+  source.is_ordered = Combiner(reduces).is_ordered();
+  source.num_accumulators = static_cast<int>(operands.size());
   const ReducePlan plan = ChooseReduce(extents, source, profile, true);
   if (plan.splits == 1) {
-    ASSIGN_OR_RETURN(Dispatch dispatch, ReduceKernel(group, hero, space, profile).Emit(plan, extents, {}));
+    ASSIGN_OR_RETURN(Dispatch dispatch, ReduceKernel(group, reduces, space, profile).Emit(plan, extents, {}));
     lowered.dispatches.push_back(std::move(dispatch));
     return lowered;
   }
-  for (const DType dtype : ReduceKernel::PartialTypes(hero, profile)) {
+  for (const DType dtype : ReduceKernel::PartialTypes(reduces, profile)) {
     lowered.temporaries.push_back(extents.kept() * plan.splits * SizeBytes(dtype));
   }
   ASSIGN_OR_RETURN(Dispatch first,
-                   ReduceKernel(group, hero, space, profile).Emit(plan, extents, {true, false, plan.splits}));
+                   ReduceKernel(group, reduces, space, profile).Emit(plan, extents, {true, false, plan.splits}));
   const ReduceExtents second_extents = SecondExtents(extents, plan.splits);
   ReduceSource partials;
   partials.is_ordered = source.is_ordered;
+  partials.num_accumulators = source.num_accumulators;
   const ReducePlan second_plan = ChooseReduce(second_extents, partials, profile, false);
   ASSIGN_OR_RETURN(
       Dispatch second,
-      ReduceKernel(group, hero, space, profile).Emit(second_plan, second_extents, {false, true, plan.splits}));
+      ReduceKernel(group, reduces, space, profile).Emit(second_plan, second_extents, {false, true, plan.splits}));
   lowered.dispatches.push_back(std::move(first));
   lowered.dispatches.push_back(std::move(second));
   return lowered;

@@ -247,6 +247,38 @@ TEST(LowerReduce, ProducersAndConsumersShareTheKernel) {
   }
 }
 
+// Sum and largest square of the same elements, and an epilogue of both.
+TEST(LowerReduce, SiblingsShareTheReads) {
+  for (const Case& c : {Case{{24, 36}, {1}}, Case{{24, 36}, {0}}, Case{{50000, 4}, {0}}, Case{{70000}, {0}}}) {
+    SCOPED_TRACE(ToString(c.dims));
+    for (const target::DeviceProfile& profile : TestProfiles()) {
+      const std::string in = TypeOf(c.dims, "f32"), out = TypeOf(KeptDims(c), "f32");
+      TestGroup test(
+          Format("(%0: {0}) {{ %z = constant() {{value = dense<0>}} : tensor<f32> %q = multiply(%0, %0) : {0} %s = "
+                 "reduce(%0, %z) {{dimensions = {2}}} : {1} (%a: tensor<f32>, %b: tensor<f32>) {{ %c = add(%a, %b) : "
+                 "tensor<f32> return(%c) }} %m = reduce(%q, %z) {{dimensions = {2}}} : {1} (%d: tensor<f32>, %e: "
+                 "tensor<f32>) {{ %f = maximum(%d, %e) : tensor<f32> return(%f) }} %x = subtract(%s, %m) : {1} "
+                 "return(%s, %m, %x) }}",
+                 in, out, ListOf(c.reduced)),
+          fusion::GroupKind::kReduce);
+      const Numbers values = test.SetRandomInputs()[0];
+      const LoweredGroup lowered = test.Run(profile);
+      for (const Dispatch& dispatch : lowered.dispatches) {
+        int64_t loads = 0;
+        for (const Argument& argument : dispatch.arguments) loads += argument.value == test.group.inputs[0];
+        EXPECT_LE(loads, 1);
+      }
+      const Numbers sums = ReferenceReduce(c, values, 0, [](Number a, Number b) { return a + b; });
+      const Numbers squares =
+          ReferenceReduce(c, values, 0, [](Number a, Number b) { return std::max(a.real(), b.real() * b.real()); });
+      const auto at_output = [&](const Dims& at) { return LinearAt(test.output_type(0).dims, at); };
+      test.Expect(0, [&](const Dims& at) { return sums[at_output(at)]; });
+      test.Expect(1, [&](const Dims& at) { return squares[at_output(at)]; });
+      test.Expect(2, [&](const Dims& at) { return sums[at_output(at)] - squares[at_output(at)]; });
+    }
+  }
+}
+
 TEST(LowerReduce, RegionsMayCaptureValues) {
   TestGroup test(
       "(%0: tensor<4x9xf32>, %1: tensor<f32>) { %z = constant() {value = dense<0>} : tensor<f32> %2 = reduce(%0, %z) "

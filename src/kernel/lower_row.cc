@@ -15,8 +15,6 @@ constexpr int64_t kMaxPositions = (int64_t{1} << 31) - (int64_t{1} << 20);
 
 using Set = std::vector<Scalar>;
 
-std::span<ir::Value* const> Inits(const ir::Op& op) { return std::span(op.operands).subspan(op.operands.size() / 2); }
-
 // A reduction of one phase.
 struct RowReduction {
   const ir::Op* op;
@@ -25,7 +23,7 @@ struct RowReduction {
   explicit RowReduction(const ir::Op* op)
       : op(op),
         space(op->operands[0]->type.dims, op->attributes.Ints(ir::AttrKey::kDimensions)),
-        combiner(*op->regions[0], Inits(*op)) {}
+        combiner(*op->regions[0], InitialValues(*op)) {}
 };
 
 class RowKernel {
@@ -101,7 +99,7 @@ StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> redu
   bool is_ordered = false;
   std::vector<V> flat;
   for (size_t i = 0; i < reductions.size(); ++i) {
-    is_ordered = is_ordered || !reductions[i].combiner.operation().has_value();
+    is_ordered = is_ordered || reductions[i].combiner.is_ordered();
     const std::vector<V> part = Combiner::Flatten(start[i]);
     flat.insert(flat.end(), part.begin(), part.end());
   }

@@ -90,11 +90,23 @@ StatusOr<Scalar> ConvertScalar(Builder& builder, const Scalar& value, DType from
 
 }  // namespace
 
-Combiner::Combiner(const ir::Block& block, std::span<ir::Value* const> inits)
-    : block_(block), inits_(inits.begin(), inits.end()), operation_(SingleOperation(block)) {
-  for (const ir::Value* init : inits_) {
-    accumulators_.push_back(IsWidened(operation_, init->type.dtype) ? DType::kF32 : init->type.dtype);
+Combiner::Combiner(const ir::Block& block, std::span<ir::Value* const> inits) { Add(block, inits); }
+
+Combiner::Combiner(std::span<const ir::Op* const> reduces) {
+  for (const ir::Op* op : reduces) Add(*op->regions[0], InitialValues(*op));
+}
+
+void Combiner::Add(const ir::Block& block, std::span<ir::Value* const> inits) {
+  const std::optional<ScalarOp> operation = SingleOperation(block);
+  parts_.push_back({&block, operation, num_values(), static_cast<int>(inits.size())});
+  for (const ir::Value* init : inits) {
+    inits_.push_back(init);
+    accumulators_.push_back(IsWidened(operation, init->type.dtype) ? DType::kF32 : init->type.dtype);
   }
+}
+
+bool Combiner::is_ordered() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return !part.operation.has_value(); });
 }
 
 std::vector<KType> Combiner::MachineTypes(const Builder& builder) const {
@@ -128,16 +140,23 @@ std::vector<Scalar> Combiner::Unflatten(std::span<const V> values) const {
 }
 
 StatusOr<std::vector<Scalar>> Combiner::Start(Elemental& elemental) const {
-  if (operation_.has_value()) {
-    const auto identity = Identity(elemental.builder(), *operation_, accumulators_[0]);
-    if (identity.has_value()) return std::vector<Scalar>{*identity};
+  std::vector<Scalar> start;
+  for (const Part& part : parts_) {
+    if (part.operation.has_value()) {
+      const auto identity = Identity(elemental.builder(), *part.operation, accumulators_[part.first]);
+      if (identity.has_value()) {
+        start.push_back(*identity);
+        continue;
+      }
+    }
+    for (int i = part.first; i < part.first + part.count; ++i) {
+      ASSIGN_OR_RETURN(const Scalar init, elemental.At(inits_[i], Index{}));
+      ASSIGN_OR_RETURN(const Scalar lifted,
+                       ConvertScalar(elemental.builder(), init, inits_[i]->type.dtype, accumulators_[i]));
+      start.push_back(lifted);
+    }
   }
-  std::vector<Scalar> inits;
-  for (const ir::Value* init : inits_) {
-    ASSIGN_OR_RETURN(const Scalar scalar, elemental.At(init, Index{}));
-    inits.push_back(scalar);
-  }
-  return Lift(elemental, inits);
+  return start;
 }
 
 StatusOr<std::vector<Scalar>> Combiner::Lift(Elemental& elemental, std::span<const Scalar> elements) const {
@@ -152,33 +171,50 @@ StatusOr<std::vector<Scalar>> Combiner::Lift(Elemental& elemental, std::span<con
 
 StatusOr<std::vector<Scalar>> Combiner::Combine(Elemental& elemental, std::span<const Scalar> lhs,
                                                 std::span<const Scalar> rhs) const {
-  if (operation_.has_value()) {
-    const Scalar operands[] = {lhs[0], rhs[0]};
-    ASSIGN_OR_RETURN(const Scalar result,
-                     EmitScalarOp(elemental.builder(), *operation_, {accumulators_[0], accumulators_[0]}, operands));
-    return std::vector<Scalar>{result};
+  std::vector<Scalar> results;
+  for (const Part& part : parts_) {
+    if (part.operation.has_value()) {
+      const Scalar operands[] = {lhs[part.first], rhs[part.first]};
+      const ScalarOpContext context{accumulators_[part.first], accumulators_[part.first]};
+      ASSIGN_OR_RETURN(const Scalar result, EmitScalarOp(elemental.builder(), *part.operation, context, operands));
+      results.push_back(result);
+      continue;
+    }
+    std::vector<Scalar> inputs(lhs.begin() + part.first, lhs.begin() + part.first + part.count);
+    inputs.insert(inputs.end(), rhs.begin() + part.first, rhs.begin() + part.first + part.count);
+    ASSIGN_OR_RETURN(const std::vector<Scalar> combined, elemental.Region(*part.block, inputs));
+    results.insert(results.end(), combined.begin(), combined.end());
   }
-  std::vector<Scalar> inputs(lhs.begin(), lhs.end());
-  inputs.insert(inputs.end(), rhs.begin(), rhs.end());
-  return elemental.Region(block_, inputs);
+  return results;
 }
 
 StatusOr<std::vector<Scalar>> Combiner::Finish(Elemental& elemental, std::span<const Scalar> accumulators) const {
+  Builder& builder = elemental.builder();
   std::vector<Scalar> results(accumulators.begin(), accumulators.end());
-  if (operation_.has_value()) {
-    const auto identity = Identity(elemental.builder(), *operation_, accumulators_[0]);
-    ASSIGN_OR_RETURN(const Scalar init, elemental.At(inits_[0], Index{}));
-    ASSIGN_OR_RETURN(std::vector<Scalar> lifted, Lift(elemental, {&init, 1}));
+  for (const Part& part : parts_) {
+    if (!part.operation.has_value()) continue;
+    const int i = part.first;
+    const auto identity = Identity(builder, *part.operation, accumulators_[i]);
+    ASSIGN_OR_RETURN(const Scalar init, elemental.At(inits_[i], Index{}));
+    ASSIGN_OR_RETURN(const Scalar lifted, ConvertScalar(builder, init, inits_[i]->type.dtype, accumulators_[i]));
     // Equal constants are one value.
-    if (identity.has_value() && lifted[0].re.id != identity->re.id) {
-      ASSIGN_OR_RETURN(results, Combine(elemental, lifted, results));
-    }
+    if (!identity.has_value() || lifted.re.id == identity->re.id) continue;
+    const Scalar operands[] = {lifted, results[i]};
+    ASSIGN_OR_RETURN(results[i],
+                     EmitScalarOp(builder, *part.operation, {accumulators_[i], accumulators_[i]}, operands));
   }
   for (int i = 0; i < num_values(); ++i) {
-    ASSIGN_OR_RETURN(results[i],
-                     ConvertScalar(elemental.builder(), results[i], accumulators_[i], inits_[i]->type.dtype));
+    ASSIGN_OR_RETURN(results[i], ConvertScalar(builder, results[i], accumulators_[i], inits_[i]->type.dtype));
   }
   return results;
+}
+
+std::span<ir::Value* const> ReducedOperands(const ir::Op& reduce) {
+  return std::span(reduce.operands).first(reduce.operands.size() / 2);
+}
+
+std::span<ir::Value* const> InitialValues(const ir::Op& reduce) {
+  return std::span(reduce.operands).subspan(reduce.operands.size() / 2);
 }
 
 }  // namespace dragoman::kernel

@@ -17,6 +17,8 @@ class Combiner {
  public:
   // `block` combines n accumulators (its first arguments) with n elements; `inits` are the n initial values, of rank 0.
   Combiner(const ir::Block& block, std::span<ir::Value* const> inits);
+  // Several reductions of the same positions side by side: their accumulators one after the other.
+  explicit Combiner(std::span<const ir::Op* const> reduces);
 
   int num_values() const { return static_cast<int>(inits_.size()); }
   // Element types of the accumulators: f32 for sums and products of narrower floats, else those of the operands.
@@ -36,14 +38,26 @@ class Combiner {
   // The results: combined with the initial values where Start was another identity, rounded to the operands' types.
   StatusOr<std::vector<Scalar>> Finish(Elemental& elemental, std::span<const Scalar> accumulators) const;
 
-  // The operation when the region is one binary operation on a single value.
-  std::optional<ScalarOp> operation() const { return operation_; }
+  // Whether accumulators must be combined in the order of their elements. Known operations do not care.
+  bool is_ordered() const;
 
  private:
-  const ir::Block& block_;
+  // One region and its accumulators.
+  struct Part {
+    const ir::Block* block;
+    std::optional<ScalarOp> operation;  // when the region is one known operation on a single value
+    int first;
+    int count;
+  };
+  void Add(const ir::Block& block, std::span<ir::Value* const> inits);
+
+  std::vector<Part> parts_;
   std::vector<const ir::Value*> inits_;
   std::vector<DType> accumulators_;
-  std::optional<ScalarOp> operation_;
 };
+
+// The values that a reduce combines: the first half of its operands, and the initial values after them.
+std::span<ir::Value* const> ReducedOperands(const ir::Op& reduce);
+std::span<ir::Value* const> InitialValues(const ir::Op& reduce);
 
 }  // namespace dragoman::kernel

@@ -29,10 +29,6 @@ DType MemoryOf(KType type) {
   return DType::kToken;
 }
 
-std::span<ir::Value* const> Inits(const ir::Op& hero) {
-  return std::span(hero.operands).subspan(hero.operands.size() / 2);
-}
-
 std::vector<V> FlattenSets(const std::vector<std::vector<Scalar>>& sets) {
   std::vector<V> flat;
   for (const auto& set : sets) {
@@ -44,19 +40,20 @@ std::vector<V> FlattenSets(const std::vector<std::vector<Scalar>>& sets) {
 
 }  // namespace
 
-ReduceKernel::ReduceKernel(const fusion::Group& group, const ir::Op& hero, const ReduceSpace& space,
+ReduceKernel::ReduceKernel(const fusion::Group& group, std::span<const ir::Op* const> reduces, const ReduceSpace& space,
                            const target::DeviceProfile& profile)
-    : group_(group),
-      hero_(hero),
-      space_(space),
-      b_(profile),
-      elemental_(b_, group),
-      combiner_(*hero.regions[0], Inits(hero)) {}
+    : group_(group), reduces_(reduces), space_(space), b_(profile), elemental_(b_, group), combiner_(reduces) {
+  for (const ir::Op* op : reduces) {
+    operands_.insert(operands_.end(), ReducedOperands(*op).begin(), ReducedOperands(*op).end());
+    for (const auto& result : op->results) results_.push_back(result.get());
+  }
+}
 
-std::vector<DType> ReduceKernel::PartialTypes(const ir::Op& hero, const target::DeviceProfile& profile) {
+std::vector<DType> ReduceKernel::PartialTypes(std::span<const ir::Op* const> reduces,
+                                              const target::DeviceProfile& profile) {
   const Builder builder(profile);
   std::vector<DType> types;
-  for (const KType type : Combiner(*hero.regions[0], Inits(hero)).MachineTypes(builder)) {
+  for (const KType type : Combiner(reduces).MachineTypes(builder)) {
     types.push_back(MemoryOf(type));
   }
   return types;
@@ -66,7 +63,7 @@ StatusOr<Dispatch> ReduceKernel::Emit(const ReducePlan& plan, const ReduceExtent
   plan_ = plan;
   extents_ = extents;
   pass_ = pass;
-  const std::vector<DType> partials = PartialTypes(hero_, b_.profile());
+  const std::vector<DType> partials = PartialTypes(reduces_, b_.profile());
   for (size_t i = 0; i < partials.size(); ++i) {
     const int temporary = static_cast<int>(i);
     if (!pass.is_first) read_partials_.push_back(elemental_.BindTemporary(temporary, partials[i], true, false));
@@ -80,7 +77,7 @@ StatusOr<Dispatch> ReduceKernel::Emit(const ReducePlan& plan, const ReduceExtent
   const int64_t across = plan.kind == ReduceKind::kRow ? extents.kept_outer : columns;
   const int64_t tiles = (across + plan.groups() - 1) / plan.groups();
   dispatch.workgroups = tiles * plan.splits * (plan.kind == ReduceKind::kRow ? 1 : extents.kept_outer);
-  dispatch.label = Format("reduce {} into {}{}", hero_.operands[0]->type.ToString(), hero_.type().ToString(),
+  dispatch.label = Format("reduce {} into {}{}", operands_[0]->type.ToString(), results_[0]->type.ToString(),
                           pass.is_first ? "" : ", second pass");
   return dispatch;
 }
@@ -97,7 +94,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::Elements(V kept, V reduce
     return std::vector<Set>{combiner_.Unflatten(flat)};
   }
   for (int i = 0; i < num_values; ++i) {
-    const ir::Value* operand = hero_.operands[i];
+    const ir::Value* operand = operands_[i];
     const Index index = space_.OperandIndex(elemental_, operand, kept, reduced);
     ASSIGN_OR_RETURN(const Lanes lanes, elemental_.AtLanes(operand, index, plan_.lanes));
     for (int lane = 0; lane < plan_.lanes; ++lane) sets[lane].push_back(Lane(lanes, lane));
@@ -166,7 +163,7 @@ ReduceKernel::Stretch ReduceKernel::StretchOf(V fellow, V split) {
   const V end = plan_.splits == 1 ? b_.I32(extents_.reduced)
                                   : b_.SMin(b_.IAdd(begin, b_.I32(plan_.part)), b_.I32(extents_.reduced));
   const int64_t load = positions_a_load();
-  if (combiner_.operation().has_value()) {
+  if (!combiner_.is_ordered()) {
     return {b_.MulAdd(fellow, load, begin), end, load * plan_.fellows};
   }
   // Order matters: neighbours in memory belong to one invocation.
@@ -182,7 +179,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::Accumulate(V kept, V fell
   if (extents_.reduced == 0) return sets;
   if (pass_.is_first) {  // what depends on the kept position alone is computed before the loops
     for (int i = 0; i < combiner_.num_values(); ++i) {
-      space_.OperandIndex(elemental_, hero_.operands[i], kept, b_.I32(0));
+      space_.OperandIndex(elemental_, operands_[i], kept, b_.I32(0));
     }
   }
   Stretch stretch = StretchOf(fellow, split);
@@ -272,16 +269,16 @@ Status ReduceKernel::WriteOutputs(V kept, const std::vector<Set>& sets) {
   const int lanes = static_cast<int>(sets.size());
   for (int i = 0; i < combiner_.num_values(); ++i) {
     if (lanes == 1) {
-      elemental_.Pin(hero_.result(i), sets[0][i]);
+      elemental_.Pin(results_[i], sets[0][i]);
       continue;
     }
     Lanes values;
     for (int lane = 0; lane < lanes; ++lane) {
       values.push_back(sets[lane][i]);
       const Index at = Index::FromLinear(b_.IAdd(kept, b_.I32(lane)));
-      elemental_.Remember(hero_.result(i), at, {sets[lane][i]});
+      elemental_.Remember(results_[i], at, {sets[lane][i]});
     }
-    elemental_.Remember(hero_.result(i), Index::FromLinear(kept), std::move(values), lanes);
+    elemental_.Remember(results_[i], Index::FromLinear(kept), std::move(values), lanes);
   }
   std::vector<Lanes> values;
   for (const ir::Value* output : group_.outputs) {

@@ -25,13 +25,13 @@ struct ReducePass {
 
 class ReduceKernel {
  public:
-  // `hero` is a reduce of `group`; everything passed outlives this.
-  ReduceKernel(const fusion::Group& group, const ir::Op& hero, const ReduceSpace& space,
+  // `reduces` are members of `group` over the same positions; everything passed outlives this.
+  ReduceKernel(const fusion::Group& group, std::span<const ir::Op* const> reduces, const ReduceSpace& space,
                const target::DeviceProfile& profile);
 
   StatusOr<Dispatch> Emit(const ReducePlan& plan, const ReduceExtents& extents, const ReducePass& pass) &&;
   // The element type in memory of each temporary of partial results.
-  static std::vector<DType> PartialTypes(const ir::Op& hero, const target::DeviceProfile& profile);
+  static std::vector<DType> PartialTypes(std::span<const ir::Op* const> reduces, const target::DeviceProfile& profile);
 
  private:
   using Set = std::vector<Scalar>;  // one of each accumulator
@@ -55,7 +55,8 @@ class ReduceKernel {
   int num_sets() const { return plan_.kind == ReduceKind::kRow ? 1 : plan_.lanes; }
 
   const fusion::Group& group_;
-  const ir::Op& hero_;
+  std::span<const ir::Op* const> reduces_;
+  std::vector<const ir::Value*> operands_, results_;  // of all reduces, one an accumulator
   const ReduceSpace& space_;
   Builder b_;
   Elemental elemental_;

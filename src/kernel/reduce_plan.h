@@ -41,10 +41,14 @@ ReduceExtents ExtentsOf(const ReduceSpace& space);
 
 // What the code that reads one element looks like.
 struct ReduceSource {
-  int lanes = 1;            // of vector loads that pay
-  int num_ops = 0;          // computed values an element
-  bool is_ordered = false;  // elements must be combined in order: each fellow takes a stretch of its own
+  int lanes = 1;             // of vector loads that pay
+  int num_ops = 0;           // computed values an element
+  int num_accumulators = 1;  // that fellows share through memory
+  bool is_ordered = false;   // elements must be combined in order: each fellow takes a stretch of its own
 };
+
+// Bytes of shared memory that fellows need at most.
+int64_t SharedBytes(const ReducePlan& plan, const ReduceSource& source);
 
 ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source, const target::DeviceProfile& profile,
                         bool may_split);

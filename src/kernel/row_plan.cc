@@ -16,10 +16,7 @@ namespace {
 constexpr int64_t kMaxResidentLoads = 8;
 constexpr int64_t kMaxResidentOps = 512;  // times lanes and loads: registers and code
 
-bool IsOrdered(const ir::Op& reduce) {
-  const size_t num_values = reduce.operands.size() / 2;
-  return !Combiner(*reduce.regions[0], std::span(reduce.operands).subspan(num_values)).operation().has_value();
-}
+bool IsOrdered(const ir::Op& reduce) { return Combiner(*reduce.regions[0], InitialValues(reduce)).is_ordered(); }
 
 bool IsRowReduce(const ir::Op& op, RowPhases& phases) {
   if (op.code != ir::OpCode::kReduce) return false;
@@ -79,9 +76,11 @@ StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
 RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
   std::vector<const ir::Value*> roots = phases.element_outputs;
   bool is_ordered = false;
+  int num_accumulators = 0;
   std::unordered_set<const ir::Value*> known;
   for (const auto& phase : phases.phases) {
     for (const ir::Op* op : phase) {
+      num_accumulators += static_cast<int>(op->results.size());
       roots.insert(roots.end(), op->operands.begin(), op->operands.begin() + op->operands.size() / 2);
       for (const auto& value : op->results) known.insert(value.get());
       is_ordered = is_ordered || IsOrdered(*op);
@@ -89,6 +88,7 @@ RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const tar
   }
   ReduceSource source;
   source.is_ordered = is_ordered;
+  source.num_accumulators = num_accumulators;
   source.num_ops = AnalyzeLanes(group, roots, 1, known).num_ops;
   for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1 && !profile.unrolling_is_costly; lanes /= 2) {
     if (phases.row_length % lanes != 0) continue;
@@ -106,6 +106,7 @@ RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const tar
          wider.fellows = wider.workgroup_size *= 2) {
       const int64_t positions = int64_t{wider.fellows} * source.lanes;
       const int64_t loads = (phases.row_length + positions - 1) / positions;
+      if (SharedBytes(wider, source) > profile.shared_memory_bytes) break;
       if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
         plan.resident_loads = static_cast<int>(loads);
         plan.reduce = wider;

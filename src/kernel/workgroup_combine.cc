@@ -63,7 +63,7 @@ StatusOr<std::vector<std::vector<Scalar>>> WorkgroupCombine::Combine(std::vector
   for (int set = 0; set < num_sets; ++set) Put(slot, set, sets[set]);
   Status status;
   const int steps = std::countr_zero(static_cast<unsigned>(shape.count));
-  const bool is_ordered = !combiner_.operation().has_value();
+  const bool is_ordered = combiner_.is_ordered();
   b.ForEach(b.I32(0), b.I32(steps), b.I32(1), [&](V i) {
     b.Barrier();
     // Neighbours first keeps the order of elements; halves first keeps invocations together where order is free.
