@@ -12,75 +12,26 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr int64_t kBlock = 64;
-constexpr int64_t kMaxPivots = 4;
+constexpr int64_t kBlock = 128;
 
-int64_t PivotsAtATime(int64_t rows) {
-  int64_t count = kMaxPivots;
-  while (rows % count != 0) count /= 2;
-  return count;
-}
-
-// The pivots' own equations, eliminated: U and the multipliers m, each [count]; entries above and on, below the
-// diagonal.
-struct PivotBlock {
-  std::array<std::array<Value*, kMaxPivots>, kMaxPivots> entries;
-};
-
-PivotBlock EliminatePivots(Value* pivots, int64_t size, Builder& b) {
-  PivotBlock block;
-  const int64_t count = pivots->type.dims[0];
-  for (int64_t row = 0; row < size; ++row) {
-    for (int64_t column = 0; column < size; ++column) {
-      Value* entry = b.Reshape(b.Slice(pivots, {0, row, column}, {count, row + 1, column + 1}), {count});
-      for (int64_t k = 0; k < std::min(row, column); ++k) {
-        entry = b.Subtract(entry, b.Multiply(block.entries[row][k], block.entries[k][column]));
-      }
-      if (column < row) entry = b.Divide(entry, block.entries[column][column]);
-      block.entries[row][column] = entry;
-    }
-  }
-  return block;
-}
-
-// One step on [count, rows, width]: `size` pivots from place `first` on are eliminated from the rows below each.
-Value* EliminationStep(Value* matrix, Value* first, int64_t size, Builder& b) {
+// Pivot j is eliminated from the rows below: one pointwise step on [count, rows, width].
+std::vector<Value*> EliminationStep(Builder& b, Value* j, const std::vector<Value*>& carried) {
+  Value* matrix = carried[0];
   const Dims dims = matrix->type.dims;
-  const int64_t count = dims[0];
+  const Dims column_dims = {dims[0], dims[1]};
   Value* zero = b.Scalar(DType::kS32, 0);
-  Value* rows = b.DynamicSlice(matrix, {zero, first, zero}, {count, size, dims[2]});
-  Value* columns = b.DynamicSlice(matrix, {zero, zero, first}, {count, dims[1], size});
-  const PivotBlock pivots = EliminatePivots(b.DynamicSlice(matrix, {zero, first, first}, {count, size, size}), size, b);
-  std::vector<Value*> eliminated_rows, multipliers;
-  Value* result = matrix;
-  for (int64_t k = 0; k < size; ++k) {
-    Value* row = b.Reshape(b.SliceDim(rows, 1, k, k + 1), {count, dims[2]});
-    Value* multiplier = b.Reshape(b.SliceDim(columns, 2, k, k + 1), {count, dims[1]});
-    for (int64_t i = 0; i < k; ++i) {
-      const auto spread = [&](Value* value, const Value* like) { return b.Broadcast(value, like->type.dims, {0}); };
-      row = b.Subtract(row, b.Multiply(spread(pivots.entries[k][i], row), eliminated_rows[i]));
-      multiplier = b.Subtract(multiplier, b.Multiply(multipliers[i], spread(pivots.entries[i][k], multiplier)));
-    }
-    multiplier = b.Divide(multiplier, b.Broadcast(pivots.entries[k][k], multiplier->type.dims, {0}));
-    eliminated_rows.push_back(row);
-    multipliers.push_back(multiplier);
-    Value* place = b.Add(first, b.Scalar(DType::kS32, static_cast<double>(k)));
-    Value* is_below = CompareIndex(1, ComparisonDirection::kGt, place, multiplier->type.dims, b);
-    Value* active = b.Select(is_below, multiplier, b.SplatLike(multiplier, 0));
-    result = b.Subtract(result, b.Multiply(b.Broadcast(active, dims, {0, 1}), b.Broadcast(row, dims, {0, 2})));
-  }
-  return result;
+  Value* row = b.Reshape(b.DynamicSlice(matrix, {zero, j, zero}, {dims[0], 1, dims[2]}), {dims[0], dims[2]});
+  Value* column = b.Reshape(b.DynamicSlice(matrix, {zero, zero, j}, {dims[0], dims[1], 1}), column_dims);
+  Value* pivot = b.Reshape(b.DynamicSlice(matrix, {zero, j, j}, {dims[0], 1, 1}), {dims[0]});
+  Value* multipliers = b.Divide(column, b.Broadcast(pivot, column_dims, {0}));
+  Value* is_below = CompareIndex(1, ComparisonDirection::kGt, j, column_dims, b);
+  multipliers = b.Select(is_below, multipliers, b.SplatLike(multipliers, 0));
+  Value* change = b.Multiply(b.Broadcast(multipliers, dims, {0, 1}), b.Broadcast(row, dims, {0, 2}));
+  return {b.Subtract(matrix, change)};
 }
 
-// All of the rows; the columns beyond are carried along.
-Value* Eliminate(Value* matrix, Builder& b) {
-  const int64_t size = PivotsAtATime(matrix->type.dims[1]);
-  const auto step = [size](Builder& body, Value* i, const std::vector<Value*>& carried) -> std::vector<Value*> {
-    Value* first = body.Multiply(i, body.Scalar(DType::kS32, static_cast<double>(size)));
-    return {EliminationStep(carried[0], first, size, body)};
-  };
-  return b.ForLoop(matrix->type.dims[1] / size, {matrix}, step)[0];
-}
+// All of the rows; columns beyond the square are carried along.
+Value* Eliminate(Value* matrix, Builder& b) { return b.ForLoop(matrix->type.dims[1], {matrix}, EliminationStep)[0]; }
 
 Value* CompareRowsToColumns(ComparisonDirection direction, const Dims& dims, Builder& b) {
   return b.Compare(direction, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
