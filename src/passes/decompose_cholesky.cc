@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A = L L^H by blocks of columns: the diagonal block by elimination, the panel below by the block's inverse, the rest
 // by a product (right-looking; Golub and Van Loan, Matrix Computations, section 4.2). Elimination leaves the rows of
-// L^H times the roots of the pivots, and turns the identity beside it into the inverse: no roots are taken inside the
-// loop. It takes a few pivots at a time, because on a device the number of steps is what costs.
-#include <algorithm>
-#include <array>
+// L^H times the roots of the pivots, and turns the identity beside it into the inverse: a step of its loop is
+// pointwise, one kernel.
 #include <limits>
 
 #include "passes/decompose_rules.h"
