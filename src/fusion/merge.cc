@@ -2,9 +2,11 @@
 // The merging rules, in order:
 //   rows      reductions over innermost dimensions, and what is computed per element of the same rows before, between
 //             and after them, share a workgroup per row (softmax, layer normalisation and their gradients)
+//   siblings  reduces over the same positions that read a tensor of that size in common read it once
 //   epilogue  what is computed pointwise from a hero's result is computed before that is written
 //   pointwise loops over equally many elements, one reading the other's result at the same element, are one loop
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/format.h"
 #include "fusion/classify.h"
@@ -115,6 +117,58 @@ bool MergePointwise(Clusters& clusters, int producer, int consumer) {
   return true;
 }
 
+constexpr size_t kMaxSiblings = 8;  // accumulators that one invocation carries
+
+std::vector<const ir::Op*> Reduces(const Clusters& clusters, int id) {
+  std::vector<const ir::Op*> reduces;
+  for (const int root : clusters.at(id).roots) {
+    const ir::Op* op = clusters.graph().node(root).op;
+    if (op->code == ir::OpCode::kReduce) reduces.push_back(op);
+  }
+  return reduces;
+}
+
+bool AreIndependent(const Clusters& clusters, int a, int b) {
+  const auto reaches = [&](int from, int to) {
+    const std::vector<int> predecessors = clusters.Predecessors(to);
+    return std::find(predecessors.begin(), predecessors.end(), from) != predecessors.end() ||
+           clusters.HasOtherPath(from, to);
+  };
+  return !reaches(a, b) && !reaches(b, a);
+}
+
+bool MergeIfSiblings(Clusters& clusters, int a, int b) {
+  const std::vector<const ir::Op*> first = Reduces(clusters, a);
+  const std::vector<const ir::Op*> second = Reduces(clusters, b);
+  if (first.empty() || second.empty() || first.size() + second.size() > kMaxSiblings) return false;
+  const bool is_alike =
+      first[0]->operands[0]->type.dims == second[0]->operands[0]->type.dims &&
+      first[0]->attributes.Ints(ir::AttrKey::kDimensions) == second[0]->attributes.Ints(ir::AttrKey::kDimensions);
+  if (!is_alike || !FitsTogether(clusters, a, b) || !AreIndependent(clusters, a, b)) return false;
+  clusters.Merge(a, b, Format("siblings: both reduce {}", first[0]->operands[0]->type.ToString()));
+  return true;
+}
+
+void MergeSiblings(Clusters& clusters) {
+  std::unordered_map<const ir::Value*, std::vector<int>>
+      readers;  // reduces that read a value as large as their operand
+  for (int id = 0; id < clusters.size(); ++id) {
+    if (clusters.at(id).merged_away || clusters.at(id).kind != GroupKind::kReduce) continue;
+    const std::vector<const ir::Op*> reduces = Reduces(clusters, id);
+    if (reduces.empty()) continue;
+    const int64_t count = reduces[0]->operands[0]->type.num_elements();
+    for (const ir::Value* value : clusters.Reads(id, nullptr)) {
+      if (value->type.num_elements() != count) continue;
+      std::vector<int>& others = readers[value];
+      for (int& other : others) {
+        const int live = clusters.Find(other);
+        if (live != id && MergeIfSiblings(clusters, live, id)) other = id;
+      }
+      others.push_back(id);
+    }
+  }
+}
+
 template <typename Rule>
 void ApplyRule(Clusters& clusters, Rule rule) {
   for (int id = 0; id < clusters.size(); ++id) {
@@ -137,6 +191,7 @@ void MergeClusters(Clusters& clusters, const target::DeviceProfile& profile) {
   (void)profile;
   ApplyRule(clusters, MergeByRows);
   for (int id = 0; id < clusters.size(); ++id) SimplifyRow(clusters, id);
+  MergeSiblings(clusters);
   ApplyRule(clusters, MergePointwise);
 }
 

@@ -188,5 +188,45 @@ TEST(PlanBlock, GivesAnEmptyProgramNoKernel) {
   EXPECT_TRUE(PlanText("(%x: tensor<5xf32>) { return(%x) }").plan.groups.empty());
 }
 
+// Mean and mean of squares of each channel, as batch normalisation asks.
+TEST(PlanBlock, ReducesOfOneTensorShareItsReads) {
+  const Planned planned = PlanText(R"((%x: tensor<512x64xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %s = reduce(%x, %zero) {dimensions = [0]} : tensor<64xf32> (%a: tensor<f32>, %b: tensor<f32>) {
+      %c = add(%a, %b) : tensor<f32>
+      return(%c)
+    }
+    %xx = multiply(%x, %x) : tensor<512x64xf32>
+    %q = reduce(%xx, %zero) {dimensions = [0]} : tensor<64xf32> (%d: tensor<f32>, %e: tensor<f32>) {
+      %f = add(%d, %e) : tensor<f32>
+      return(%f)
+    }
+    %ss = multiply(%s, %s) : tensor<64xf32>
+    %v = subtract(%q, %ss) : tensor<64xf32>
+    return(%s, %v)
+  })");
+  EXPECT_EQ(planned.plan.groups.size(), 1u) << planned.plan.ToString();
+  EXPECT_EQ(planned.Count(GroupKind::kReduce), 1);
+}
+
+// The second reduce reads the first one's result: they cannot be one kernel.
+TEST(PlanBlock, ReducesThatDependOnEachOtherStayApart) {
+  const Planned planned = PlanText(R"((%x: tensor<512x64xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %s = reduce(%x, %zero) {dimensions = [0]} : tensor<64xf32> (%a: tensor<f32>, %b: tensor<f32>) {
+      %c = add(%a, %b) : tensor<f32>
+      return(%c)
+    }
+    %m = broadcast_in_dim(%s) {broadcast_dimensions = [1]} : tensor<512x64xf32>
+    %d = subtract(%x, %m) : tensor<512x64xf32>
+    %q = reduce(%d, %zero) {dimensions = [0]} : tensor<64xf32> (%e: tensor<f32>, %f: tensor<f32>) {
+      %g = add(%e, %f) : tensor<f32>
+      return(%g)
+    }
+    return(%s, %q)
+  })");
+  EXPECT_EQ(planned.Count(GroupKind::kReduce), 2) << planned.plan.ToString();
+}
+
 }  // namespace
 }  // namespace dragoman::fusion
