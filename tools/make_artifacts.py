@@ -112,8 +112,12 @@ def random_bits(key):
 def attention(q, k, v):
     scores = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=f32, precision="highest")
     weights = jax.nn.softmax(scores).astype(jnp.bfloat16)
-    mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, v)
-    return lax.dot_general(mixed, v, (((1, 2, 3), (1, 2, 3)), ((0,), (0,))), precision="TF32_TF32_F32")
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, v)
+
+
+def dot_algorithms(x, y):
+    algorithms = ["TF32_TF32_F32", "BF16_BF16_F32", "BF16_BF16_F32_X3", "F32_F32_F32"]
+    return [lax.dot_general(x, y, (((1,), (0,)), ((), ())), precision=algorithm) for algorithm in algorithms]
 
 
 def cumulative(x):
@@ -136,6 +140,7 @@ FUNCTIONS = {
     "small_types": (small_types, (shape(11), shape(11, dtype=jnp.int32)), ()),
     "random_bits": (random_bits, (shape(4, dtype=jnp.uint32),), ()),
     "attention": (attention, tuple(shape(2, 5, 3, 4, dtype=jnp.bfloat16) for _ in range(3)), ()),
+    "dot_algorithms": (dot_algorithms, (shape(3, 4), shape(4, 5)), ()),
     "cumulative": (cumulative, (shape(4, 5),), ()),
 }
 

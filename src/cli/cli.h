@@ -38,6 +38,15 @@ struct CompileOptions {
 };
 int Compile(const CompileOptions& options);
 
+// `dragoman evaluate FILE [--data FILE] -o FILE`: runs a program's main on the host, op by op and slowly, to tell what
+// its results should be. Inputs and results are raw elements, one tensor after the other.
+struct EvaluateOptions {
+  std::string input;
+  std::string data;  // empty: main has no parameters
+  std::string output;
+};
+int Evaluate(const EvaluateOptions& options);
+
 int Main(int argc, char** argv);
 
 }  // namespace dragoman::cli

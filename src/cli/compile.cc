@@ -3,22 +3,16 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 #include "compiler/compiler.h"
 #include "runtime/runtime.h"
 #include "target/profile_json.h"
 
 namespace dragoman::cli {
 namespace {
-
-StatusOr<std::vector<char>> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return NotFound(Format("The file {} cannot be read.", path));
-  return std::vector<char>(std::istreambuf_iterator<char>(file), {});
-}
 
 Status WriteFile(const std::string& path, const void* data, size_t size_bytes) {
   std::ofstream file(path, std::ios::binary);
@@ -34,10 +28,8 @@ StatusOr<target::DeviceProfile> FindProfile(const std::string& path) {
 
 StatusOr<program::Program> CompileFile(const std::vector<char>& bytes, const target::DeviceProfile& profile,
                                        const compiler::Options& options) {
-  constexpr std::string_view kMagic = "ML\xefR";
-  const std::string_view text(bytes.data(), bytes.size());
-  if (text.starts_with(kMagic)) return compiler::Compile(std::as_bytes(std::span(bytes)), profile, options);
-  ASSIGN_OR_RETURN(auto module, ir::Parse(text));
+  if (IsArtifact(bytes)) return compiler::Compile(std::as_bytes(std::span(bytes)), profile, options);
+  ASSIGN_OR_RETURN(auto module, ir::Parse({bytes.data(), bytes.size()}));
   RETURN_IF_ERROR(ir::Verify(*module));
   return compiler::CompileModule(std::move(module), profile, options);
 }

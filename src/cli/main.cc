@@ -28,6 +28,12 @@ int Main(int argc, char** argv) {
   compile_command->add_option("--spirv", compile.spirv_folder, "Write each kernel's SPIR-V into this folder");
   compile_command->add_flag("!--no-fusion", compile.fuse, "Give every operation a kernel of its own");
 
+  EvaluateOptions evaluate;
+  CLI::App* evaluate_command = app.add_subcommand("evaluate", "Run a program on the host, slowly, for comparison");
+  evaluate_command->add_option("file", evaluate.input, "The program")->required();
+  evaluate_command->add_option("--data", evaluate.data, "Raw elements of main's parameters, one after the other");
+  evaluate_command->add_option("-o,--output", evaluate.output, "Write the results' elements here")->required();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -35,6 +41,7 @@ int Main(int argc, char** argv) {
   }
   if (*devices_command) return Devices(devices);
   if (*doctor_command) return Doctor(doctor_json);
+  if (*evaluate_command) return Evaluate(evaluate);
   return Compile(compile);
 }
 

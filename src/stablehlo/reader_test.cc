@@ -140,15 +140,18 @@ TEST(Reader, UnpacksBooleansAndNarrowIntegers) {
   EXPECT_TRUE(saw_nibbles);
 }
 
-TEST(Reader, TakesTheHigherPrecisionAsked) {
-  const auto module = ReadNamed("attention");
-  ASSERT_NE(module, nullptr);
-  std::vector<int64_t> precisions;
-  for (const ir::Op* op : OpsOf(*module, OpCode::kDotGeneral)) {
-    precisions.push_back(op->attributes.Int(AttrKey::kPrecision));
-  }
-  // HIGHEST, nothing, and the TF32 algorithm.
-  EXPECT_THAT(precisions, ElementsAre(2, 0, 0));
+TEST(Reader, TakesThePrecisionAskedOfOperandsAndAlgorithms) {
+  const auto precisions = [](const std::string& name) {
+    const auto module = ReadNamed(name);
+    std::vector<int64_t> found;
+    if (module == nullptr) return found;
+    for (const ir::Op* op : OpsOf(*module, OpCode::kDotGeneral)) {
+      found.push_back(op->attributes.Int(AttrKey::kPrecision));
+    }
+    return found;
+  };
+  EXPECT_THAT(precisions("attention"), ElementsAre(2, 0));
+  EXPECT_THAT(precisions("dot_algorithms"), ElementsAre(0, 0, 2, 2));
 }
 
 TEST(Reader, StatesTheTypeOfEveryComparison) {

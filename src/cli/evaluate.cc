@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <fstream>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "cli/files.h"
+#include "reference/evaluator.h"
+#include "stablehlo/reader.h"
+
+namespace dragoman::cli {
+namespace {
+
+StatusOr<std::unique_ptr<ir::Module>> ReadModule(const std::vector<char>& bytes) {
+  if (IsArtifact(bytes)) return stablehlo::ReadArtifact(std::as_bytes(std::span(bytes)));
+  ASSIGN_OR_RETURN(auto module, ir::Parse({bytes.data(), bytes.size()}));
+  RETURN_IF_ERROR(ir::Verify(*module));
+  if (module->main() == nullptr) return InvalidArgument("The program has no function main.");
+  return module;
+}
+
+// The parameters' data one after the other, dense.
+StatusOr<std::vector<ir::Literal>> SplitInputs(const ir::Function& function, std::span<const std::byte> data) {
+  std::vector<ir::Literal> inputs;
+  for (const auto& argument : function.body.arguments) {
+    const auto size = static_cast<size_t>(argument->type.size_bytes());
+    if (size > data.size()) {
+      return InvalidArgument(
+          Format("The inputs end before parameter {}, {}.", inputs.size(), argument->type.ToString()));
+    }
+    inputs.emplace_back(argument->type, std::vector<std::byte>(data.begin(), data.begin() + static_cast<long>(size)));
+    data = data.subspan(size);
+  }
+  if (data.empty()) return inputs;
+  return InvalidArgument(Format("The inputs are {} bytes longer than the parameters.", data.size()));
+}
+
+Status EvaluateOne(const EvaluateOptions& options) {
+  ASSIGN_OR_RETURN(const std::vector<char> bytes, ReadFile(options.input));
+  ASSIGN_OR_RETURN(const auto module, ReadModule(bytes));
+  std::vector<char> data;
+  if (!options.data.empty()) {
+    ASSIGN_OR_RETURN(data, ReadFile(options.data));
+  }
+  ASSIGN_OR_RETURN(const auto inputs, SplitInputs(*module->main(), std::as_bytes(std::span(data))));
+  ASSIGN_OR_RETURN(const auto results, reference::Evaluate(*module, "main", inputs));
+  std::ofstream output(options.output, std::ios::binary);
+  for (const ir::Literal& result : results) {
+    const std::vector<std::byte> dense = result.Dense();
+    output.write(reinterpret_cast<const char*>(dense.data()), static_cast<std::streamsize>(dense.size()));
+    std::fputs((result.type().ToString() + "\n").c_str(), stdout);
+  }
+  return output ? OkStatus() : Unavailable(Format("The file {} cannot be written.", options.output));
+}
+
+}  // namespace
+
+int Evaluate(const EvaluateOptions& options) {
+  const Status status = EvaluateOne(options);
+  if (status.ok()) return 0;
+  std::fputs(Format("dragoman: {}\n", status.message()).c_str(), stderr);
+  return 1;
+}
+
+}  // namespace dragoman::cli
