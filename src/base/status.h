@@ -96,7 +96,8 @@ class [[nodiscard]] StatusOr {
 
 #define RETURN_IF_ERROR(expression)                                       \
   do {                                                                    \
-    if (::dragoman::Status status_ = (expression); !status_.ok()) return status_; \
+    /* A name that no expression uses: were it that of a member, the expression would mean the new variable. */ \
+    if (::dragoman::Status returned_error = (expression); !returned_error.ok()) return returned_error;         \
   } while (false)
 
 #define ASSIGN_OR_RETURN(declaration, expression) \
