@@ -15,12 +15,6 @@ StatusOr<LoweredGroup> NoKernel(const fusion::Group& group) {
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::DeviceProfile&) {
-  return NoKernel(group);
-}
-StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::DeviceProfile&) {
-  return NoKernel(group);
-}
 // Passes write random bits as elementwise operations.
 StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::DeviceProfile&) {
   return NoKernel(group);
