@@ -21,7 +21,14 @@ constexpr uint32_t kTwoOverPiWords[] = {0,          0xa2f9836e, 0x4e441529, 0xfc
 FloatMath::Angle FloatMath::ReduceAngle(V x) {
   const Nearest nearest = RoundToNearest(x, kTwoOverPi);
   V rest = x;
-  for (const double part : k_.pio2) rest = b_.Fma(nearest.n, Const(-part), rest);
+  for (const double part : k_.pio2) {
+    if (type_ == KType::kF32) {
+      rest = b_.Fma(nearest.n, Const(-part), rest);
+      continue;
+    }
+    const V product = b_.FMul(nearest.n, Const(part));
+    rest = b_.FSub(b_.FSub(rest, product), ProductError(nearest.n, Const(part), product));
+  }
   const V quadrant = type_ == KType::kF64 ? b_.Convert(KOp::kTruncI, nearest.bits, KType::kI32) : nearest.bits;
   if (type_ == KType::kF64) return {rest, quadrant};
   const V is_large = LessOrEqual(Const(k_.angle_limit), Abs(x));

@@ -2,9 +2,11 @@
 // Scatter, in place: the outputs hold the operands. Updates that meet are combined in an order that does not depend on
 // timing, so that the same input gives the same bits.
 #include <algorithm>
+#include <bit>
 
 #include "base/format.h"
 #include "kernel/permutation_sort.h"
+#include "kernel/radix_sort.h"
 #include "kernel/scatter_kernels.h"
 
 namespace dragoman::kernel {
@@ -74,6 +76,7 @@ class ScatterLowering {
   }
 
   Status Sort(int starts, const SortedUpdates& sorted) {
+    if (SuitsRadixSort(geometry_.num_positions(), profile_)) return SortByKeys(starts, sorted);
     PermutationSort sort;
     sort.extent = geometry_.num_positions();
     sort.label = Format("scatter: order of {} starts", sort.extent);
@@ -94,6 +97,23 @@ class ScatterLowering {
       return OkStatus();
     };
     return AppendSort(group_, profile_, sort, lowered_);
+  }
+
+  Status SortByKeys(int starts, const SortedUpdates& sorted) {
+    RadixSort sort;
+    sort.count = geometry_.num_positions();
+    sort.key_bits = std::bit_width(static_cast<uint64_t>(geometry_.num_starts()));
+    sort.label = Format("scatter: order of {} starts", sort.count);
+    sort.key = [&](Elemental& elemental, V element) -> StatusOr<V> {
+      return elemental.builder().Load(elemental.BindTemporary(starts, DType::kU32, true, false), element);
+    };
+    sort.finish = [&](Elemental& elemental, V position, V key, V element) -> Status {
+      Builder& b = elemental.builder();
+      b.Store(elemental.BindTemporary(sorted.order, DType::kU32, false, true), position, element);
+      b.Store(elemental.BindTemporary(sorted.starts, DType::kU32, false, true), position, key);
+      return OkStatus();
+    };
+    return AppendRadixSort(group_, profile_, sort, lowered_);
   }
 
   const fusion::Group& group_;

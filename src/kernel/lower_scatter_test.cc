@@ -59,6 +59,13 @@ TEST(LowerScatter, AddsRowsWithManyDuplicatesOutOfRangeOnesDropped) {
   }
 }
 
+TEST(LowerScatter, AddsVeryManyRows) {
+  const target::DeviceProfile profile = HeroProfiles()[1];
+  HeroTest test(fusion::GroupKind::kScatter, ScatterOf(Rows(700, 33000, 1), "f32", Op("add", "f32")));
+  SetIndices(test, -2, 701);
+  test.ExpectMatches(profile, 1);
+}
+
 TEST(LowerScatter, JoinsRunsThatSpanChunks) {
   for (const auto& profile : HeroProfiles()) {
     for (const int positions : {127, 128, 320, 1000}) {

@@ -4,6 +4,8 @@
 #include "base/format.h"
 #include "kernel/lowering.h"
 #include "kernel/permutation_sort.h"
+#include "kernel/radix_sort.h"
+#include "kernel/sort_key.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -29,6 +31,35 @@ std::vector<bool> ComparedOperands(const ir::Op& hero) {
   return compared;
 }
 
+// One long row whose comparator compares one number of each element.
+Status LowerByKeys(const fusion::Group& group, const target::DeviceProfile& profile, const SortKey& key,
+                   LoweredGroup& lowered) {
+  const ir::Op& hero = *group.hero;
+  const bool moves_keys_alone = hero.operands.size() == 1 && key.is_reversible();
+  RadixSort sort;
+  sort.count = hero.type().num_elements();
+  sort.key_bits = key.bits();
+  sort.carries_elements = !moves_keys_alone;
+  sort.label = Format("sort of {} {} by keys", hero.operands.size(), hero.type().ToString());
+  sort.key = [&](Elemental& elemental, V element) -> StatusOr<V> {
+    ASSIGN_OR_RETURN(const Scalar value, elemental.At(hero.operands[key.operand()], Index::FromLinear(element)));
+    return key.Emit(elemental, value, moves_keys_alone);
+  };
+  sort.finish = [&](Elemental& elemental, V position, V own_key, V element) -> Status {
+    const Index to = Index::FromLinear(position);
+    if (moves_keys_alone) {
+      elemental.Store(hero.result(), to, key.Reverse(elemental.builder(), own_key));
+      return OkStatus();
+    }
+    for (size_t i = 0; i < hero.operands.size(); ++i) {
+      ASSIGN_OR_RETURN(const Scalar value, elemental.At(hero.operands[i], Index::FromLinear(element)));
+      elemental.Store(hero.result(static_cast<int>(i)), to, value);
+    }
+    return OkStatus();
+  };
+  return AppendRadixSort(group, profile, sort, lowered);
+}
+
 }  // namespace
 
 StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::DeviceProfile& profile) {
@@ -38,6 +69,12 @@ StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::Devic
   const int64_t count = NumElements(dims);
   if (count == 0) return lowered;
   const int dimension = static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension));
+  if (!dims.empty() && dims[dimension] == count && SuitsRadixSort(count, profile)) {
+    if (const std::optional<SortKey> key = SortKey::Find(hero); key.has_value()) {
+      RETURN_IF_ERROR(LowerByKeys(group, profile, *key, lowered));
+      return lowered;
+    }
+  }
   const std::vector<bool> compared = ComparedOperands(hero);
   PermutationSort sort;
   sort.extent = dims.empty() ? 1 : dims[dimension];
