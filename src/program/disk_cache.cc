@@ -54,21 +54,7 @@ bool WriteFile(const std::string& path, const Header& header, const std::vector<
   return file.good();
 }
 
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 }  // namespace
-
-std::string CacheDirectory() {
-  const std::string named = Environment("DRAGOMAN_CACHE_DIR");
-  if (named == "off") return {};
-  if (!named.empty()) return named;
-  if (const std::string xdg = Environment("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/dragoman";
-  const std::string home = Environment("HOME");
-  return home.empty() ? std::string() : home + "/.cache/dragoman";
-}
 
 DiskCache::DiskCache(std::string directory, uint64_t max_bytes)
     : directory_(std::move(directory)), max_bytes_(max_bytes) {}

@@ -12,10 +12,6 @@
 
 namespace dragoman::program {
 
-// $DRAGOMAN_CACHE_DIR, else $XDG_CACHE_HOME/dragoman, else ~/.cache/dragoman; empty when there is no home or the
-// variable is "off". Not created yet.
-std::string CacheDirectory();
-
 class DiskCache {
  public:
   // An empty directory disables the cache. Beyond `max_bytes` the files longest unused are removed.

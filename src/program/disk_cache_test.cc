@@ -9,6 +9,8 @@
 #include <fstream>
 #include <thread>
 
+#include "base/cache_directory.h"
+
 namespace dragoman::program {
 namespace {
 

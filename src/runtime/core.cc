@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/cache_directory.h"
 #include "base/format.h"
 
 namespace dragoman::runtime {
@@ -46,7 +47,7 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
                                              vulkan::PhysicalDevice physical) {
   auto core = std::make_shared<Core>();
   core->process = getpid();
-  const std::string cache_path = vulkan::PipelineCachePath(vulkan::CacheFolder(), physical);
+  const std::string cache_path = vulkan::PipelineCachePath(CacheDirectory(), physical);
   ASSIGN_OR_RETURN(core->device, vulkan::Device::Create(std::move(instance), std::move(physical)));
   ASSIGN_OR_RETURN(core->pipeline_cache, vulkan::PipelineCache::Create(*core->device, cache_path));
   core->queue = std::make_unique<Queue>(*core->device);

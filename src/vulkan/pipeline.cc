@@ -141,15 +141,6 @@ StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cach
   return OwnedPipeline(device.functions(), device.handle(), pipeline);
 }
 
-std::string CacheFolder() {
-  const char* folder = std::getenv("DRAGOMAN_CACHE_DIR");
-  if (folder != nullptr) return folder;
-  const char* xdg = std::getenv("XDG_CACHE_HOME");
-  if (xdg != nullptr && *xdg != '\0') return std::string(xdg) + "/dragoman";
-  const char* home = std::getenv("HOME");
-  return home != nullptr && *home != '\0' ? std::string(home) + "/.cache/dragoman" : std::string();
-}
-
 std::string PipelineCachePath(const std::string& folder, const PhysicalDevice& device) {
   if (folder.empty()) return "";
   const FileHeader header = HeaderFor(device, {});

@@ -35,9 +35,6 @@ struct PipelineOptions {
 // INTERNAL when the driver refuses the module, UNIMPLEMENTED when it cannot require the subgroup size.
 StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cache, const PipelineOptions& options);
 
-// Where caches live: $DRAGOMAN_CACHE_DIR, $XDG_CACHE_HOME/dragoman or ~/.cache/dragoman. Empty: nowhere
-// ($DRAGOMAN_CACHE_DIR="" or no home).
-std::string CacheFolder();
 // The file in `folder` for the pipelines of this device and driver.
 std::string PipelineCachePath(const std::string& folder, const PhysicalDevice& device);
 
