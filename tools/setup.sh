@@ -10,13 +10,14 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 build_packages=(g++ cmake ninja-build ccache pkg-config git python3-venv libvulkan1 libvulkan-dev mesa-vulkan-drivers
   libfmt-dev nlohmann-json3-dev libcli11-dev libxxhash-dev spirv-headers)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev vulkan-validationlayers spirv-tools clang-14 libclang-rt-14-dev
+test_packages=(libgtest-dev libgmock-dev vulkan-validationlayers spirv-tools clang-14 libclang-rt-14-dev
   clang-format-14 clang-tidy-14)
 
 # Installs what is missing of the named packages; when it may not, says what to type.
 need_packages() {
   local missing=()
   local package
+  command -v dpkg-query >/dev/null || { say "Not a Debian system: what is needed must be installed ($*)"; return; }
   for package in "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done
@@ -34,6 +35,8 @@ need_packages() {
 # The virtual environment, with the newest JAX and Keras that its Python takes.
 need_venv() {
   local python=${DRAGOMAN_PYTHON:-python3}
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "$("$python" --version) is too old, Python 3.11 is needed; name one with DRAGOMAN_PYTHON=/path/to/python3"
   if [ ! -x "$venv/bin/python" ]; then
     say "Making the virtual environment $(basename "$venv") with $("$python" --version)"
     "$python" -m venv "$venv"
@@ -44,5 +47,6 @@ need_venv() {
 configure() {  # folder, then options for CMake
   local folder=$1
   shift
+  mkdir -p "$folder"
   cmake -S "$root" -B "$folder" -G Ninja "$@" >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
 }
