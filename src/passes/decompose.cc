@@ -17,8 +17,6 @@ constexpr struct {
   OpCode code;
   DecomposeRule rule;
 } kOps[] = {
-    {OpCode::kCholesky, DecomposeCholesky},
-    {OpCode::kTriangularSolve, DecomposeTriangularSolve},
     {OpCode::kFft, DecomposeFft},
     {OpCode::kRngBitGenerator, DecomposeRngBitGenerator},
     {OpCode::kRng, RefuseRng},
@@ -33,7 +31,19 @@ constexpr struct {
     {"ApproxTopK", DecomposeApproxTopK},
 };
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+// Those whose blocks depend on the device.
+constexpr struct {
+  OpCode code;
+  StatusOr<Replacement> (*rule)(Op& op, RewriteContext& context, int64_t block);
+} kBlockedOps[] = {
+    {OpCode::kCholesky, DecomposeCholesky},
+    {OpCode::kTriangularSolve, DecomposeTriangularSolve},
+};
+
+StatusOr<Replacement> Apply(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
+  for (const auto& [code, rule] : kBlockedOps) {
+    if (op.code == code) return rule(op, context, SmallMatrixRows(op.type().dtype, profile));
+  }
   for (const auto& [code, rule] : kOps) {
     if (op.code == code) return rule(op, context);
   }
@@ -46,14 +56,35 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> Decompose(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+StatusOr<PassResult> Decompose(ir::Module& module, const PassContext& context) {
+  const RewriteRule rule = [&](Op& op, RewriteContext& rewrite) { return Apply(op, rewrite, context.profile); };
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, rule));
   return PassResult{changed};
 }
 
 Stack StackOf(const TensorType& type) {
   const Dims batch(type.dims.begin(), type.dims.end() - 2);
   return {batch, NumElements(batch), type.dims[type.dims.size() - 2], type.dims.back()};
+}
+
+Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_unit_diagonal, Builder& builder) {
+  constexpr int64_t kNoTranspose = 1;
+  Attributes attributes;
+  attributes.Set(AttrKey::kLeftSide, int64_t{1});
+  attributes.Set(AttrKey::kLower, static_cast<int64_t>(is_lower));
+  attributes.Set(AttrKey::kUnitDiagonal, static_cast<int64_t>(has_unit_diagonal));
+  attributes.Set(AttrKey::kTransposeA, kNoTranspose);
+  return builder.Make(OpCode::kTriangularSolve, {triangle, right}, std::move(attributes));
+}
+
+int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile) {
+  if (dtype != DType::kF32 && dtype != DType::kF64) return 0;
+  // triangular_solve keeps the matrix and as many columns of the solution (kernel/small_matrix.h).
+  constexpr int64_t kSolvedColumns = 64;
+  for (const int64_t rows : {64, 32, 16}) {
+    if ((rows * rows + rows * kSolvedColumns) * SizeBytes(dtype) <= profile.shared_memory_bytes) return rows;
+  }
+  return 0;
 }
 
 Value* Conjugate(Value* value, Builder& builder) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "passes/rewrite.h"
+#include "target/profile.h"
 
 namespace dragoman::passes {
 
@@ -13,10 +14,12 @@ StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context);
 StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context);
 // Sorts by the called comparator and keeps the first elements: exact.
 StatusOr<Replacement> DecomposeApproxTopK(Op& op, RewriteContext& context);
-// Column by column; NaN in all of the triangle where a matrix is not positive definite, zeros in the other one.
-StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context);
-// Row by row; does not read the other triangle.
-StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context);
+// Into blocks that the kernels for small matrices take, NaN in all of the triangle where a matrix is not positive
+// definite, zeros in the other one. Complex matrices pivot by pivot.
+StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, int64_t block);
+// Into blocks likewise, of left-hand systems without transposition; complex ones row by row. Does not read the other
+// triangle.
+StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, int64_t block);
 // Products with small matrices of twiddle factors, computed in f64: mixed radix, and chirps for large prime factors.
 StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context);
 // Philox 4x32-10 (also the default) and Threefry 2x32-20.
@@ -30,6 +33,10 @@ struct Stack {
   int64_t columns;
 };
 Stack StackOf(const TensorType& type);
+// The op that kernel/lower_triangular_solve.cc serves: T X = B with a small T [count, n, n], B [count, n, m].
+Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_unit_diagonal, Builder& builder);
+// How many rows a matrix may have for the kernels in kernel/small_matrix.h; 0 for element types that they do not take.
+int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile);
 // The complex conjugate; a real value itself.
 Value* Conjugate(Value* value, Builder& builder);
 // The type's real part; a real value itself.

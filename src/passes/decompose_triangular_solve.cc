@@ -26,7 +26,8 @@ Value* StrictTriangle(const System& system, Builder& b) {
   return b.Select(b.Compare(direction, rows, columns), system.triangle, b.Splat(type, 0));
 }
 
-Value* Solve(const System& system, Builder& b) {
+// One row an iteration.
+Value* SolveByRows(const System& system, Builder& b) {
   const int64_t count = system.right->type.dims[0];
   const int64_t n = system.right->type.dims[1];
   const int64_t m = system.right->type.dims[2];
@@ -50,10 +51,65 @@ Value* Solve(const System& system, Builder& b) {
   return b.ForLoop(n, {b.Splat(system.right->type, 0)}, step)[0];
 }
 
+// To a multiple of `block` rows, with ones on the added diagonal and zeros beside.
+System Padded(System system, int64_t block, Builder& b) {
+  const int64_t n = system.right->type.dims[1];
+  const int64_t added = (n + block - 1) / block * block - n;
+  if (added == 0) return system;
+  Value* zero = b.Scalar(system.right->type.dtype, 0);
+  system.right = b.Pad(system.right, zero, {0, 0, 0}, {0, added, 0});
+  system.triangle = b.Pad(system.triangle, zero, {0, 0, 0}, {0, added, added});
+  const TensorType& type = system.triangle->type;
+  Value* rows = b.Iota({DType::kS32, type.dims}, 1);
+  Value* columns = b.Iota({DType::kS32, type.dims}, 2);
+  Value* is_added = b.Compare(ComparisonDirection::kGe, rows, b.SplatLike(rows, static_cast<double>(n)));
+  Value* is_diagonal = b.Compare(ComparisonDirection::kEq, rows, columns);
+  system.triangle = b.Select(b.And(is_added, is_diagonal), b.Splat(type, 1), system.triangle);
+  return system;
+}
+
+// One block of rows an iteration: what is known by a product, then the block's own small system.
+Value* SolveByBlocks(const System& given, int64_t block, Builder& b) {
+  const System system = Padded(given, block, b);
+  const Dims dims = system.right->type.dims;
+  const int64_t num_blocks = dims[1] / block;
+  Value* strict = StrictTriangle(system, b);
+  const auto step = [&](Builder& body, Value* t, const std::vector<Value*>& carried) -> std::vector<Value*> {
+    Value* zero = body.Scalar(DType::kS32, 0);
+    Value* i = t;
+    if (!system.is_lower) i = body.Subtract(body.Scalar(DType::kS32, static_cast<double>(num_blocks - 1)), t);
+    Value* first = body.Multiply(i, body.Scalar(DType::kS32, static_cast<double>(block)));
+    Value* rows = body.DynamicSlice(strict, {zero, first, zero}, {dims[0], block, dims[1]});
+    Value* known = body.Dot(rows, carried[0],
+                            {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {2}, .rhs_contracting = {1}});
+    Value* right = body.DynamicSlice(system.right, {zero, first, zero}, {dims[0], block, dims[2]});
+    Value* diagonal = body.DynamicSlice(system.triangle, {zero, first, first}, {dims[0], block, block});
+    Op* solved =
+        SmallTriangularSolve(diagonal, body.Subtract(right, known), system.is_lower, system.has_unit_diagonal, body);
+    return {body.DynamicUpdateSlice(carried[0], solved->result(), {zero, first, zero})};
+  };
+  Value* solution = b.ForLoop(num_blocks, {b.Splat(system.right->type, 0)}, step)[0];
+  const int64_t n = given.right->type.dims[1];
+  return n == dims[1] ? solution : b.SliceDim(solution, 1, 0, n);
+}
+
+Value* Solve(const System& system, int64_t block, Builder& b) {
+  if (block == 0) return SolveByRows(system, b);
+  if (system.right->type.dims[1] > block) return SolveByBlocks(system, block, b);
+  return SmallTriangularSolve(system.triangle, system.right, system.is_lower, system.has_unit_diagonal, b)->result();
+}
+
+// The form that the kernel takes.
+bool IsSmallSystem(const Op& op, int64_t block) {
+  return op.attributes.Int(AttrKey::kLeftSide) != 0 &&
+         op.attributes.Int(AttrKey::kTransposeA) <= static_cast<int64_t>(Transpose::kNone) &&
+         op.operands[0]->type.dims.back() <= block;
+}
+
 }  // namespace
 
-StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context) {
-  if (op.type().num_elements() == 0) return Replacement();
+StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, int64_t block) {
+  if (op.type().num_elements() == 0 || IsSmallSystem(op, block)) return Replacement();
   Builder& b = context.builder;
   const Stack stack = StackOf(op.type());
   const bool is_left = op.attributes.Int(AttrKey::kLeftSide) != 0;
@@ -73,7 +129,7 @@ StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context) 
     system.is_lower = !system.is_lower;
   }
   if (!is_left) system.right = Transposed(system.right, b);
-  Value* solution = Solve(system, b);
+  Value* solution = Solve(system, block, b);
   if (!is_left) solution = Transposed(solution, b);
   return ReplaceWith(b.Reshape(solution, op.type().dims));
 }
