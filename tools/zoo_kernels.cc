@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles programs for the first Vulkan device and prints what its driver says of each kernel (registers, spills,
+// instructions, cycles, ...) as JSON lines. It never submits work, so drivers without their hardware do (docs/zoo.md).
+//
+//   zoo_kernels [--assembly] PROGRAM.bc...
+//
+// A line {"begin": ...} stands before each kernel: after a driver's crash the last one names the culprit.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/format.h"
+#include "compiler/compiler.h"
+#include "vulkan/features.h"
+#include "vulkan/instance.h"
+#include "vulkan/physical_device.h"
+
+namespace dragoman {
+namespace {
+
+constexpr uint32_t kPushConstantBytes = 16;
+
+struct Functions {
+#define DRAGOMAN_ZOO_FUNCTIONS(X)         \
+  X(vkCreateShaderModule)                 \
+  X(vkDestroyShaderModule)                \
+  X(vkCreatePipelineLayout)               \
+  X(vkCreateComputePipelines)             \
+  X(vkDestroyPipeline)                    \
+  X(vkGetPipelineExecutablePropertiesKHR) \
+  X(vkGetPipelineExecutableStatisticsKHR) \
+  X(vkGetPipelineExecutableInternalRepresentationsKHR)
+#define X(name) PFN_##name name = nullptr;
+  DRAGOMAN_ZOO_FUNCTIONS(X)
+#undef X
+};
+
+struct Zoo {
+  std::shared_ptr<vulkan::Instance> instance;
+  vulkan::PhysicalDevice physical;
+  VkDevice device = VK_NULL_HANDLE;
+  Functions functions;
+  VkPipelineLayout layout = VK_NULL_HANDLE;
+  bool wants_assembly = false;
+};
+
+Status CreateDevice(Zoo& zoo) {
+  const uint32_t version = std::min(zoo.physical.profile.api_version, zoo.instance->api_version());
+  if (zoo.physical.extensions.count(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME) == 0) {
+    return Unimplemented(Format("{} has no pipeline statistics.", zoo.physical.profile.name));
+  }
+  vulkan::FeatureChain available(version, zoo.physical.extensions);
+  zoo.instance->functions().vkGetPhysicalDeviceFeatures2(zoo.physical.handle, &available.core);
+  vulkan::FeatureChain wanted(version, zoo.physical.extensions);
+  vulkan::SelectFeatures(available, wanted);
+  VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+      .pNext = &wanted.core,
+      .pipelineExecutableInfo = VK_TRUE};
+  std::vector<const char*> extensions = vulkan::RequiredExtensions(version, zoo.physical.extensions);
+  extensions.push_back(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
+  const float priority = 1.0f;
+  const VkDeviceQueueCreateInfo queue{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                      .queueFamilyIndex = zoo.physical.queue_family,
+                                      .queueCount = 1,
+                                      .pQueuePriorities = &priority};
+  const VkDeviceCreateInfo info{.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                .pNext = &statistics,
+                                .queueCreateInfoCount = 1,
+                                .pQueueCreateInfos = &queue,
+                                .enabledExtensionCount = static_cast<uint32_t>(extensions.size()),
+                                .ppEnabledExtensionNames = extensions.data()};
+  const auto& instance = zoo.instance->functions();
+  RETURN_IF_ERROR(
+      vulkan::ToStatus("vkCreateDevice", instance.vkCreateDevice(zoo.physical.handle, &info, nullptr, &zoo.device)));
+#define X(name)                                                                                       \
+  zoo.functions.name = reinterpret_cast<PFN_##name>(instance.vkGetDeviceProcAddr(zoo.device, #name)); \
+  if (zoo.functions.name == nullptr) return Unavailable("The driver lacks " #name ".");
+  DRAGOMAN_ZOO_FUNCTIONS(X)
+#undef X
+  const VkPushConstantRange range{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kPushConstantBytes};
+  const VkPipelineLayoutCreateInfo layout{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                          .pushConstantRangeCount = 1,
+                                          .pPushConstantRanges = &range};
+  return vulkan::ToStatus("vkCreatePipelineLayout",
+                          zoo.functions.vkCreatePipelineLayout(zoo.device, &layout, nullptr, &zoo.layout));
+}
+
+StatusOr<Zoo> OpenZoo(bool wants_assembly) {
+  Zoo zoo;
+  zoo.wants_assembly = wants_assembly;
+  ASSIGN_OR_RETURN(zoo.instance, vulkan::Instance::Create({}));
+  ASSIGN_OR_RETURN(auto devices, vulkan::EnumeratePhysicalDevices(*zoo.instance));
+  if (devices.empty()) return Unavailable("There is no Vulkan device.");
+  zoo.physical = std::move(devices.front());
+  if (!zoo.physical.refusal.empty()) return FailedPrecondition(zoo.physical.refusal);
+  RETURN_IF_ERROR(CreateDevice(zoo));
+  return zoo;
+}
+
+StatusOr<VkPipeline> CreatePipeline(const Zoo& zoo, const program::Kernel& kernel) {
+  const auto& profile = zoo.physical.profile;
+  const uint32_t subgroup_size = kernel.required_subgroup_size;
+  // Some drivers abort on a size that they do not offer.
+  if (subgroup_size != 0 &&
+      (!profile.subgroup_size_control || subgroup_size < static_cast<uint32_t>(profile.subgroup_min_size) ||
+       subgroup_size > static_cast<uint32_t>(profile.subgroup_max_size))) {
+    return Unimplemented(Format("It requires subgroups of {}.", subgroup_size));
+  }
+  const VkShaderModuleCreateInfo module_info{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                             .codeSize = kernel.spirv.size() * sizeof(uint32_t),
+                                             .pCode = kernel.spirv.data()};
+  VkShaderModule module = VK_NULL_HANDLE;
+  RETURN_IF_ERROR(vulkan::ToStatus("vkCreateShaderModule",
+                                   zoo.functions.vkCreateShaderModule(zoo.device, &module_info, nullptr, &module)));
+  const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo required{
+      .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+      .requiredSubgroupSize = subgroup_size};
+  // As the runtime does.
+  const bool is_full =
+      subgroup_size != 0 && profile.compute_full_subgroups && kernel.workgroup_size % subgroup_size == 0;
+  VkPipelineCreateFlags flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+  if (zoo.wants_assembly) flags |= VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
+  VkPipelineShaderStageCreateFlags stage_flags = 0;
+  if (is_full) stage_flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  const VkComputePipelineCreateInfo info{.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                         .flags = flags,
+                                         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                   .pNext = subgroup_size != 0 ? &required : nullptr,
+                                                   .flags = stage_flags,
+                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                                                   .module = module,
+                                                   .pName = "main"},
+                                         .layout = zoo.layout};
+  VkPipeline pipeline = VK_NULL_HANDLE;
+  const VkResult result =
+      zoo.functions.vkCreateComputePipelines(zoo.device, VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
+  zoo.functions.vkDestroyShaderModule(zoo.device, module, nullptr);
+  RETURN_IF_ERROR(vulkan::ToStatus("vkCreateComputePipelines", result));
+  return pipeline;
+}
+
+nlohmann::json ValueOf(const VkPipelineExecutableStatisticKHR& statistic) {
+  switch (statistic.format) {
+    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_BOOL32_KHR:
+      return statistic.value.b32 != 0;
+    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_INT64_KHR:
+      return statistic.value.i64;
+    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_UINT64_KHR:
+      return statistic.value.u64;
+    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_FLOAT64_KHR:
+      return statistic.value.f64;
+    default:
+      return nullptr;
+  }
+}
+
+void PrintAssembly(const Zoo& zoo, const VkPipelineExecutableInfoKHR& info) {
+  const auto get = zoo.functions.vkGetPipelineExecutableInternalRepresentationsKHR;
+  uint32_t count = 0;
+  get(zoo.device, &info, &count, nullptr);
+  std::vector<VkPipelineExecutableInternalRepresentationKHR> texts(count);
+  for (auto& text : texts) text = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INTERNAL_REPRESENTATION_KHR};
+  get(zoo.device, &info, &count, texts.data());
+  std::vector<std::string> data(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    data[i].resize(texts[i].dataSize);
+    texts[i].pData = data[i].data();
+  }
+  get(zoo.device, &info, &count, texts.data());
+  for (uint32_t i = 0; i < count; ++i) std::fprintf(stderr, "==== %s\n%s\n", texts[i].name, data[i].c_str());
+}
+
+// The sum over the pipeline's executables is not meaningful; drivers make one for a compute pipeline, Intel's one a
+// subgroup size: the last is the widest, which a full workgroup takes.
+nlohmann::json Statistics(const Zoo& zoo, VkPipeline pipeline) {
+  const VkPipelineInfoKHR pipeline_info{.sType = VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, .pipeline = pipeline};
+  uint32_t num_executables = 0;
+  zoo.functions.vkGetPipelineExecutablePropertiesKHR(zoo.device, &pipeline_info, &num_executables, nullptr);
+  if (num_executables == 0) return nlohmann::json::object();
+  const VkPipelineExecutableInfoKHR info{.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR,
+                                         .pipeline = pipeline,
+                                         .executableIndex = num_executables - 1};
+  if (zoo.wants_assembly) PrintAssembly(zoo, info);
+  uint32_t count = 0;
+  zoo.functions.vkGetPipelineExecutableStatisticsKHR(zoo.device, &info, &count, nullptr);
+  std::vector<VkPipelineExecutableStatisticKHR> statistics(count);
+  for (auto& statistic : statistics) statistic = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR};
+  zoo.functions.vkGetPipelineExecutableStatisticsKHR(zoo.device, &info, &count, statistics.data());
+  nlohmann::json values = nlohmann::json::object();
+  for (const auto& statistic : statistics) values[statistic.name] = ValueOf(statistic);
+  return values;
+}
+
+void Print(const nlohmann::json& line) {
+  std::puts(line.dump().c_str());
+  std::fflush(stdout);
+}
+
+// What the kernel's first dispatch says about itself.
+std::string Label(const std::vector<program::Step>& steps, uint32_t kernel) {
+  for (const program::Step& step : steps) {
+    if (step.kind == program::StepKind::kDispatch && step.kernel == kernel) return step.label;
+    for (const auto& body : step.bodies) {
+      std::string label = Label(body, kernel);
+      if (!label.empty()) return label;
+    }
+  }
+  return "";
+}
+
+StatusOr<program::Program> CompileFile(const Zoo& zoo, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return NotFound(Format("The file {} cannot be read.", path));
+  const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+  return compiler::Compile(std::as_bytes(std::span(bytes)), zoo.physical.profile, {});
+}
+
+void RunFile(const Zoo& zoo, const std::string& path, std::set<std::string>& seen) {
+  const std::string name = std::filesystem::path(path).stem().string();
+  const auto program = CompileFile(zoo, path);
+  if (!program.ok()) return Print({{"program", name}, {"refused", program.status().message()}});
+  for (uint32_t i = 0; i < program->kernels.size(); ++i) {
+    const program::Kernel& kernel = program->kernels[i];
+    if (!seen.insert(kernel.hash.Hex()).second) continue;
+    nlohmann::json line = {{"program", name}, {"kernel", i}, {"hash", kernel.hash.Hex()}};
+    Print({{"begin", line}});
+    line["label"] = Label(program->steps, i);
+    line["workgroup"] = kernel.workgroup_size;
+    line["subgroup"] = kernel.required_subgroup_size;
+    const auto pipeline = CreatePipeline(zoo, kernel);
+    if (pipeline.ok()) {
+      line["statistics"] = Statistics(zoo, *pipeline);
+      zoo.functions.vkDestroyPipeline(zoo.device, *pipeline, nullptr);
+    } else {
+      line["error"] = pipeline.status().message();
+    }
+    Print(line);
+  }
+}
+
+int Main(std::vector<std::string> arguments) {
+  const bool wants_assembly = !arguments.empty() && arguments.front() == "--assembly";
+  if (wants_assembly) arguments.erase(arguments.begin());
+  const auto zoo = OpenZoo(wants_assembly);
+  if (!zoo.ok()) {
+    Print({{"refused", zoo.status().message()}});
+    return 3;
+  }
+  Print({{"device", zoo->physical.profile.name}, {"driver", zoo->physical.profile.driver_info}});
+  std::set<std::string> seen;
+  for (const std::string& path : arguments) RunFile(*zoo, path, seen);
+  Print({{"end", seen.size()}});
+  return 0;
+}
+
+}  // namespace
+}  // namespace dragoman
+
+int main(int argc, char** argv) { return dragoman::Main({argv + 1, argv + argc}); }
