@@ -101,31 +101,6 @@ bool IsLinearAccess(const fusion::Group& group, std::span<const ir::Value* const
   return true;
 }
 
-std::vector<const ir::Value*> LoadedInPlace(const fusion::Group& group) {
-  const Membership membership(group);
-  std::set<std::pair<const ir::Value*, bool>> seen;  // and whether at the same linear index
-  std::vector<std::pair<const ir::Value*, bool>> pending;
-  for (const ir::Value* output : group.outputs) pending.push_back({output, true});
-  while (!pending.empty()) {
-    const auto [v, is_linear] = pending.back();
-    pending.pop_back();
-    if (!seen.insert({v, is_linear}).second || !membership.IsComputed(v)) continue;
-    const ir::Op& op = *v->op;
-    const bool keeps = ir::IsElementwise(op.code) || op.code == ir::OpCode::kReshape || KeepsShape(op) ||
-                       op.code == ir::OpCode::kOptimizationBarrier ||
-                       (op.code == ir::OpCode::kBroadcastInDim && OnlyAddsUnitDims(op));
-    for (const ir::Value* operand : op.operands) {
-      const bool is_same_size = operand->type.num_elements() == v->type.num_elements();
-      pending.push_back({operand, is_linear && keeps && is_same_size});
-    }
-  }
-  std::vector<const ir::Value*> result;
-  for (const ir::Value* input : group.inputs) {
-    if (seen.contains({input, true}) && !seen.contains({input, false})) result.push_back(input);
-  }
-  return result;
-}
-
 int PreferredLanes(const fusion::Group& group, int vector_bytes) {
   int widest = 1;
   for (const ir::Value* output : group.outputs) widest = std::max(widest, SizeBytes(output->type.dtype));

@@ -38,10 +38,6 @@ LaneAccess AnalyzeLanes(const fusion::Group& group, std::span<const ir::Value* c
 // kernel needs no extents and serves every shape.
 bool IsLinearAccess(const fusion::Group& group, std::span<const ir::Value* const> roots);
 
-// The values of `group` that are loaded at the same linear index as `root` only (what may share memory with an output).
-// Values also read anywhere else are left out.
-std::vector<const ir::Value*> LoadedInPlace(const fusion::Group& group);
-
 inline constexpr int kMaxLanes = 8;
 // How many elements an invocation should move at once, for the widest of the value types that a kernel touches: 1, 2, 4
 // or 8.

@@ -65,7 +65,7 @@ StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const
   const int64_t num_invocations = count / lanes;
   Builder builder(profile);
   Elemental elemental(builder, group);
-  const V invocation = ToIndexType(builder, builder.GlobalIndex(workgroup_size), IndexType(count));
+  const V invocation = GlobalInvocation(builder, workgroup_size, count);
   const V linear = builder.IMul(invocation, builder.Int(invocation.type, lanes));
   Status status;
   builder.If(builder.ULt(invocation, builder.Int(invocation.type, num_invocations)),

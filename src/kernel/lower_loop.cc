@@ -32,10 +32,9 @@ std::vector<const ir::Value*> Outputs(const fusion::Group& group) {
 // The largest number of lanes that pays: vector accesses without too much code or too many scattered loads.
 int ChooseLanes(const fusion::Group& group, const target::DeviceProfile& profile, bool is_linear) {
   if (profile.unrolling_is_costly) return 1;
-  const TensorType& type = group.outputs[0]->type;
-  const int innermost = InnermostDim(type.dims);
+  const int64_t count = group.outputs[0]->type.num_elements();
   for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1; lanes /= 2) {
-    if (!is_linear && type.dims[innermost] % lanes != 0) continue;
+    if (!is_linear && count % lanes != 0) continue;
     const std::vector<const ir::Value*> outputs = Outputs(group);
     const LaneAccess access = AnalyzeLanes(group, outputs, lanes);
     if (access.num_ops * lanes > kMaxOpsTimesLanes) continue;
@@ -76,7 +75,10 @@ struct LoopEmitter {
   void EmitAt(V linear, int lanes) {
     Elemental::Scope scope(elemental);
     Index index = Index::FromLinear(linear);
-    if (plan.mode == LoopMode::kIndexed) index.dims = elemental.Delinearize(index, group.outputs[0]->type.dims);
+    const Dims& dims = group.outputs[0]->type.dims;
+    // Lanes that run over the end of a row have no common index by dimension.
+    const bool has_dims = plan.mode == LoopMode::kIndexed && dims[InnermostDim(dims)] % lanes == 0;
+    if (has_dims) index.dims = elemental.Delinearize(index, dims);
     const Status emitted = EmitOutputs(elemental, index, lanes);
     if (!emitted.ok()) status = emitted;
   }
@@ -120,7 +122,7 @@ StatusOr<Dispatch> LowerIndexed(LoopEmitter& emitter, int64_t count) {
   Builder& b = emitter.builder;
   const int lanes = emitter.plan.lanes;
   const int64_t num_invocations = DivideUp(count, lanes);
-  const V invocation = ToIndexType(b, b.GlobalIndex(emitter.plan.workgroup_size), IndexType(num_invocations));
+  const V invocation = GlobalInvocation(b, emitter.plan.workgroup_size, num_invocations);
   const V base = b.IMul(ToIndexType(b, invocation, IndexType(count)), b.Int(IndexType(count), lanes));
   if (num_invocations % emitter.plan.workgroup_size == 0) {
     emitter.EmitAt(base, lanes);
@@ -132,6 +134,12 @@ StatusOr<Dispatch> LowerIndexed(LoopEmitter& emitter, int64_t count) {
 }
 
 }  // namespace
+
+V GlobalInvocation(Builder& builder, int workgroup_size, int64_t count) {
+  const KType type = IndexType(count);
+  const V workgroup = ToIndexType(builder, builder.WorkgroupIndex(), type);
+  return builder.MulAdd(workgroup, workgroup_size, ToIndexType(builder, builder.LocalIndex(), type));
+}
 
 int DefaultWorkgroupSize(const target::DeviceProfile& profile) {
   return std::min(256, profile.max_workgroup_invocations);

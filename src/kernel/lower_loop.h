@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "fusion/plan.h"
+#include "kernel/builder.h"
 #include "kernel/lowering.h"
 #include "target/profile.h"
 
@@ -31,6 +32,9 @@ LoopPlan ChooseLoop(const fusion::Group& group, const target::DeviceProfile& pro
 // The same kernel for a dispatch of several records (horizontal merging): nothing else differs, since kWorkgroupIndex
 // counts from the segment's start and buffers and parameters come from the segment's record.
 Kernel MakeSegmented(Kernel kernel);
+
+// The number of this invocation among `count`, in IndexType(count).
+V GlobalInvocation(Builder& builder, int workgroup_size, int64_t count);
 
 // Workgroup size for kernels that care little.
 int DefaultWorkgroupSize(const target::DeviceProfile& profile);

@@ -80,6 +80,38 @@ TEST(LowerLoop, SeveralOutputsOfDifferentShapes) {
   }
 }
 
+TEST(LowerLoop, VectorsRunOverTheEndsOfOddRows) {
+  TestGroup test(
+      "(%0: tensor<8x7xf32>, %1: tensor<7xf32>) { %2 = broadcast_in_dim(%1) {broadcast_dimensions = [1]} : "
+      "tensor<8x7xf32> %3 = multiply(%0, %2) : tensor<8x7xf32> %4 = reshape(%3) : tensor<14x4xf32> "
+      "return(%3, %4) }");
+  EXPECT_EQ(ChooseLoop(test.group, VectorProfile()).lanes, 4);
+  const std::vector<Numbers> in = test.SetRandomInputs();
+  test.Run(VectorProfile());
+  const auto product = [&](int64_t i) { return in[0][i] * in[1][i % 7]; };
+  test.Expect(0, [&](const Dims& at) { return product(at[0] * 7 + at[1]); });
+  test.Expect(1, [&](const Dims& at) { return product(at[0] * 4 + at[1]); });
+}
+
+// 2^32 elements: positions and addresses need 64 bits. Only lowered; no machine here has the memory.
+TEST(LowerLoop, HugeTensorsUseWideIndices) {
+  for (const char* body :
+       {"(%0: tensor<65536x65536xf32>) { %1 = negate(%0) : tensor<65536x65536xf32> return(%1) }",
+        "(%0: tensor<65536x65536xi1>) { %1 = transpose(%0) {permutation = [1, 0]} : tensor<65536x65536xi1> return(%1) "
+        "}",
+        "(%0: tensor<65536xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [1]} : tensor<65537x65536xf32> "
+        "return(%1) }"}) {
+    const TestGroup test(body);
+    for (const target::DeviceProfile& profile : TestProfiles()) {
+      const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, profile);
+      ASSERT_TRUE(lowered.ok()) << lowered.status().message();
+      const Status verified = Verify(lowered->dispatches[0].kernel);
+      EXPECT_TRUE(verified.ok()) << verified.message();
+      EXPECT_NE(Print(lowered->dispatches[0].kernel).find("i64"), std::string::npos);
+    }
+  }
+}
+
 TEST(LowerLoop, SingleElements) {
   for (const target::DeviceProfile& profile : TestProfiles()) {
     TestGroup test(
