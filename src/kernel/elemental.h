@@ -50,8 +50,8 @@ class Elemental {
 
   // Value `v` (of type v->type) at `index`. Computes members, loads others; memoised within the current builder region.
   StatusOr<Scalar> At(const ir::Value* v, const Index& index);
-  // Values at `lanes` (1, 2, 4 or 8) consecutive positions of the innermost dimension whose extent is not 1, starting at
-  // `index`; loads are of whole vectors where memory is contiguous. `index` must be a multiple of `lanes` in that
+  // Values at `lanes` (1, 2, 4 or 8) consecutive positions of the innermost dimension whose extent is not 1, starting
+  // at `index`; loads are of whole vectors where memory is contiguous. `index` must be a multiple of `lanes` in that
   // dimension, and the extent too, unless index holds a linear index that is a multiple of `lanes`.
   StatusOr<Lanes> AtLanes(const ir::Value* v, const Index& index, int lanes);
   // Pins a value: At(v, any index) returns `scalar` from now on (an accumulator's final value, a uniform row result,
