@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/program_cache.h"
 
+#include <chrono>
+
 #include "base/format.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "stablehlo/reader.h"
 #include "target/profile_json.h"
 
@@ -17,15 +20,30 @@ Hash128 Key(const ir::Module& module, const target::DeviceProfile& profile, cons
   return HashString(text);
 }
 
+StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                         const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(program::Program program, CompileModule(std::move(module), profile, options));
+  if (LogEnabled(LogLevel::kDebug)) {
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    Log(LogLevel::kDebug, Format("compiled {} in {:.1f} ms: {} kernels, {} steps", program.name, taken.count(),
+                                 program.kernels.size(), program.steps.size()));
+  }
+  return program;
+}
+
 }  // namespace
 
 StatusOr<program::Program> CompileCached(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
                                          const Options& options, const program::DiskCache& cache) {
   ASSIGN_OR_RETURN(auto module, stablehlo::ReadArtifact(artifact));
-  if (!cache.is_enabled()) return CompileModule(std::move(module), profile, options);
+  if (!cache.is_enabled()) return CompileLoudly(std::move(module), profile, options);
   const Hash128 key = Key(*module, profile, options);
-  if (std::optional<program::Program> found = cache.Find(key)) return *std::move(found);
-  ASSIGN_OR_RETURN(program::Program program, CompileModule(std::move(module), profile, options));
+  if (std::optional<program::Program> found = cache.Find(key)) {
+    if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("found {} in the cache", found->name));
+    return *std::move(found);
+  }
+  ASSIGN_OR_RETURN(program::Program program, CompileLoudly(std::move(module), profile, options));
   cache.Insert(key, program);
   return program;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "pjrt/compile_options.h"
 #include "pjrt/entry.h"
 #include "pjrt/host_callbacks.h"
@@ -131,6 +132,7 @@ Status Execute(PJRT_LoadedExecutable_Execute_Args& args) {
   ASSIGN_OR_RETURN(options.is_donated, FindDonated(info, arguments, *args.options));
   const std::shared_ptr<const runtime::HostCallbacks> callbacks = MakeHostCallbacks(*args.options, 0);
   options.callbacks = callbacks.get();
+  if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("runs {}", info.program().name));
   ASSIGN_OR_RETURN(const runtime::ExecuteResult result, info.executable->Execute(buffers, options));
   // The runtime calls them until the work is done.
   if (callbacks != nullptr) result.done->OnReady([callbacks](const Status&) {});
