@@ -42,8 +42,8 @@ void ScanKernel::Note(const Status& status) {
   if (!status.ok()) status_ = status;
 }
 
-Index ScanKernel::IndexAt(V row, V position) {
-  const V place = is_reverse_ ? b_.ISub(b_.I32(extent_ - 1), position) : position;
+Index ScanKernel::IndexAt(V row, V position, int lanes) {
+  const V place = is_reverse_ ? b_.ISub(b_.I32(extent_ - lanes), position) : position;
   const V outer = b_.UDiv(row, b_.I32(inner_)), inner = b_.URem(row, b_.I32(inner_));
   return Index::FromLinear(b_.MulAdd(b_.MulAdd(outer, extent_, place), inner_, inner));
 }
@@ -65,18 +65,32 @@ ScanKernel::Parts ScanKernel::InitialParts() {
   return parts;
 }
 
-StatusOr<ScanKernel::Values> ScanKernel::LoadElement(V row, V position) {
-  const Index at = IndexAt(row, position);
-  Values values(num_inputs());
+int ScanKernel::ChooseLanes() const {
+  if (b_.profile().unrolling_is_costly || inner_ != 1) return 1;
+  int lanes = 4;
+  for (const DType dtype : dtypes_) lanes = std::min(lanes, b_.profile().vector_bytes / std::max(SizeBytes(dtype), 1));
+  while (lanes > 1 && (extent_ % lanes != 0 || items_ % lanes != 0)) lanes /= 2;
+  return std::max(lanes, 1);
+}
+
+StatusOr<std::vector<ScanKernel::Values>> ScanKernel::LoadElements(V row, V position, int lanes) {
+  const Index at = IndexAt(row, position, lanes);
+  std::vector<Values> values(lanes, Values(num_inputs()));
   for (int i = 0; i < num_inputs(); ++i) {
-    ASSIGN_OR_RETURN(values[i], e_.At(op_.operands[i], at));
+    ASSIGN_OR_RETURN(const Lanes loaded, e_.AtLanes(op_.operands[i], at, lanes));
+    for (int step = 0; step < lanes; ++step) values[step][i] = Lane(loaded, LaneAt(step, lanes));
   }
   return values;
 }
 
-void ScanKernel::StoreElement(V row, V position, const Values& values) {
-  const Index at = IndexAt(row, position);
-  for (int i = 0; i < num_inputs(); ++i) e_.Store(op_.result(i), at, values[i]);
+void ScanKernel::StoreElements(V row, V position, const std::vector<Values>& values) {
+  const int lanes = static_cast<int>(values.size());
+  const Index at = IndexAt(row, position, lanes);
+  for (int i = 0; i < num_inputs(); ++i) {
+    Lanes stored(lanes);
+    for (int step = 0; step < lanes; ++step) stored[LaneAt(step, lanes)] = values[step][i];
+    e_.StoreLanes(op_.result(i), at, stored, lanes);
+  }
 }
 
 ScanKernel::Parts ScanKernel::Combine(const Parts& first, const Parts& second) {
@@ -89,18 +103,20 @@ ScanKernel::Parts ScanKernel::Combine(const Parts& first, const Parts& second) {
 }
 
 ScanKernel::Access ScanKernel::ElementAccess(V row) {
-  return {[this, row](V position) { return LoadElement(row, position); },
-          [this, row](V position, const Values& values) { StoreElement(row, position, values); }, false};
+  const int lanes = ChooseLanes();
+  return {lanes, [this, row, lanes](V position) { return LoadElements(row, position, lanes); },
+          [this, row](V position, const std::vector<Values>& values) { StoreElements(row, position, values); }, false};
 }
 
 // Chunk totals of a row, turned into what comes before each chunk.
 ScanKernel::Access ScanKernel::TemporaryAccess(int first_temporary, V row) {
   const auto index = [this, row](V position) { return b_.MulAdd(row, chunks_per_row(), position); };
-  return {[this, first_temporary, index](V position) -> StatusOr<Values> {
-            return UnflattenScalars(LoadTemporary(first_temporary, index(position)), dtypes_);
+  return {1,
+          [this, first_temporary, index](V position) -> StatusOr<std::vector<Values>> {
+            return std::vector<Values>{UnflattenScalars(LoadTemporary(first_temporary, index(position)), dtypes_)};
           },
-          [this, first_temporary, index](V position, const Values& values) {
-            StoreTemporary(first_temporary, index(position), FlattenScalars(values));
+          [this, first_temporary, index](V position, const std::vector<Values>& values) {
+            StoreTemporary(first_temporary, index(position), FlattenScalars(values[0]));
           },
           true};
 }
@@ -147,29 +163,44 @@ ScanKernel::Parts ScanKernel::GetShared(V slot) {
   return parts;
 }
 
+std::vector<ScanKernel::Parts> ScanKernel::LoadParts(const Access& access, V position) {
+  const auto values = access.load(position);
+  Note(values.status());
+  if (!values.ok()) return {InitialParts()};
+  std::vector<Parts> parts;
+  for (const Values& element : *values) parts.push_back(FlattenScalars(element));
+  return parts;
+}
+
 // The combination of an invocation's own positions [begin, end), which are some.
 ScanKernel::Parts ScanKernel::EmitOwnTotal(V begin, V end, const Access& access) {
-  const auto load = [&](V position) {
-    const auto values = access.load(position);
-    Note(values.status());
-    return values.ok() ? FlattenScalars(*values) : InitialParts();
+  const auto total = [&](V position) {
+    const std::vector<Parts> elements = LoadParts(access, position);
+    Parts sum = elements[0];
+    for (size_t step = 1; step < elements.size(); ++step) sum = Combine(sum, elements[step]);
+    return sum;
   };
-  return b_.For(b_.IAdd(begin, b_.I32(1)), end, b_.I32(1), load(begin), [&](V position, std::span<const V> c) {
+  const V lanes = b_.I32(access.lanes);
+  return b_.For(b_.IAdd(begin, lanes), end, lanes, total(begin), [&](V position, std::span<const V> c) {
     Elemental::Scope scope(e_);
-    return Combine({c.begin(), c.end()}, load(position));
+    Parts sum(c.begin(), c.end());
+    for (const Parts& element : LoadParts(access, position)) sum = Combine(sum, element);
+    return sum;
   });
 }
 
 void ScanKernel::EmitOwnScan(V begin, V end, Parts running, const Access& access) {
-  b_.For(begin, end, b_.I32(1), std::move(running), [&](V position, std::span<const V> c) {
+  b_.For(begin, end, b_.I32(access.lanes), std::move(running), [&](V position, std::span<const V> c) {
     Elemental::Scope scope(e_);
-    const Parts before(c.begin(), c.end());
-    const auto values = access.load(position);
-    Note(values.status());
-    if (!values.ok()) return before;
-    const Parts after = Combine(before, FlattenScalars(*values));
-    access.store(position, UnflattenScalars(access.is_exclusive ? before : after, dtypes_));
-    return after;
+    Parts sum(c.begin(), c.end());
+    std::vector<Values> stored;
+    for (const Parts& element : LoadParts(access, position)) {
+      const Parts after = Combine(sum, element);
+      stored.push_back(UnflattenScalars(access.is_exclusive ? sum : after, dtypes_));
+      sum = after;
+    }
+    access.store(position, stored);
+    return sum;
   });
 }
 

@@ -37,20 +37,25 @@ class ScanKernel {
   using Values = std::vector<Scalar>;
   using Parts = std::vector<V>;
 
-  // What a tile reads and writes, by position in scan order.
+  // What a tile reads and writes, by position in scan order; `lanes` consecutive elements at once.
   struct Access {
-    std::function<StatusOr<Values>(V position)> load;
-    std::function<void(V position, const Values& values)> store;  // null: totals alone are wanted
-    bool is_exclusive = false;                                    // stores what comes before an element
+    int lanes = 1;
+    std::function<StatusOr<std::vector<Values>>(V position)> load;
+    std::function<void(V position, const std::vector<Values>& values)> store;  // null: totals alone are wanted
+    bool is_exclusive = false;                                                 // stores what comes before an element
   };
 
   int num_inputs() const { return static_cast<int>(dtypes_.size()); }
   void Note(const Status& status);
-  Index IndexAt(V row, V position);
+  // Of the first in memory of `lanes` elements.
+  Index IndexAt(V row, V position, int lanes);
   StatusOr<Values> Initial();
   Parts InitialParts();
-  StatusOr<Values> LoadElement(V row, V position);
-  void StoreElement(V row, V position, const Values& values);
+  // Vectors run along memory: in scan order from the last lane to the first when reversed.
+  int ChooseLanes() const;
+  int LaneAt(int step, int lanes) const { return is_reverse_ ? lanes - 1 - step : step; }
+  StatusOr<std::vector<Values>> LoadElements(V row, V position, int lanes);
+  void StoreElements(V row, V position, const std::vector<Values>& values);
   // Errors are noted and leave `first`.
   Parts Combine(const Parts& first, const Parts& second);
   Access ElementAccess(V row);
@@ -61,6 +66,7 @@ class ScanKernel {
   // Scans positions [begin, end) of one row after `carry`; all invocations of the workgroup, uniformly. Returns the
   // carry combined with all of them.
   Parts EmitTile(V begin, V end, const Parts& carry, const Access& access);
+  std::vector<Parts> LoadParts(const Access& access, V position);
   Parts EmitOwnTotal(V begin, V end, const Access& access);
   void EmitOwnScan(V begin, V end, Parts running, const Access& access);
   void AddSharedArrays();
