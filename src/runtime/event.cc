@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/event.h"
 
+#include <atomic>
 #include <condition_variable>
 
 #include "base/check.h"
@@ -132,7 +133,32 @@ class FinishingEvent final : public Event, public std::enable_shared_from_this<F
   const std::shared_ptr<SettableEvent> outcome_;
 };
 
+struct Joined {
+  std::mutex error_mutex;
+  Status error;
+  std::atomic<size_t> num_left = 0;
+  std::shared_ptr<SettableEvent> outcome = MakeSettableEvent();
+
+  void Note(const Status& status) {
+    {
+      const std::lock_guard lock(error_mutex);
+      if (error.ok()) error = status;
+    }
+    if (num_left.fetch_sub(1) == 1) outcome->Set(error);
+  }
+};
+
 }  // namespace
+
+std::shared_ptr<Event> JoinEvents(std::span<const std::shared_ptr<Event>> events) {
+  if (events.empty()) return ReadyEvent();
+  const auto joined = std::make_shared<Joined>();
+  joined->num_left = events.size();
+  for (const auto& event : events) {
+    event->OnReady([joined](const Status& status) { joined->Note(status); });
+  }
+  return joined->outcome;
+}
 
 std::shared_ptr<Event> ReadyEvent(Status status) {
   if (!status.ok()) return std::make_shared<ReadyEventImpl>(std::move(status));

@@ -17,4 +17,7 @@ std::shared_ptr<Event> MakeTimelineEvent(std::shared_ptr<Core> core, uint64_t va
 // As above, and then `finish` runs once, on whichever thread notices first, before the event is ready.
 std::shared_ptr<Event> MakeFinishingEvent(std::shared_ptr<Core> core, uint64_t value, std::function<void()> finish);
 
+// Ready when all are; with the error of the first that failed.
+std::shared_ptr<Event> JoinEvents(std::span<const std::shared_ptr<Event>> events);
+
 }  // namespace dragoman::runtime

@@ -16,7 +16,6 @@ using program::Step;
 using program::StepKind;
 
 constexpr uint32_t kMaxGroupsX = 32768;
-constexpr uint64_t kMaxTableBytes = 1ull << 30;
 constexpr uint64_t kTransferAlignment = 16;
 // A command buffer holds so many iterations of a while, if they are short.
 constexpr uint64_t kIterationsOps = 128;
@@ -93,7 +92,7 @@ class Planner {
     plan_.is_asynchronous = IsAsynchronous(plan_.nodes);
     if (is_too_large_) {
       return Unimplemented(Format("Program {} needs more than {} bytes of arguments for its dispatches.", program_.name,
-                                  kMaxTableBytes));
+                                  options_.max_table_bytes));
     }
     return std::move(plan_);
   }
@@ -116,7 +115,7 @@ class Planner {
   // ---- The table.
   uint32_t Reserve(uint64_t size_bytes) {
     const uint64_t offset = plan_.table.size();
-    if (offset + size_bytes > kMaxTableBytes) {
+    if (offset + size_bytes > options_.max_table_bytes) {
       is_too_large_ = true;
       return 0;
     }

@@ -36,7 +36,7 @@ struct Op {
   uint32_t x = 1;
   uint32_t y = 1;
   uint32_t num_workgroups = 1;  // at most x * y: kernels end the rounded-up tail themselves
-  uint32_t sizes_offset = 0;  // kDispatchIndirect: in the table
+  uint32_t sizes_offset = 0;    // kDispatchIndirect: in the table
 };
 
 enum class NodeKind : uint8_t {
@@ -74,6 +74,7 @@ struct Plan {
 
 struct PlanOptions {
   uint64_t max_unrolled_ops = 20000;  // of one run; longer repeats submit one run several times
+  uint64_t max_table_bytes = 1ull << 30;
 };
 // `program` has passed program::Validate.
 StatusOr<Plan> MakePlan(const program::Program& program, const PlanOptions& options);

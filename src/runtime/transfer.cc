@@ -15,6 +15,8 @@ using vulkan::MemoryKind;
 
 // Dense data larger than this goes through staging memory in pieces, so that copying in and copying over overlap.
 constexpr uint64_t kStagingPieceBytes = 16ull << 20;
+constexpr uint64_t kReadbackPieceBytes = 32ull << 20;
+constexpr size_t kMaxReadbackPieces = 4;  // of one tensor under way; beyond, ToHost waits
 // Staging memory that waits for the device; beyond it, uploads wait.
 constexpr uint64_t kMaxStagingBytes = 256ull << 20;
 
@@ -86,20 +88,36 @@ std::shared_ptr<Event> ReadDirectly(const std::shared_ptr<BufferImpl>& buffer, s
   });
 }
 
-StatusOr<std::shared_ptr<Event>> ReadThroughStaging(const std::shared_ptr<BufferImpl>& buffer,
-                                                    std::shared_ptr<Allocation> allocation, void* destination,
-                                                    size_t size_bytes) {
-  const std::shared_ptr<Core>& core = buffer->core();
+// One piece through staging memory.
+StatusOr<std::shared_ptr<Event>> Download(const std::shared_ptr<Core>& core, std::shared_ptr<Allocation> source,
+                                          uint64_t offset_bytes, std::byte* destination, uint64_t size_bytes) {
   ASSIGN_OR_RETURN(std::shared_ptr<Allocation> staging, core->heap(MemoryKind::kReadback).Allocate(size_bytes));
-  ASSIGN_OR_RETURN(const uint64_t value, core->queue->Record(
-                                             [&](vulkan::Recorder& recorder) {
-                                               recorder.Copy(allocation->memory(), allocation->offset_bytes(),
-                                                             staging->memory(), staging->offset_bytes(), size_bytes);
-                                             },
-                                             /*needs_barrier=*/true, size_bytes));
+  const auto copy = [&](vulkan::Recorder& recorder) {
+    recorder.Copy(source->memory(), source->offset_bytes() + offset_bytes, staging->memory(), staging->offset_bytes(),
+                  size_bytes);
+  };
+  ASSIGN_OR_RETURN(const uint64_t value, core->queue->Record(copy, /*needs_barrier=*/true, size_bytes));
   RETURN_IF_ERROR(core->queue->EnsureSubmitted(value));
   return MakeFinishingEvent(
       core, value, [=, staging = std::move(staging)] { std::memcpy(destination, staging->host(), size_bytes); });
+}
+
+// Large tensors in pieces: while one is copied out the next is on its way, and staging memory stays small.
+StatusOr<std::shared_ptr<Event>> ReadThroughStaging(const std::shared_ptr<BufferImpl>& buffer,
+                                                    const std::shared_ptr<Allocation>& allocation, void* destination,
+                                                    size_t size_bytes) {
+  std::vector<std::shared_ptr<Event>> pieces;
+  auto* target = static_cast<std::byte*>(destination);
+  for (uint64_t offset = 0; offset < size_bytes; offset += kReadbackPieceBytes) {
+    if (pieces.size() >= kMaxReadbackPieces) RETURN_IF_ERROR(pieces[pieces.size() - kMaxReadbackPieces]->Await());
+    const uint64_t piece_bytes = std::min<uint64_t>(kReadbackPieceBytes, size_bytes - offset);
+    StatusOr<std::shared_ptr<Event>> piece = Download(buffer->core(), allocation, offset, target + offset, piece_bytes);
+    // Earlier pieces still write to the destination: the caller must not have it back before.
+    for (size_t i = 0; !piece.ok() && i < pieces.size(); ++i) (void)pieces[i]->Await();
+    RETURN_IF_ERROR(piece.status());
+    pieces.push_back(*std::move(piece));
+  }
+  return pieces.size() == 1 ? pieces[0] : JoinEvents(pieces);
 }
 
 }  // namespace
@@ -133,7 +151,7 @@ std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer,
   }
   if (size_bytes == 0) return buffer->ready();
   if (allocation->host() != nullptr) return ReadDirectly(buffer, std::move(allocation), destination, size_bytes);
-  StatusOr<std::shared_ptr<Event>> event = ReadThroughStaging(buffer, std::move(allocation), destination, size_bytes);
+  StatusOr<std::shared_ptr<Event>> event = ReadThroughStaging(buffer, allocation, destination, size_bytes);
   return event.ok() ? *event : ReadyEvent(event.status());
 }
 

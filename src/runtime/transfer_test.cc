@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "runtime/host_copy.h"
 #include "runtime/testing.h"
@@ -66,10 +68,18 @@ class TransferTest : public ::testing::TestWithParam<bool> {
     ASSERT_NE(device_, nullptr);
     EXPECT_TRUE(device_->WaitIdle().ok());
     EXPECT_EQ(device_->memory_statistics().bytes_in_use, 0u);
-    EXPECT_EQ(device_->core().heap(vulkan::MemoryKind::kUpload).statistics().bytes_in_use, 0u);
-    EXPECT_EQ(device_->core().heap(vulkan::MemoryKind::kReadback).statistics().bytes_in_use, 0u);
+    EXPECT_TRUE(BecomesEmpty(vulkan::MemoryKind::kUpload));
+    EXPECT_TRUE(BecomesEmpty(vulkan::MemoryKind::kReadback));
     device_ = nullptr;
     EXPECT_EQ(instance_->validation_message_count(), 0);
+  }
+  // The completion thread may still be dropping what it found done.
+  bool BecomesEmpty(vulkan::MemoryKind kind) {
+    for (int i = 0; i < 1000; ++i) {
+      if (device_->core().heap(kind).statistics().bytes_in_use == 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
   }
   std::shared_ptr<Buffer> FromHost(const std::vector<uint32_t>& values) {
     auto buffer = device_->FromHost(U32(static_cast<int64_t>(values.size())), {values.data(), {}});
@@ -95,8 +105,8 @@ INSTANTIATE_TEST_SUITE_P(Memory, TransferTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "Unified" : "Discrete"; });
 
 TEST_P(TransferTest, LargeArraysGoInPieces) {
-  const std::vector<uint32_t> values = Iota(12 << 20, 3);
-  EXPECT_EQ(ToHost(FromHost(values)), values);
+  const std::vector<uint32_t> values = Iota((18 << 20) + 5, 3);
+  EXPECT_TRUE(ToHost(FromHost(values)) == values);
 }
 
 TEST_P(TransferTest, StridedArraysArriveDense) {

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/builtin_kernels.h"
+#include "runtime/testing.h"
+
+namespace dragoman::runtime::testing {
+namespace {
+
+uint32_t WordAt(const Plan& plan, uint32_t offset) {
+  uint32_t word = 0;
+  std::memcpy(&word, plan.table.data() + offset, 4);
+  return word;
+}
+
+size_t CountOps(const std::vector<Op>& ops, OpKind kind) {
+  return static_cast<size_t>(std::count_if(ops.begin(), ops.end(), [&](const Op& op) { return op.kind == kind; }));
+}
+
+const std::vector<Patch>& Patches(const Plan& plan, Base base) { return plan.patches[static_cast<int>(base)]; }
+
+TEST(MakePlan, RecordHoldsAddressesAndThenParams) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(100);
+  builder.Temporary(3);
+  const uint32_t temporary = builder.Temporary(100);
+  builder.Do(builder.Scale(parameter, temporary, 5, 6));
+  const Plan plan = *MakePlan(builder.program(), {});
+  ASSERT_TRUE(plan.is_asynchronous);
+  ASSERT_EQ(plan.nodes.size(), 1u);
+  const auto& ops = plan.nodes[0].ops;
+  ASSERT_EQ(ops.size(), 2u);
+  EXPECT_EQ(ops[0].kind, OpKind::kBarrier);
+  EXPECT_EQ(ops[1].kernel, kScale);
+  EXPECT_EQ(ops[1].x, 2u);
+  const uint32_t record = ops[1].record_offset;
+  ASSERT_EQ(Patches(plan, Base::kParameter).size(), 1u);
+  EXPECT_EQ(Patches(plan, Base::kParameter)[0].table_offset, record);
+  ASSERT_EQ(Patches(plan, Base::kArena).size(), 1u);
+  EXPECT_EQ(Patches(plan, Base::kArena)[0].table_offset, record + 8);
+  EXPECT_EQ(Patches(plan, Base::kArena)[0].add, 256u);
+  EXPECT_EQ(WordAt(plan, record + 16), 100u);
+  EXPECT_EQ(WordAt(plan, record + 20), 5u);
+  EXPECT_EQ(WordAt(plan, record + 24), 6u);
+}
+
+TEST(MakePlan, CopiesTakeTheWidePathWhereAlignmentAllows) {
+  ProgramBuilder builder;
+  builder.Parameter(16), builder.Output(16);
+  const uint32_t even = builder.Slot(program::SlotKind::kParameter, 0, 16, 4);
+  const uint32_t odd = builder.Slot(program::SlotKind::kOutput, 0, 4, 4);
+  const uint32_t wide = builder.Slot(program::SlotKind::kOutput, 0, 32, 4);
+  builder.Do(builder.Copy(even, odd));
+  builder.Do(builder.Copy(even, wide));
+  const Plan plan = *MakePlan(builder.program(), {});
+  const uint32_t first = static_cast<uint32_t>(builder.program().kernels.size());
+  EXPECT_EQ(plan.nodes[0].ops[1].kernel, first + static_cast<uint32_t>(BuiltinKernel::kCopy4));
+  EXPECT_EQ(plan.nodes[0].ops[3].kernel, first + static_cast<uint32_t>(BuiltinKernel::kCopy16));
+}
+
+program::Program RepeatProgram(uint64_t count) {
+  ProgramBuilder builder;
+  const uint32_t output = builder.Output(1);
+  builder.Do({.kind = program::StepKind::kRepeat, .count = count, .bodies = {{builder.Scale(output, output, 1, 1)}}});
+  return builder.program();
+}
+
+TEST(MakePlan, ShortRepeatsAreUnrolledWithoutMoreRecords) {
+  const Plan once = *MakePlan(RepeatProgram(1), {}), often = *MakePlan(RepeatProgram(50), {});
+  ASSERT_EQ(often.nodes.size(), 1u);
+  EXPECT_EQ(CountOps(often.nodes[0].ops, OpKind::kDispatch), 50u);
+  EXPECT_EQ(often.table.size(), once.table.size());
+}
+
+TEST(MakePlan, LongRepeatsBecomeOneRunSubmittedOften) {
+  for (const uint64_t count : {1000u, 1001u, 1000000u}) {
+    const Plan plan = *MakePlan(RepeatProgram(count), {.max_unrolled_ops = 100});
+    EXPECT_TRUE(plan.is_asynchronous);
+    uint64_t dispatches = 0;
+    for (const Node& node : plan.nodes) {
+      EXPECT_LE(node.ops.size(), 100u);
+      dispatches += node.count * CountOps(node.ops, OpKind::kDispatch);
+    }
+    EXPECT_EQ(dispatches, count);
+  }
+}
+
+TEST(MakePlan, InnermostWhileIsPredicatedAndTheOuterDriven) {
+  ProgramBuilder builder;
+  const uint32_t state = builder.Output(1), flag = builder.Temporary(1), outer_flag = builder.Temporary(1);
+  program::Step inner{.kind = program::StepKind::kWhile, .slot_a = flag};
+  inner.bodies = {{builder.Less(state, flag, 3)}, {builder.Scale(state, state, 1, 1), builder.Copy(state, flag)}};
+  program::Step outer{.kind = program::StepKind::kWhile, .slot_a = outer_flag};
+  outer.bodies = {{builder.Less(state, outer_flag, 9)}, {inner}};
+  builder.Do(outer);
+  const Plan plan = *MakePlan(builder.program(), {});
+  EXPECT_FALSE(plan.is_asynchronous);
+  ASSERT_EQ(plan.nodes[0].kind, NodeKind::kHostWhile);
+  const Node& node = plan.nodes[0].bodies[1][0];
+  ASSERT_EQ(node.kind, NodeKind::kWhile);
+  // Body and condition run only if the predicate holds, and decide it anew each time.
+  EXPECT_EQ(CountOps(node.iteration_ops, OpKind::kDispatchIndirect), 3 * node.count);
+  EXPECT_EQ(CountOps(node.iteration_ops, OpKind::kDispatch), node.count);
+  EXPECT_EQ(CountOps(node.ops, OpKind::kDispatchIndirect), 0u);
+}
+
+TEST(MakePlan, IndirectSizesStayInsideTheirRegion) {
+  ProgramBuilder builder;
+  const uint32_t index = builder.Parameter(1), state = builder.Output(1);
+  program::Step repeat{.kind = program::StepKind::kRepeat, .count = 4, .bodies = {{builder.Scale(state, state, 1, 1)}}};
+  program::Step inner{.kind = program::StepKind::kCase, .slot_a = index};
+  inner.bodies = {{builder.Copy(index, state), repeat}, {}};
+  program::Step outer{.kind = program::StepKind::kCase, .slot_a = index};
+  outer.bodies = {{builder.Copy(index, state), inner}, {builder.Scale(state, state, 2, 0)}};
+  builder.Do(outer);
+  const Plan plan = *MakePlan(builder.program(), {});
+  EXPECT_TRUE(plan.is_asynchronous);
+  for (const Op& op : plan.nodes[0].ops) {
+    if (op.kind == OpKind::kDispatchIndirect) {
+      EXPECT_LE(op.sizes_offset + 12, plan.table.size());
+      EXPECT_EQ(op.sizes_offset % 4, 0u);
+    }
+  }
+  EXPECT_EQ(CountOps(plan.nodes[0].ops, OpKind::kDispatchIndirect), 1u + 1 + 4 + 1);
+  EXPECT_EQ(CountOps(plan.nodes[0].ops, OpKind::kDispatch), 4u);  // one predicate a branch
+}
+
+TEST(MakePlan, TooManyArgumentsAreUnimplemented) {
+  EXPECT_EQ(MakePlan(RepeatProgram(1), {.max_table_bytes = 32}).status().code(), StatusCode::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace dragoman::runtime::testing
