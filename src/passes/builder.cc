@@ -28,6 +28,8 @@ void AppendElement(DType dtype, double value, std::vector<std::byte>& out) {
   } else if (IsFloat(dtype)) {
     const uint32_t bits = ir::EncodeSmallFloat(*SmallFloat(dtype), value);
     for (int i = 0; i < info.size_bytes; ++i) out.push_back(static_cast<std::byte>(bits >> (8 * i)));
+  } else if (IsPred(dtype)) {
+    out.push_back(static_cast<std::byte>(value != 0));
   } else {
     const uint64_t bits = value < 0 ? static_cast<uint64_t>(static_cast<int64_t>(value)) : static_cast<uint64_t>(value);
     for (int i = 0; i < info.size_bytes; ++i) out.push_back(static_cast<std::byte>(bits >> (8 * i)));
