@@ -59,9 +59,25 @@ TEST(LowerScatter, AddsRowsWithManyDuplicatesOutOfRangeOnesDropped) {
   }
 }
 
+// Windows whose innermost extent is a multiple of a vector's.
+TEST(LowerScatter, MovesVectorsWhereMemoryIsContiguous) {
+  for (const auto& profile : HeroProfiles()) {
+    for (const int positions : {1, 40, 300}) {
+      for (const auto& [dtype, op] :
+           {std::pair("f32", "add"), {"bf16", "subtract"}, {"c64", "add"}, {"si32", "multiply"}}) {
+        for (const int width : {2, 8, 12}) {
+          HeroTest test(fusion::GroupKind::kScatter, ScatterOf(Rows(11, positions, width), dtype, Op(op, dtype)));
+          SetIndices(test, -1, 11);
+          test.ExpectMatches(profile, 1);
+        }
+      }
+    }
+  }
+}
+
 TEST(LowerScatter, AddsVeryManyRows) {
   const target::DeviceProfile profile = HeroProfiles()[1];
-  HeroTest test(fusion::GroupKind::kScatter, ScatterOf(Rows(700, 33000, 1), "f32", Op("add", "f32")));
+  HeroTest test(fusion::GroupKind::kScatter, ScatterOf(Rows(700, 33000, 4), "f32", Op("add", "f32")));
   SetIndices(test, -2, 701);
   test.ExpectMatches(profile, 1);
 }

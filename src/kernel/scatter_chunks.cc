@@ -2,7 +2,8 @@
 // Runs of any length in parallel, for associative combiners: an invocation takes one place of the window and a chunk of
 // consecutive sorted positions. Runs inside the chunk are done at once; what belongs to a run that spans chunks is left
 // as a part (of the run that comes in, of the run that goes out), and the chunk where a run starts joins its parts.
-#include "base/format.h"
+#include <algorithm>
+
 #include "kernel/scatter_kernels.h"
 
 namespace dragoman::kernel {
@@ -19,9 +20,13 @@ struct ScatterKernel::Segment {
 
 void ScatterKernel::StorePart(int temporary, V chunk, V place, const Values& values) {
   const std::vector<V> parts = Flatten(values);
-  const V index = b_.IMul(b_.MulAdd(chunk, g_.window_size(), place), b_.I32(static_cast<int64_t>(parts.size())));
+  const int64_t count = IsComplex(g_.op().type().dtype) ? 2 : 1;
+  const V index = b_.IMul(b_.MulAdd(chunk, g_.window_size(), place), b_.I32(count));
   const int buffer = Temporary(temporary, PartType(), true);
-  for (size_t i = 0; i < parts.size(); ++i) b_.Store(buffer, b_.IAdd(index, b_.I32(static_cast<int64_t>(i))), parts[i]);
+  for (size_t i = 0; i < parts.size(); i += 4) {
+    const std::span<const V> group = std::span(parts).subspan(i, std::min<size_t>(4, parts.size() - i));
+    b_.StoreVector(buffer, b_.IAdd(index, b_.I32(static_cast<int64_t>(i))), group);
+  }
 }
 
 ScatterKernel::Values ScatterKernel::LoadPart(int temporary, V chunk, V place) {
@@ -29,7 +34,10 @@ ScatterKernel::Values ScatterKernel::LoadPart(int temporary, V chunk, V place) {
   const V index = b_.IMul(b_.MulAdd(chunk, g_.window_size(), place), b_.I32(count));
   const int buffer = Temporary(temporary, PartType(), false);
   std::vector<V> parts;
-  for (int i = 0; i < count; ++i) parts.push_back(b_.Load(buffer, b_.IAdd(index, b_.I32(i))));
+  for (int i = 0; i < count * lanes_; i += 4) {
+    const std::vector<V> group = b_.LoadVector(buffer, b_.IAdd(index, b_.I32(i)), std::min(4, count * lanes_ - i));
+    parts.insert(parts.end(), group.begin(), group.end());
+  }
   return Unflatten(parts);
 }
 
@@ -54,7 +62,7 @@ Status ScatterKernel::EmitChunkStep(const Segment& segment, const SortedUpdates&
 Status ScatterKernel::EmitChunk(V chunk, V place, const SortedUpdates& sorted) {
   const V begin = b_.IMul(chunk, b_.I32(kChunk));
   const V end = b_.UMin(b_.IAdd(begin, b_.I32(kChunk)), b_.I32(g_.num_positions()));
-  std::vector<V> initial = Flatten(Values(g_.num_inputs(), ZeroScalar(b_, g_.op().type().dtype)));
+  std::vector<V> initial = Flatten(Values(lanes_, ZeroScalar(b_, g_.op().type().dtype)));
   initial.push_back(b_.Bool(false));
   b_.For(begin, end, b_.I32(1), initial, [&](V slot, std::span<const V> c) {
     Elemental::Scope scope(e_);
@@ -80,9 +88,7 @@ Status ScatterKernel::EmitChunk(V chunk, V place, const SortedUpdates& sorted) {
 
 StatusOr<Dispatch> ScatterKernel::EmitChunks(const SortedUpdates& sorted) {
   const int64_t chunks = (g_.num_positions() + kChunk - 1) / kChunk;
-  return ForAll(chunks * g_.window_size(), "chunks", [&](V index) {
-    return EmitChunk(b_.UDiv(index, b_.I32(g_.window_size())), b_.URem(index, b_.I32(g_.window_size())), sorted);
-  });
+  return ForAllPlaces(chunks, "chunks", [&](V chunk, V place) { return EmitChunk(chunk, place, sorted); });
 }
 
 Status ScatterKernel::EmitJoin(V chunk, V place, const SortedUpdates& sorted) {
@@ -131,9 +137,7 @@ Status ScatterKernel::EmitJoin(V chunk, V place, const SortedUpdates& sorted) {
 
 StatusOr<Dispatch> ScatterKernel::EmitChunkJoins(const SortedUpdates& sorted) {
   const int64_t chunks = (g_.num_positions() + kChunk - 1) / kChunk;
-  return ForAll(chunks * g_.window_size(), "joins", [&](V index) {
-    return EmitJoin(b_.UDiv(index, b_.I32(g_.window_size())), b_.URem(index, b_.I32(g_.window_size())), sorted);
-  });
+  return ForAllPlaces(chunks, "joins", [&](V chunk, V place) { return EmitJoin(chunk, place, sorted); });
 }
 
 }  // namespace dragoman::kernel

@@ -38,6 +38,20 @@ bool ScatterGeometry::CanOverlapPartly() const {
                      [&](int64_t d) { return extent_in_operand_[d] > 1 && MaxStart(d) > 0; });
 }
 
+int ScatterGeometry::VectorLanes(const target::DeviceProfile& profile) const {
+  const int64_t last = static_cast<int64_t>(input_dims().size()) - 1;
+  if (profile.unrolling_is_costly || window_dims_.empty() || window_dims_.back() != updates(0)->type.rank() - 1 ||
+      target_dims_.back() != last) {
+    return 1;
+  }
+  const auto& indexed = op_.attributes.Ints(AttrKey::kScatterDimsToOperandDims);
+  if (Contains(indexed, last) && MaxStart(last) != 0) return 1;
+  int lanes = 4;
+  for (const auto& result : op_.results) lanes = std::min(lanes, profile.vector_bytes / SizeBytes(result->type.dtype));
+  while (lanes > 1 && (window_extents_.back() % lanes != 0 || input_dims()[last] % lanes != 0)) lanes /= 2;
+  return std::max(lanes, 1);
+}
+
 int64_t ScatterGeometry::num_starts() const {
   int64_t count = 1;
   for (const int64_t d : op_.attributes.Ints(AttrKey::kScatterDimsToOperandDims))

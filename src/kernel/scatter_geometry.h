@@ -27,6 +27,8 @@ class ScatterGeometry {
   int64_t window_size() const { return NumElements(window_extents_); }
   // Whether two windows that start at different places can share elements.
   bool CanOverlapPartly() const;
+  // How many consecutive places of a window are consecutive in memory too, from a multiple of so many: 1, 2 or 4.
+  int VectorLanes(const target::DeviceProfile& profile) const;
   // How many different starts there are.
   int64_t num_starts() const;
 

@@ -66,7 +66,7 @@ std::optional<KOp> AtomicOf(const ir::Op& scatter) {
 
 ScatterKernel::ScatterKernel(const fusion::Group& group, const ScatterGeometry& geometry,
                              const target::DeviceProfile& profile)
-    : g_(geometry), profile_(profile), b_(profile), e_(b_, group) {}
+    : g_(geometry), profile_(profile), lanes_(geometry.VectorLanes(profile)), b_(profile), e_(b_, group) {}
 
 int ScatterKernel::Temporary(int temporary, DType memory, bool is_written) {
   return e_.BindTemporary(temporary, memory, !is_written, is_written);
@@ -91,30 +91,55 @@ StatusOr<Dispatch> ScatterKernel::ForAll(int64_t count, const std::string& what,
       Format("scatter {} into {}: {}", g_.updates(0)->type.ToString(), g_.op().type().ToString(), what));
 }
 
-StatusOr<ScatterKernel::Values> ScatterKernel::LoadUpdates(V position, V place) {
-  const std::vector<V> position_dims = PositionDims(position), window_dims = WindowDims(place);
-  const Index at = g_.UpdateIndex(position_dims, window_dims);
-  Values values(g_.num_inputs());
+StatusOr<Dispatch> ScatterKernel::ForAllPlaces(int64_t outer, const std::string& what,
+                                               const std::function<Status(V, V)>& body) {
+  const int64_t places = g_.window_size() / lanes_;
+  return ForAll(outer * places, what, [&](V index) {
+    return body(b_.UDiv(index, b_.I32(places)), b_.IMul(b_.URem(index, b_.I32(places)), b_.I32(lanes_)));
+  });
+}
+
+StatusOr<ScatterKernel::Values> ScatterKernel::LoadUpdates(const Index& at) {
+  Values values(g_.num_inputs() * lanes_);
   for (int i = 0; i < g_.num_inputs(); ++i) {
-    ASSIGN_OR_RETURN(values[i], e_.At(g_.updates(i), at));
+    ASSIGN_OR_RETURN(const Lanes loaded, e_.AtLanes(g_.updates(i), at, lanes_));
+    for (int lane = 0; lane < lanes_; ++lane) values[lane * g_.num_inputs() + i] = Lane(loaded, lane);
   }
   return values;
 }
 
+StatusOr<ScatterKernel::Values> ScatterKernel::LoadUpdates(V position, V place) {
+  const std::vector<V> position_dims = PositionDims(position), window_dims = WindowDims(place);
+  return LoadUpdates(g_.UpdateIndex(position_dims, window_dims));
+}
+
 ScatterKernel::Values ScatterKernel::LoadResults(const Index& at) {
-  Values values;
-  for (const auto& result : g_.op().results) values.push_back(e_.Load(result.get(), at));
+  Values values(g_.num_inputs() * lanes_);
+  for (int i = 0; i < g_.num_inputs(); ++i) {
+    const Lanes loaded = e_.LoadLanes(g_.op().result(i), at, lanes_);
+    for (int lane = 0; lane < lanes_; ++lane) values[lane * g_.num_inputs() + i] = loaded[lane];
+  }
   return values;
 }
 
 void ScatterKernel::StoreResults(const Index& at, const Values& values) {
-  for (size_t i = 0; i < values.size(); ++i) e_.Store(g_.op().result(static_cast<int>(i)), at, values[i]);
+  for (int i = 0; i < g_.num_inputs(); ++i) {
+    Lanes stored(lanes_);
+    for (int lane = 0; lane < lanes_; ++lane) stored[lane] = values[lane * g_.num_inputs() + i];
+    e_.StoreLanes(g_.op().result(i), at, stored, lanes_);
+  }
 }
 
 StatusOr<ScatterKernel::Values> ScatterKernel::Combine(const Values& results, const Values& updates) {
-  Values inputs = results;
-  inputs.insert(inputs.end(), updates.begin(), updates.end());
-  return e_.Region(*g_.op().regions[0], inputs);
+  Values combined;
+  const int count = g_.num_inputs();
+  for (int lane = 0; lane < lanes_; ++lane) {
+    Values inputs(results.begin() + lane * count, results.begin() + (lane + 1) * count);
+    inputs.insert(inputs.end(), updates.begin() + lane * count, updates.begin() + (lane + 1) * count);
+    ASSIGN_OR_RETURN(const Values outputs, e_.Region(*g_.op().regions[0], inputs));
+    combined.insert(combined.end(), outputs.begin(), outputs.end());
+  }
+  return combined;
 }
 
 StatusOr<Index> ScatterKernel::TargetOf(V position, V place) {
@@ -146,9 +171,9 @@ std::vector<V> ScatterKernel::Flatten(const Values& values) const {
 ScatterKernel::Values ScatterKernel::Unflatten(std::span<const V> parts) const {
   Values values;
   size_t next = 0;
-  for (int i = 0; i < g_.num_inputs(); ++i) {
+  for (int k = 0; k < g_.num_inputs() * lanes_; ++k) {
     Scalar value{parts[next++], {}};
-    if (IsComplex(g_.op().type(i).dtype)) value.im = parts[next++];
+    if (IsComplex(g_.op().type(k % g_.num_inputs()).dtype)) value.im = parts[next++];
     values.push_back(value);
   }
   return values;
@@ -156,32 +181,31 @@ ScatterKernel::Values ScatterKernel::Unflatten(std::span<const V> parts) const {
 
 StatusOr<Dispatch> ScatterKernel::EmitDirect(std::optional<KOp> atomic) {
   const Dims& update_dims = g_.updates(0)->type.dims;
-  return ForAll(NumElements(update_dims), atomic.has_value() ? "atomic" : "direct", [&](V linear) -> Status {
+  if (atomic.has_value()) lanes_ = 1;
+  const auto emit = [&](const Index& from, const Index& target) -> Status {
+    ASSIGN_OR_RETURN(const Values updates, LoadUpdates(from));
+    if (atomic.has_value()) {
+      const ir::Value* result = g_.op().result();
+      b_.Atomic(*atomic, e_.BufferOf(result, true), e_.Linear(target, result->type.dims), updates[0].re);
+      return OkStatus();
+    }
+    if (CombinerOf(g_.op()) == ScatterCombiner::kOverwrite) {
+      StoreResults(target, updates);
+      return OkStatus();
+    }
+    ASSIGN_OR_RETURN(const Values combined, Combine(LoadResults(target), updates));
+    StoreResults(target, combined);
+    return OkStatus();
+  };
+  const int64_t count = NumElements(update_dims) / lanes_;
+  return ForAll(count, atomic.has_value() ? "atomic" : "direct", [&](V index) -> Status {
     std::vector<V> position, window;
+    const V linear = b_.IMul(index, b_.I32(lanes_));
     g_.SplitUpdateIndex(e_.Delinearize(Index::FromLinear(linear), update_dims), position, window);
     ASSIGN_OR_RETURN(const ScatterGeometry::Start start, g_.EmitStart(e_, position));
     b_.If(start.is_inside, [&] {
       Elemental::Scope scope(e_);
-      const Index target = g_.TargetIndex(b_, start, window);
-      const auto emit = [&]() -> Status {
-        Values updates(g_.num_inputs());
-        for (int i = 0; i < g_.num_inputs(); ++i) {
-          ASSIGN_OR_RETURN(updates[i], e_.At(g_.updates(i), g_.UpdateIndex(position, window)));
-        }
-        if (atomic.has_value()) {
-          const ir::Value* result = g_.op().result();
-          b_.Atomic(*atomic, e_.BufferOf(result, true), e_.Linear(target, result->type.dims), updates[0].re);
-          return OkStatus();
-        }
-        if (CombinerOf(g_.op()) == ScatterCombiner::kOverwrite) {
-          StoreResults(target, updates);
-          return OkStatus();
-        }
-        ASSIGN_OR_RETURN(const Values combined, Combine(LoadResults(target), updates));
-        StoreResults(target, combined);
-        return OkStatus();
-      };
-      Note(emit());
+      Note(emit(g_.UpdateIndex(position, window), g_.TargetIndex(b_, start, window)));
     });
     return OkStatus();
   });
@@ -227,9 +251,7 @@ Status ScatterKernel::EmitPair(V position, V place) {
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitPairs() {
-  return ForAll(g_.num_positions() * g_.window_size(), "pairs", [&](V index) {
-    return EmitPair(b_.UDiv(index, b_.I32(g_.window_size())), b_.URem(index, b_.I32(g_.window_size())));
-  });
+  return ForAllPlaces(g_.num_positions(), "pairs", [&](V position, V place) { return EmitPair(position, place); });
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitSequential() {
@@ -240,7 +262,8 @@ StatusOr<Dispatch> ScatterKernel::EmitSequential() {
     Note(start.status());
     if (!start.ok()) return;
     const V end = b_.Select(start->is_inside, b_.I32(g_.window_size()), b_.I32(0));
-    b_.ForEach(b_.LocalIndex(), end, b_.I32(workgroup_size), [&](V place) {
+    const V first = b_.IMul(b_.LocalIndex(), b_.I32(lanes_));
+    b_.ForEach(first, end, b_.I32(workgroup_size * lanes_), [&](V place) {
       Elemental::Scope inner(e_);
       const auto updates = LoadUpdates(position, place);
       Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
@@ -300,8 +323,7 @@ StatusOr<ScatterKernel::Values> ScatterKernel::CombineRun(V position, V slot, V 
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitRuns(const SortedUpdates& sorted, ScatterCombiner combiner) {
-  return ForAll(g_.num_positions() * g_.window_size(), "runs", [&](V index) -> Status {
-    const V slot = b_.UDiv(index, b_.I32(g_.window_size())), place = b_.URem(index, b_.I32(g_.window_size()));
+  return ForAllPlaces(g_.num_positions(), "runs", [&](V slot, V place) -> Status {
     const bool overwrites = combiner == ScatterCombiner::kOverwrite;
     const V is_mine = b_.Not(Continues(sorted, overwrites ? b_.IAdd(slot, b_.I32(1)) : slot));
     const V is_inside = b_.ULt(StartAt(sorted, slot), b_.I32(g_.num_starts()));

@@ -51,6 +51,7 @@ class ScatterKernel {
   static constexpr int64_t kChunk = 32;
 
  private:
+  // Of every input, for each of lanes_ consecutive places of the window: lanes outermost.
   using Values = std::vector<Scalar>;
   struct Segment;
 
@@ -58,6 +59,7 @@ class ScatterKernel {
   void Note(const Status& status);
   std::vector<V> PositionDims(V position) { return e_.Delinearize(Index::FromLinear(position), g_.position_extents()); }
   std::vector<V> WindowDims(V place) { return e_.Delinearize(Index::FromLinear(place), g_.window_extents()); }
+  StatusOr<Values> LoadUpdates(const Index& at);
   StatusOr<Values> LoadUpdates(V position, V place);
   Values LoadResults(const Index& at);
   void StoreResults(const Index& at, const Values& values);
@@ -77,6 +79,8 @@ class ScatterKernel {
   V StartAt(const SortedUpdates& sorted, V slot) { return b_.Load(Temporary(sorted.starts, DType::kU32, false), slot); }
   // Whether slots `slot` - 1 and `slot` are of one run; false at the ends.
   V Continues(const SortedUpdates& sorted, V slot);
+  // Runs `body` for each of `outer` numbers and each lanes_ places of the window.
+  StatusOr<Dispatch> ForAllPlaces(int64_t outer, const std::string& what, const std::function<Status(V, V)>& body);
   DType PartType() const { return RealPart(g_.op().type().dtype); }
 
   // Runs `body` for every index below `count`.
@@ -84,6 +88,7 @@ class ScatterKernel {
 
   const ScatterGeometry& g_;
   const target::DeviceProfile& profile_;
+  int lanes_;
   Builder b_;
   Elemental e_;
   Status status_;
