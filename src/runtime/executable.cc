@@ -102,7 +102,10 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, 
   ASSIGN_OR_RETURN(vulkan::Recorder recorder, vulkan::Recorder::Begin(*core_->device, buffer, /*is_reusable=*/true));
   const Allocation& table = *instance.table;
   recorder.Wait(is_first ? vulkan::Barrier::kStart : vulkan::Barrier::kBeforeIndirect);
+  bool needs_barrier = false;  // the one just recorded covers what the first steps ask for
   for (const Op& op : ops) {
+    if (!needs_barrier && (op.kind == OpKind::kBarrier || op.kind == OpKind::kBarrierBeforeIndirect)) continue;
+    needs_barrier = true;
     switch (op.kind) {
       case OpKind::kBarrier:
         recorder.Wait(vulkan::Barrier::kBetweenSteps);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kFirstIterations = 8;  // of a while before the host looks; doubled each time
 constexpr uint64_t kMaxIterations = 256;
-constexpr size_t kMaxGathered = 4096;  // command buffers of one submission
+constexpr size_t kMaxGathered = 1024;  // command buffers of one submission
 
 }  // namespace
 
@@ -31,6 +31,14 @@ StatusOr<uint64_t> HostDriver::Run(const std::vector<Node>& nodes) {
   RETURN_IF_ERROR(RunNodes(nodes, instance_.nodes));
   RETURN_IF_ERROR(Submit());
   return value_;
+}
+
+Status HostDriver::Repeat(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i) {
+    Append(command_buffers);
+    if (gathered_.size() > kMaxGathered) RETURN_IF_ERROR(Submit());
+  }
+  return OkStatus();
 }
 
 void HostDriver::Append(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count) {

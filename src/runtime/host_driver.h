@@ -30,6 +30,7 @@ class HostDriver {
   Status Recv(const Node& node, const RecordedNode& recorded);
 
   void Append(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count = 1);
+  Status Repeat(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count);
   Status Submit();
   // Submits and waits, then what the node's check_ops copied can be read.
   StatusOr<const std::byte*> Look(const Node& node, const RecordedNode& recorded);

@@ -17,6 +17,7 @@ using program::StepKind;
 
 constexpr uint32_t kMaxGroupsX = 32768;
 constexpr uint64_t kTransferAlignment = 16;
+constexpr uint64_t kMaxSubmission = 4096;  // command buffers; longer programs are submitted bit by bit
 // A command buffer holds so many iterations of a while, if they are short.
 constexpr uint64_t kIterationsOps = 128;
 constexpr uint64_t kMaxIterationsTogether = 8;
@@ -89,7 +90,7 @@ class Planner {
     Put32(one_offset_, 1);
     Nodes(program_.steps, plan_.nodes);
     plan_.has_callbacks = ContainsAny(program_.steps, {StepKind::kSend, StepKind::kRecv});
-    plan_.is_asynchronous = IsAsynchronous(plan_.nodes);
+    plan_.is_asynchronous = CountSubmission(plan_.nodes) <= kMaxSubmission;
     if (is_too_large_) {
       return Unimplemented(Format("Program {} needs more than {} bytes of arguments for its dispatches.", program_.name,
                                   options_.max_table_bytes));
@@ -98,10 +99,17 @@ class Planner {
   }
 
  private:
-  static bool IsAsynchronous(const std::vector<Node>& nodes) {
-    return std::all_of(nodes.begin(), nodes.end(), [](const Node& node) {
-      return node.kind == NodeKind::kRun || (node.kind == NodeKind::kHostRepeat && IsAsynchronous(node.bodies[0]));
-    });
+  // Command buffers of one submission, or more than kMaxSubmission when it cannot be one.
+  static uint64_t CountSubmission(const std::vector<Node>& nodes) {
+    uint64_t total = 0;
+    for (const Node& node : nodes) {
+      uint64_t own = kMaxSubmission + 1;
+      if (node.kind == NodeKind::kRun) own = 1;
+      if (node.kind == NodeKind::kHostRepeat) own = std::max<uint64_t>(1, CountSubmission(node.bodies[0]));
+      if (own > kMaxSubmission || node.count > kMaxSubmission / own) return kMaxSubmission + 1;
+      total += own * node.count;
+    }
+    return total;
   }
 
   bool FitsOneRun(const std::vector<Step>& steps) const {
@@ -146,7 +154,21 @@ class Planner {
   }
 
   // ---- Operations of one run.
-  static void AddBarrier(std::vector<Op>& ops, OpKind kind = OpKind::kBarrier) { ops.push_back({.kind = kind}); }
+  static bool IsBarrier(const Op& op) {
+    return op.kind == OpKind::kBarrier || op.kind == OpKind::kBarrierBeforeIndirect;
+  }
+  // Two barriers in a row are one: the stronger.
+  static void AddBarrier(std::vector<Op>& ops, OpKind kind = OpKind::kBarrier) {
+    if (ops.empty() || !IsBarrier(ops.back())) {
+      ops.push_back({.kind = kind});
+    } else if (kind == OpKind::kBarrierBeforeIndirect) {
+      ops.back().kind = kind;
+    }
+  }
+  static void AddOp(const Op& op, std::vector<Op>& ops) {
+    if (IsBarrier(op)) return AddBarrier(ops, op.kind);
+    ops.push_back(op);
+  }
 
   void AddDispatch(Op op, uint32_t workgroups, std::vector<Op>& ops, Region* region) {
     op.x = std::min(std::max(workgroups, 1u), kMaxGroupsX);
@@ -248,13 +270,14 @@ class Planner {
 
   void Unroll(const Step& step, uint64_t count, std::vector<Op>& ops, Region* region) {
     if (count == 0) return;
-    const size_t begin = ops.size();
     AddBarrier(ops);
+    const size_t begin = ops.size();
     Ops(step.bodies[0], ops, region);
     const size_t end = ops.size();
-    ops.reserve(begin + (end - begin) * count);
+    ops.reserve(end + (end - begin + 1) * (count - 1));
     for (uint64_t i = 1; i < count; ++i) {
-      for (size_t op = begin; op < end; ++op) ops.push_back(ops[op]);
+      AddBarrier(ops);
+      for (size_t op = begin; op < end; ++op) AddOp(ops[op], ops);
     }
   }
 
