@@ -194,27 +194,36 @@ class RandomProgram {
     return op->result();
   }
 
+  // Carries a recurrence, two stacks (forward and backward), a value that may be passed on, and a sum.
   Value* Looped(Builder& b, Value* x, const std::vector<Value*>& pool, int depth) {
-    const int64_t count = Pick(7);
+    const int64_t count = Pick(9);
     Dims stacked = x->type.dims;
     stacked.insert(stacked.begin(), std::max<int64_t>(count, 1));
-    const std::vector<Value*> initial = {x, b.Splat({x->type.dtype, stacked}, 0), x};
+    Value* zeros = b.Splat({x->type.dtype, stacked}, 0);
     const auto body = [&](Builder& inside, Value* index, const std::vector<Value*>& carried) -> std::vector<Value*> {
       std::vector<Value*> inner = pool;
       inner.push_back(carried[0]);
-      if (Pick(2) == 0) inner.push_back(carried[2]);
+      if (Pick(2) == 0) inner.push_back(carried[3]);
       Grow(inside, inner, 5, depth - 1);
       Value* next = Pointwise(inside, carried[0], Like(inside, x, inner));
-      Dims row = x->type.dims;
-      row.insert(row.begin(), 1);
-      std::vector<Value*> starts(row.size(), inside.Scalar(DType::kS32, 0));
-      starts[0] = index;
-      Value* rows = inside.DynamicUpdateSlice(carried[1], inside.Reshape(Like(inside, x, inner), row), starts);
-      Value* passed = Pick(2) == 0 || IsPred(x->type.dtype) ? carried[2] : inside.Add(carried[2], next);
-      return {next, rows, passed};
+      Value* last = inside.Scalar(DType::kS32, static_cast<double>(count - 1));
+      Value* first_stack = Stacked(inside, carried[1], Like(inside, x, inner), index);
+      Value* second_stack = Stacked(inside, carried[2], Like(inside, x, inner), inside.Subtract(last, index));
+      Value* passed = Pick(2) == 0 ? carried[3] : Like(inside, x, inner);
+      Value* sum =
+          IsPred(x->type.dtype) ? inside.And(carried[4], next) : inside.Add(carried[4], Like(inside, x, inner));
+      return {next, first_stack, second_stack, passed, sum};
     };
-    const std::vector<Value*> results = b.ForLoop(count, initial, body);
-    return results[Pick(3)];
+    const std::vector<Value*> results = b.ForLoop(count, {x, zeros, zeros, x, x}, body);
+    return results[Pick(static_cast<int>(results.size()))];
+  }
+
+  static Value* Stacked(Builder& b, Value* stack, Value* row, Value* place) {
+    Dims dims = row->type.dims;
+    dims.insert(dims.begin(), 1);
+    std::vector<Value*> starts(dims.size(), b.Scalar(DType::kS32, 0));
+    starts[0] = place;
+    return b.DynamicUpdateSlice(stack, b.Reshape(row, dims), std::move(starts));
   }
 
   std::mt19937 random_;
@@ -243,7 +252,8 @@ TEST(RandomProgram, ThePipelineKeepsWhatItComputes) {
     ASSERT_TRUE(after.ok()) << after.status().message();
     for (size_t i = 0; i < before->size(); ++i) {
       ExpectNear((*after)[i], (*before)[i], Tolerance((*after)[i].type().dtype));
-      if (::testing::Test::HasFailure()) FAIL() << "seed " << seed << " result " << i << "\n" << text << ir::Print(*module);
+      if (::testing::Test::HasFailure())
+        FAIL() << "seed " << seed << " result " << i << "\n" << text << ir::Print(*module);
     }
   }
 }
