@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains models of examples/models.py in one process; not a test, but what tests/test_training.py runs.
+
+    python tests/train_models.py '[["mlp", "sgd", "float32"], ...]'   prints {"mlp sgd float32": [loss of each epoch], ...}
+    python tests/train_models.py --steps mlp                          writes "BATCH" to stderr after every step
+    python tests/train_models.py --memory cnn                         prints the bytes in use before and after
+"""
+
+import gc
+import json
+import os
+import pathlib
+import sys
+
+os.environ["KERAS_BACKEND"] = "jax"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "examples"))
+if os.environ.get("DRAGOMAN_LIBRARY"):
+    sys.path.insert(0, str(ROOT / "python"))
+    from dragoman import _jax_plugin
+
+    _jax_plugin.initialize()
+
+import jax  # noqa: E402
+import keras  # noqa: E402
+from models import MODELS, OPTIMIZERS  # noqa: E402
+from train import train  # noqa: E402
+
+EPOCHS = 3
+
+
+class Marker(keras.callbacks.Callback):
+    """A line on stderr, where Dragoman's log goes too, after every step."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        os.write(2, b"BATCH\n")
+
+
+def train_marked(name):
+    keras.utils.set_random_seed(0)
+    model, x, y, loss = MODELS[name]()
+    model.compile(optimizer=OPTIMIZERS["adam"](), loss=loss)
+    model.fit(x, y, batch_size=64, epochs=2, verbose=0, callbacks=[Marker()])
+
+
+def bytes_around_training(name):
+    device = jax.devices()[0]
+    gc.collect()
+    before = device.memory_stats()["bytes_in_use"]
+    train(name, "adam", "float32", 1)
+    keras.utils.clear_session()
+    jax.clear_caches()
+    gc.collect()
+    return before, device.memory_stats()["bytes_in_use"]
+
+
+def main():
+    if sys.argv[1] == "--steps":
+        train_marked(sys.argv[2])
+    elif sys.argv[1] == "--memory":
+        print(json.dumps(bytes_around_training(sys.argv[2])))
+    else:
+        print(json.dumps({" ".join(run): train(*run, EPOCHS) for run in json.loads(sys.argv[1])}))
+
+
+if __name__ == "__main__":
+    main()
