@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// What folding knows of operations and constants. Internal to the builder.
+#pragma once
+
+#include "kernel/kernel_ir.h"
+
+namespace dragoman::kernel {
+
+inline bool IsIntType(KType type) { return type == KType::kI32 || type == KType::kI64; }
+bool IsCommutative(KOp op);
+// The bits that values of the type have.
+uint64_t Mask(KType type);
+int64_t SignExtend(KType type, uint64_t bits);
+
+}  // namespace dragoman::kernel
