@@ -63,8 +63,14 @@ V FloatMath::Sqrt(V x) {
   const V root = b_.Unary(KOp::kSqrt, x);
   if (b_.profile().type == target::DeviceType::kCpu) return root;
   const V rest = b_.Fma(Neg(root), root, x);
-  const V refined = b_.Fma(rest, b_.FMul(Rsqrt(x), Const(0.5)), root);
+  const V refined = b_.Fma(rest, b_.FMul(b_.Unary(KOp::kRsqrt, x), Const(0.5)), root);
   return b_.Select(Less(Abs(refined), Const(kInfinity)), refined, root);
+}
+
+// Drivers may give anything for -0: GLSL leaves it open, and one computes NaN.
+V FloatMath::Rsqrt(V x) {
+  const V infinity = CopySign(Const(kInfinity), x);
+  return b_.Select(Equal(x, Const(0)), infinity, b_.Unary(KOp::kRsqrt, x));
 }
 
 FloatMath::Nearest FloatMath::RoundToNearest(V x, double per_step) {

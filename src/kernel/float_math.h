@@ -34,7 +34,7 @@ class FloatMath {
   V Divide(V x, V y);
   V Sqrt(V x);
 
-  V Rsqrt(V x) { return b_.Unary(KOp::kRsqrt, x); }
+  V Rsqrt(V x);
   V Cbrt(V x);
   // `low`, when given, is added to x below its last place.
   V Exp(V x, V low = {});
