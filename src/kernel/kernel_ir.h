@@ -45,8 +45,8 @@ KType LoadedType(DType memory, bool has_float16);
   X(kSubgroupLane, "subgroup_lane", 0, t)                                                                              \
   /* integers, kI32 and kI64 */                                                                                        \
   X(kIAdd, "iadd", 2, s)                                                                                               \
-  X(kISub, "isub", 2, s) X(kIMul, "imul", 2, s) X(kSDiv, "sdiv", 2, s)                                                 \
-      X(kUDiv, "udiv", 2, s) /* by zero: undefined; lowering guards */                                                 \
+  X(kISub, "isub", 2, s)                                                                                               \
+  X(kIMul, "imul", 2, s) X(kSDiv, "sdiv", 2, s) X(kUDiv, "udiv", 2, s) /* by zero: undefined; lowering guards */       \
       X(kSRem, "srem", 2, s) X(kURem, "urem", 2, s) X(kSMin, "smin", 2, s) X(kSMax, "smax", 2, s)                      \
           X(kUMin, "umin", 2, s) X(kUMax, "umax", 2, s) X(kAnd, "and", 2, s) X(kOr, "or", 2, s) X(kXor, "xor", 2, s)   \
               X(kNot, "not", 1, s)                                       /* and kBool */                               \
