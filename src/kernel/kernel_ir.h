@@ -34,64 +34,66 @@ KType LoadedType(DType memory, bool has_float16);
 // X(enumerator, name, number of operands, result): result s = type of operand 0, b = bool, t = stated by the
 // instruction's type, v = none
 // clang-format off: a table, one row a line
-#define DRAGOMAN_KERNEL_OPS(X)                                                                                         \
-  /* values from nowhere */                                                                                            \
-  X(kConstant, "constant", 0, t)              /* imm: the bits, low bits for narrow types */                           \
-  X(kParam, "param", 0, t)                    /* imm: parameter number; kI32 */                                        \
-  X(kWorkgroupIndex, "workgroup_index", 0, t) /* kI32, flattened, within the segment */                                \
-  X(kLocalIndex, "local_index", 0, t)         /* kI32, invocation within the workgroup */                              \
-  X(kSubgroupSize, "subgroup_size", 0, t)                                                                              \
-  X(kSubgroupIndex, "subgroup_index", 0, t) /* which subgroup of the workgroup */                                      \
-  X(kSubgroupLane, "subgroup_lane", 0, t)                                                                              \
-  /* integers, kI32 and kI64 */                                                                                        \
-  X(kIAdd, "iadd", 2, s)                                                                                               \
-  X(kISub, "isub", 2, s)                                                                                               \
-  X(kIMul, "imul", 2, s) X(kSDiv, "sdiv", 2, s) X(kUDiv, "udiv", 2, s) /* by zero: undefined; lowering guards */       \
-      X(kSRem, "srem", 2, s) X(kURem, "urem", 2, s) X(kSMin, "smin", 2, s) X(kSMax, "smax", 2, s)                      \
-          X(kUMin, "umin", 2, s) X(kUMax, "umax", 2, s) X(kAnd, "and", 2, s) X(kOr, "or", 2, s) X(kXor, "xor", 2, s)   \
-              X(kNot, "not", 1, s)                                       /* and kBool */                               \
-      X(kShl, "shl", 2, s) X(kShrU, "shru", 2, s) X(kShrS, "shrs", 2, s) /* shift < width; lowering guards */          \
-      X(kClz, "clz", 1, s)                                               /* kI32 only; of 0 is 32 */                   \
-      X(kPopcount, "popcount", 1, s)                                     /* kI32 only */                               \
-      X(kUMulHigh, "umulhigh", 2, s)                                     /* kI32 only */                               \
-      X(kIEq, "ieq", 2, b) X(kINe, "ine", 2, b)                          /* and kBool */                               \
-      X(kSLt, "slt", 2, b) X(kSLe, "sle", 2, b) X(kULt, "ult", 2, b) X(kULe, "ule", 2, b) /* floats */                 \
-      X(kFAdd, "fadd", 2, s) X(kFSub, "fsub", 2, s) X(kFMul, "fmul", 2, s) X(kFDiv, "fdiv", 2, s)                      \
-          X(kFRem, "frem", 2, s) /* sign of operand 0 */                                                               \
-      X(kFma, "fma", 3, s) X(kFNeg, "fneg", 1, s) X(kFAbs, "fabs", 1, s) X(kFMin, "fmin", 2, s)                        \
-          X(kFMax, "fmax", 2, s) /* NaN unspecified; scalar_lowering adds the rules */                                 \
-      X(kFloor, "floor", 1, s) X(kCeil, "ceil", 1, s) X(kTrunc, "trunc", 1, s) X(kRoundEven, "round_even", 1, s)       \
-          X(kSqrt, "sqrt", 1, s) X(kRsqrt, "rsqrt", 1, s) X(kExp2, "exp2", 1, s) X(kLog2, "log2", 1, s)                \
-              X(kSin, "sin", 1, s) X(kCos, "cos", 1, s) /* native; kF16, kF32 */                                       \
-      X(kExp, "exp", 1, s) X(kLog, "log", 1, s)         /* native; kF16, kF32 */                                       \
-      X(kFEq, "feq", 2, b) X(kFNe, "fne", 2, b)         /* ordered eq, unordered ne: C's == and != */                  \
-      X(kFLt, "flt", 2, b) X(kFLe, "fle", 2, b)         /* ordered */                                                  \
-      X(kIsNan, "isnan", 1, b) X(kIsInf, "isinf", 1, b) /* conversions; the instruction's type is the result's */      \
-      X(kSToF, "stof", 1, t) X(kUToF, "utof", 1, t) X(kFToS, "ftos", 1, t)                                             \
-          X(kFToU, "ftou", 1, t) /* out of range: undefined; lowering clamps */                                        \
-      X(kFToF, "ftof", 1, t)     /* between float types, nearest even */                                               \
-      X(kSExt, "sext", 1, t) X(kZExt, "zext", 1, t) X(kTruncI, "trunci", 1, t) /* kI32 ↔ kI64 */                     \
-      X(kBitcast, "bitcast", 1, t)                                             /* equal width: kI32/kF32, kI64/kF64 */ \
-      X(kF16Bits, "f16_bits", 1, t)                /* kF32 or kF16 → low 16 bits of kI32, nearest even */            \
-      X(kF16FromBits, "f16_from_bits", 1, t)       /* kI32 low 16 bits → kF32 (type says) or kF16 */                 \
-      X(kSelect, "select", 3, t) /* kBool, a, b */ /* memory; `buffer` names the buffer or shared array; operand 0 is  \
-                                                      the element index, kI32 unsigned or kI64 */                      \
-      X(kLoad, "load", 1, t)                       /* imm: how many consecutive elements (1, 2, 4); as many results */ \
-      X(kStore, "store", -1, v)                    /* operands: index, then 1, 2 or 4 values */                        \
-      X(kLoadShared, "load_shared", 1, t) X(kStoreShared, "store_shared", 2, v)                                        \
-          X(kAtomicAdd, "atomic_add", 2, t) /* buffer of 32-bit integers; returns the old value */                     \
-      X(kAtomicMin, "atomic_min", 2, t) X(kAtomicMax, "atomic_max", 2, t) /* unsigned */                               \
-      X(kAtomicOr, "atomic_or", 2, t) X(kAtomicAnd, "atomic_and", 2, t)                                                \
-          X(kAtomicExchange, "atomic_exchange", 2, t) /* cooperation */                                                \
-      X(kBarrier, "barrier", 0, v)                    /* of the workgroup, over shared memory; uniform control flow */ \
-      X(kDeviceBarrier, "device_barrier", 0, v)       /* of the workgroup, over buffers too */                         \
-      X(kSubgroupAddF, "subgroup_fadd", 1, s) X(kSubgroupMaxF, "subgroup_fmax", 1, s)                                  \
-          X(kSubgroupMinF, "subgroup_fmin", 1, s) X(kSubgroupShuffleXor, "subgroup_shuffle_xor", 2, s) /* structure */ \
-      X(kFor, "for", -1,                                                                                               \
-        t) /* operands: lo, hi, step (kI32, signed <), then initial carried values; body's arguments: i, carried */    \
-      X(kWhile, "while", -1, t) /* operands: initial carried values; regions: condition (yields kBool), body */        \
-      X(kIf, "if", 1, t)        /* regions: then, else; results are what they yield */                                 \
-      X(kYield, "yield", -1, v)
+// clang-format off
+#define DRAGOMAN_KERNEL_OPS(X)                                                                \
+  /* values from nowhere */                                                                   \
+  X(kConstant, "constant", 0, t)        /* imm: the bits, low bits for narrow types */        \
+  X(kParam, "param", 0, t)              /* imm: parameter number; kI32 */                     \
+  X(kWorkgroupIndex, "workgroup_index", 0, t)   /* kI32, flattened, within the segment */     \
+  X(kLocalIndex, "local_index", 0, t)   /* kI32, invocation within the workgroup */           \
+  X(kSubgroupSize, "subgroup_size", 0, t)                                                     \
+  X(kSubgroupIndex, "subgroup_index", 0, t)     /* which subgroup of the workgroup */         \
+  X(kSubgroupLane, "subgroup_lane", 0, t)                                                     \
+  /* integers, kI32 and kI64 */                                                               \
+  X(kIAdd, "iadd", 2, s) X(kISub, "isub", 2, s) X(kIMul, "imul", 2, s)                        \
+  X(kSDiv, "sdiv", 2, s) X(kUDiv, "udiv", 2, s) /* by zero: undefined; lowering guards */     \
+  X(kSRem, "srem", 2, s) X(kURem, "urem", 2, s)                                               \
+  X(kSMin, "smin", 2, s) X(kSMax, "smax", 2, s) X(kUMin, "umin", 2, s) X(kUMax, "umax", 2, s) \
+  X(kAnd, "and", 2, s) X(kOr, "or", 2, s) X(kXor, "xor", 2, s) X(kNot, "not", 1, s)  /* and kBool */ \
+  X(kShl, "shl", 2, s) X(kShrU, "shru", 2, s) X(kShrS, "shrs", 2, s) /* shift < width; lowering guards */ \
+  X(kClz, "clz", 1, s)                  /* kI32 only; of 0 is 32 */                           \
+  X(kPopcount, "popcount", 1, s)        /* kI32 only */                                       \
+  X(kUMulHigh, "umulhigh", 2, s)        /* kI32 only */                                       \
+  X(kIEq, "ieq", 2, b) X(kINe, "ine", 2, b)  /* and kBool */                                  \
+  X(kSLt, "slt", 2, b) X(kSLe, "sle", 2, b) X(kULt, "ult", 2, b) X(kULe, "ule", 2, b)         \
+  /* floats */                                                                                \
+  X(kFAdd, "fadd", 2, s) X(kFSub, "fsub", 2, s) X(kFMul, "fmul", 2, s) X(kFDiv, "fdiv", 2, s) \
+  X(kFRem, "frem", 2, s)                /* sign of operand 0 */                               \
+  X(kFma, "fma", 3, s)                  \
+  X(kFNeg, "fneg", 1, s) X(kFAbs, "fabs", 1, s)                                               \
+  X(kFMin, "fmin", 2, s) X(kFMax, "fmax", 2, s)  /* NaN unspecified; scalar_lowering adds the rules */ \
+  X(kFloor, "floor", 1, s) X(kCeil, "ceil", 1, s) X(kTrunc, "trunc", 1, s) X(kRoundEven, "round_even", 1, s) \
+  X(kSqrt, "sqrt", 1, s) X(kRsqrt, "rsqrt", 1, s)                                             \
+  X(kExp2, "exp2", 1, s) X(kLog2, "log2", 1, s) X(kSin, "sin", 1, s) X(kCos, "cos", 1, s)  /* native; kF16, kF32 */ \
+  X(kExp, "exp", 1, s) X(kLog, "log", 1, s)  /* native; kF16, kF32 */                         \
+  X(kFEq, "feq", 2, b) X(kFNe, "fne", 2, b) /* ordered eq, unordered ne: C's == and != */     \
+  X(kFLt, "flt", 2, b) X(kFLe, "fle", 2, b)  /* ordered */                                    \
+  X(kIsNan, "isnan", 1, b) X(kIsInf, "isinf", 1, b)                                           \
+  /* conversions; the instruction's type is the result's */                                   \
+  X(kSToF, "stof", 1, t) X(kUToF, "utof", 1, t) X(kFToS, "ftos", 1, t) X(kFToU, "ftou", 1, t) /* out of range: undefined; lowering clamps */ \
+  X(kFToF, "ftof", 1, t)                /* between float types, nearest even */               \
+  X(kSExt, "sext", 1, t) X(kZExt, "zext", 1, t) X(kTruncI, "trunci", 1, t)  /* kI32 ↔ kI64 */ \
+  X(kBitcast, "bitcast", 1, t)          /* equal width: kI32/kF32, kI64/kF64 */               \
+  X(kF16Bits, "f16_bits", 1, t)         /* kF32 or kF16 → low 16 bits of kI32, nearest even */ \
+  X(kF16FromBits, "f16_from_bits", 1, t) /* kI32 low 16 bits → kF32 (type says) or kF16 */    \
+  X(kSelect, "select", 3, t)            /* kBool, a, b */                                     \
+  /* memory; `buffer` names the buffer or shared array; operand 0 is the element index, kI32 unsigned or kI64 */ \
+  X(kLoad, "load", 1, t)                /* imm: how many consecutive elements (1, 2, 4); as many results */ \
+  X(kStore, "store", -1, v)             /* operands: index, then 1, 2 or 4 values */          \
+  X(kLoadShared, "load_shared", 1, t) X(kStoreShared, "store_shared", 2, v)                   \
+  X(kAtomicAdd, "atomic_add", 2, t)     /* buffer of 32-bit integers; returns the old value */ \
+  X(kAtomicMin, "atomic_min", 2, t) X(kAtomicMax, "atomic_max", 2, t) /* unsigned */          \
+  X(kAtomicOr, "atomic_or", 2, t) X(kAtomicAnd, "atomic_and", 2, t) X(kAtomicExchange, "atomic_exchange", 2, t) \
+  /* cooperation */                                                                           \
+  X(kBarrier, "barrier", 0, v)          /* of the workgroup, over shared memory; uniform control flow */ \
+  X(kDeviceBarrier, "device_barrier", 0, v)  /* of the workgroup, over buffers too */         \
+  X(kSubgroupAddF, "subgroup_fadd", 1, s) X(kSubgroupMaxF, "subgroup_fmax", 1, s) X(kSubgroupMinF, "subgroup_fmin", 1, s) \
+  X(kSubgroupShuffleXor, "subgroup_shuffle_xor", 2, s)                                        \
+  /* structure */                                                                             \
+  X(kFor, "for", -1, t)                 /* operands: lo, hi, step (kI32, signed <), then initial carried values; body's arguments: i, carried */ \
+  X(kWhile, "while", -1, t)             /* operands: initial carried values; regions: condition (yields kBool), body */ \
+  X(kIf, "if", 1, t)                    /* regions: then, else; results are what they yield */ \
+  X(kYield, "yield", -1, v)
 // clang-format on
 
 enum class KOp : uint8_t {
