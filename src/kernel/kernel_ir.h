@@ -33,7 +33,6 @@ KType LoadedType(DType memory, bool has_float16);
 
 // X(enumerator, name, number of operands, result): result s = type of operand 0, b = bool, t = stated by the
 // instruction's type, v = none
-// clang-format off: a table, one row a line
 // clang-format off
 #define DRAGOMAN_KERNEL_OPS(X)                                                                \
   /* values from nowhere */                                                                   \
