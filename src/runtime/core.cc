@@ -21,26 +21,31 @@ constexpr Heap::Options kHeapOptions[vulkan::kNumMemoryKinds] = {
 
 }  // namespace
 
-void ScratchArena::Register(uint64_t size_bytes) {
+void ScratchArena::Register(std::span<const ArenaChunk> chunks) {
   const std::lock_guard lock(arena_mutex_);
-  sizes_.insert(size_bytes);
+  if (chunks.size() > sizes_.size()) sizes_.resize(chunks.size());
+  arena_.resize(sizes_.size());
+  for (size_t i = 0; i < chunks.size(); ++i) sizes_[i].insert(chunks[i].size_bytes);
 }
 
-void ScratchArena::Unregister(uint64_t size_bytes) {
-  std::shared_ptr<Allocation> dropped;
+void ScratchArena::Unregister(std::span<const ArenaChunk> chunks) {
   const std::lock_guard lock(arena_mutex_);
-  sizes_.erase(sizes_.find(size_bytes));
-  const uint64_t needed = sizes_.empty() ? 0 : *sizes_.rbegin();
-  if (arena_ != nullptr && (needed == 0 || arena_->size_bytes() / 2 > needed)) dropped.swap(arena_);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    sizes_[i].erase(sizes_[i].find(chunks[i].size_bytes));
+    const uint64_t needed = sizes_[i].empty() ? 0 : *sizes_[i].rbegin();
+    if (arena_[i] != nullptr && (needed == 0 || arena_[i]->size_bytes() / 2 > needed)) arena_[i] = nullptr;
+  }
 }
 
-StatusOr<std::shared_ptr<Allocation>> ScratchArena::Get() {
+StatusOr<Allocations> ScratchArena::Get(size_t count) {
   const std::lock_guard lock(arena_mutex_);
-  const uint64_t needed = sizes_.empty() ? 0 : *sizes_.rbegin();
-  if (arena_ != nullptr && arena_->size_bytes() >= needed) return arena_;
-  arena_.reset();
-  ASSIGN_OR_RETURN(arena_, heap_.Allocate(needed));
-  return arena_;
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t needed = *sizes_[i].rbegin();
+    if (arena_[i] != nullptr && arena_[i]->size_bytes() >= needed) continue;
+    arena_[i] = nullptr;
+    ASSIGN_OR_RETURN(arena_[i], heap_.Allocate(needed));
+  }
+  return Allocations(arena_.begin(), arena_.begin() + static_cast<long>(count));
 }
 
 StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> instance,

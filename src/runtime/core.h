@@ -8,7 +8,10 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
+#include <vector>
 
+#include "runtime/arena_chunks.h"
 #include "runtime/heap.h"
 #include "runtime/kernel_cache.h"
 #include "runtime/queue.h"
@@ -18,21 +21,24 @@
 
 namespace dragoman::runtime {
 
-// The temporaries of whatever program runs: programs follow each other on the queue, so one arena serves them all. It
-// has the size of the largest program that is loaded, and none while nothing needs it. Thread-safe.
+using Allocations = std::vector<std::shared_ptr<Allocation>>;
+
+// The temporaries of whatever program runs: programs follow each other on the queue, so one arena serves them all. Each
+// of its chunks has the size of the largest that a loaded program needs; nothing is held while nothing needs it.
+// Thread-safe.
 class ScratchArena {
  public:
   explicit ScratchArena(Heap& heap) : heap_(heap) {}
-  void Register(uint64_t size_bytes);
-  void Unregister(uint64_t size_bytes);
-  // Hold the result until the work that uses it was submitted.
-  StatusOr<std::shared_ptr<Allocation>> Get();
+  void Register(std::span<const ArenaChunk> chunks);
+  void Unregister(std::span<const ArenaChunk> chunks);
+  // The first `count` chunks. Hold them until the work that uses them was submitted.
+  StatusOr<Allocations> Get(size_t count);
 
  private:
   Heap& heap_;
   std::mutex arena_mutex_;
-  std::multiset<uint64_t> sizes_;
-  std::shared_ptr<Allocation> arena_;
+  std::vector<std::multiset<uint64_t>> sizes_;  // by chunk: what each loaded program needs
+  Allocations arena_;
 };
 
 struct Core {

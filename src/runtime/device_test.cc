@@ -139,6 +139,36 @@ TEST_F(DeviceBehaviourTest, EventsTellReadinessAndCallBack) {
   EXPECT_EQ(inline_calls, 1);
 }
 
+TEST(DeviceLimits, ArenaLargerThanOneAllocationIsSeveral) {
+  auto instance = vulkan::Instance::Create({.enable_validation = WantsValidation()});
+  ASSERT_TRUE(instance.ok());
+  auto physical = std::move((*vulkan::EnumeratePhysicalDevices(**instance))[0]);
+  physical.profile.max_allocation_bytes = 1 << 20;
+  DeviceImpl device(*Core::Create(*instance, std::move(physical)), 0);
+  constexpr int64_t kCount = 200000;  // 800,000 bytes
+  ProgramBuilder builder;
+  uint32_t last = builder.Parameter(kCount);
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t next = builder.Temporary(kCount);
+    builder.Do(builder.Scale(last, next, 1, 1));
+    last = next;
+  }
+  builder.Do(builder.Scale(last, builder.Output(kCount), 1, 1));
+  ASSERT_GT(builder.program().arena_bytes, 3u << 20);
+  {
+    const auto executable = *device.Load(builder.program());
+    std::vector<uint32_t> values(kCount, 7);
+    const std::vector<std::shared_ptr<Buffer>> arguments = {*device.FromHost(U32(kCount), {values.data(), {}})};
+    const auto result = executable->Execute(arguments, {});
+    ASSERT_TRUE(result.ok()) << result.status().message();
+    EXPECT_TRUE(device.ToHost(result->outputs[0], values.data(), 4 * kCount)->Await().ok());
+    EXPECT_EQ(values, std::vector<uint32_t>(kCount, 12));
+  }
+  EXPECT_TRUE(device.WaitIdle().ok());
+  EXPECT_EQ(device.memory_statistics().bytes_in_use, 0u);
+  EXPECT_EQ((*instance)->validation_message_count(), 0);
+}
+
 TEST(DeviceLifetime, BuffersOutliveTheirClient) {
   auto client = *Client::Create({});
   const std::vector<uint32_t> values = {1, 2, 3};

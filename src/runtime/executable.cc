@@ -54,16 +54,16 @@ ExecutableImpl::ExecutableImpl(std::shared_ptr<Core> core, program::Program prog
     : core_(std::move(core)), program_(std::make_shared<const program::Program>(std::move(program))) {}
 
 Status ExecutableImpl::Initialize() {
-  ASSIGN_OR_RETURN(plan_, MakePlan(*program_, PlanOptions{}));
+  const auto& profile = core_->device->profile();
+  const uint64_t max_chunk_bytes = std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / 256 * 256;
+  ASSIGN_OR_RETURN(plan_, MakePlan(*program_, {.max_chunk_bytes = max_chunk_bytes}));
   ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels));
   ASSIGN_OR_RETURN(const std::vector<SharedPipeline> builtin, core_->kernels->GetBuiltin());
   pipelines_.insert(pipelines_.end(), builtin.begin(), builtin.end());
   for (const auto& spec : program_->parameters) parameter_bytes_.push_back(spec.type.size_bytes());
   for (const auto& spec : program_->outputs) output_bytes_.push_back(spec.type.size_bytes());
-  if (!PatchesOf(plan_, Base::kArena).empty()) {
-    core_->scratch->Register(program_->arena_bytes);
-    needs_arena_ = true;
-  }
+  core_->scratch->Register(plan_.arena);
+  is_registered_ = true;
   RETURN_IF_ERROR(UploadConstants());
   // The first execution should find everything ready.
   ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance, MakeInstance());
@@ -85,7 +85,7 @@ ExecutableImpl::~ExecutableImpl() {
     for (auto& instance : instances_) (void)instance.release();
     return;
   }
-  if (needs_arena_) core_->scratch->Unregister(program_->arena_bytes);
+  if (is_registered_) core_->scratch->Unregister(plan_.arena);
   uint64_t last_value = 0;
   for (const auto& instance : instances_) last_value = std::max(last_value, instance->value);
   struct Resources {
@@ -293,26 +293,33 @@ void ExecutableImpl::Unbind(std::span<const std::shared_ptr<Buffer>> arguments, 
   }
 }
 
-void ExecutableImpl::FillTable(Instance& instance, const Bindings& bindings, uint64_t arena_address) const {
+void ExecutableImpl::FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const {
   std::byte* table = instance.table->host();
   PutIndexedAddresses(PatchesOf(plan_, Base::kParameter), bindings.parameters, table);
   PutIndexedAddresses(PatchesOf(plan_, Base::kOutput), bindings.outputs, table);
-  if (arena_address == instance.arena_address) return;
-  PutAddresses(PatchesOf(plan_, Base::kArena), arena_address, table);
-  instance.arena_address = arena_address;
+  bool has_moved = instance.arena.size() != arena.size();
+  for (size_t i = 0; !has_moved && i < arena.size(); ++i) has_moved = instance.arena[i] != arena[i]->address();
+  if (!has_moved) return;
+  PutIndexedAddresses(PatchesOf(plan_, Base::kArena), arena, table);
+  instance.arena.clear();
+  for (const auto& chunk : arena) instance.arena.push_back(chunk->address());
+}
+
+// Programs that the host drives are many submissions, between which others may run: they cannot share the scratch
+// arena.
+StatusOr<Allocations> ExecutableImpl::GetArena() const {
+  if (plan_.is_asynchronous) return core_->scratch->Get(plan_.arena.size());
+  Allocations arena;
+  for (const ArenaChunk& chunk : plan_.arena) {
+    ASSIGN_OR_RETURN(arena.emplace_back(), core_->heap(MemoryKind::kDevice).Allocate(chunk.size_bytes));
+  }
+  return arena;
 }
 
 StatusOr<uint64_t> ExecutableImpl::Run(const Bindings& bindings, const ExecuteOptions& options) {
-  // Programs that the host drives are many submissions, between which others may run: they cannot share the scratch
-  // arena.
-  std::shared_ptr<Allocation> arena;
-  if (needs_arena_ && plan_.is_asynchronous) {
-    ASSIGN_OR_RETURN(arena, core_->scratch->Get());
-  } else if (needs_arena_) {
-    ASSIGN_OR_RETURN(arena, core_->heap(MemoryKind::kDevice).Allocate(program_->arena_bytes));
-  }
+  ASSIGN_OR_RETURN(const Allocations arena, GetArena());
   ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
-  FillTable(*instance, bindings, arena == nullptr ? 0 : arena->address());
+  FillTable(*instance, bindings, arena);
   StatusOr<uint64_t> value = 0;
   if (plan_.is_asynchronous) {
     value = core_->queue->Submit(instance->submission);

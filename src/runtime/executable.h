@@ -37,7 +37,7 @@ struct Instance {
   VkCommandBuffer start = VK_NULL_HANDLE;  // go first and last in each submission of several command buffers
   VkCommandBuffer end = VK_NULL_HANDLE;
   std::vector<VkCommandBuffer> submission;  // when the plan is asynchronous: all of it
-  uint64_t arena_address = 0;               // that the table holds
+  std::vector<uint64_t> arena;              // addresses of its chunks that the table holds
   uint64_t value = 0;
   bool is_taken = false;
 };
@@ -75,8 +75,9 @@ class ExecutableImpl final : public Executable {
   Status Bind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
   Status BindOutputs(const ExecuteOptions& options, Bindings& bindings);
   void Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
+  StatusOr<Allocations> GetArena() const;
   StatusOr<uint64_t> Run(const Bindings& bindings, const ExecuteOptions& options);
-  void FillTable(Instance& instance, const Bindings& bindings, uint64_t arena_address) const;
+  void FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const;
   std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done,
                                                    uint64_t value) const;
 
@@ -87,7 +88,7 @@ class ExecutableImpl final : public Executable {
   std::vector<std::shared_ptr<Allocation>> constants_;
   std::vector<uint64_t> parameter_bytes_;
   std::vector<uint64_t> output_bytes_;
-  bool needs_arena_ = false;
+  bool is_registered_ = false;  // with the scratch arena
 
   std::mutex instances_mutex_;
   std::vector<std::unique_ptr<Instance>> instances_;

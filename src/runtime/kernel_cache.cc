@@ -24,7 +24,8 @@ KernelCache::KernelCache(vulkan::Device& device, vulkan::PipelineCache& cache) :
   saving_thread_ = std::thread([this] { SaveNowAndThen(); });
 }
 
-KernelCache::~KernelCache() {
+void KernelCache::Stop() {
+  if (!saving_thread_.joinable()) return;
   {
     const std::lock_guard lock(saving_mutex_);
     is_stopping_ = true;

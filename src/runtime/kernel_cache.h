@@ -22,8 +22,10 @@ using SharedPipeline = std::shared_ptr<const vulkan::OwnedPipeline>;
 class KernelCache {
  public:
   KernelCache(vulkan::Device& device, vulkan::PipelineCache& cache);
-  // Ends the thread that writes the cache to disk, after a last write.
-  ~KernelCache();
+  ~KernelCache() { Stop(); }
+  // Ends the thread that writes the cache to disk, after a last write: no thread may be in the driver when the process
+  // ends.
+  void Stop();
 
   // One pipeline a kernel, made by several threads where there are many new ones.
   StatusOr<std::vector<SharedPipeline>> Get(std::span<const program::Kernel> kernels);

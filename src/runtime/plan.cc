@@ -86,6 +86,7 @@ class Planner {
   Planner(const Program& program, const PlanOptions& options) : program_(program), options_(options) {}
 
   StatusOr<Plan> Run() {
+    ASSIGN_OR_RETURN(plan_.arena, CutArena(program_, options_.max_chunk_bytes));
     one_offset_ = Reserve(8);
     Put32(one_offset_, 1);
     Nodes(program_.steps, plan_.nodes);
@@ -138,7 +139,9 @@ class Planner {
   }
   Place PlaceOf(uint32_t slot_index) const {
     const program::Slot& slot = program_.slots[slot_index];
-    return {static_cast<Base>(slot.kind), slot.kind == program::SlotKind::kArena ? 0 : slot.index, slot.offset_bytes};
+    if (slot.kind != program::SlotKind::kArena) return {static_cast<Base>(slot.kind), slot.index, slot.offset_bytes};
+    const uint32_t chunk = FindChunk(plan_.arena, slot.offset_bytes);
+    return {Base::kArena, chunk, slot.offset_bytes - plan_.arena[chunk].offset_bytes};
   }
   uint32_t Record(std::initializer_list<Place> places, std::initializer_list<uint32_t> params) {
     uint32_t offset = Reserve(places.size() * 8 + params.size() * 4);

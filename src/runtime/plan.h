@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "program/program.h"
+#include "runtime/arena_chunks.h"
 
 namespace dragoman::runtime {
 
@@ -20,7 +21,8 @@ namespace dragoman::runtime {
 enum class Base : uint8_t { kParameter, kOutput, kConstant, kArena, kTable, kReadback, kUpload };
 inline constexpr int kNumBases = 7;
 
-// The u64 at `table_offset` is the address of the base (of the index-th parameter, output or constant) plus `add`.
+// The u64 at `table_offset` is the address of the base (of the index-th parameter, output, constant or chunk of the
+// arena) plus `add`.
 struct Patch {
   uint32_t table_offset = 0;
   uint32_t index = 0;
@@ -65,6 +67,7 @@ struct Plan {
   std::vector<std::byte> table;  // addresses still zero
   std::vector<Patch> patches[kNumBases];
   std::vector<Node> nodes;
+  std::vector<ArenaChunk> arena;  // one in most programs
   uint64_t readback_bytes = 0;
   uint64_t upload_bytes = 0;
   // Runs and repeats of runs only: one submission does it all, nothing waits.
@@ -75,6 +78,7 @@ struct Plan {
 struct PlanOptions {
   uint64_t max_unrolled_ops = 20000;  // of one run; longer repeats submit one run several times
   uint64_t max_table_bytes = 1ull << 30;
+  uint64_t max_chunk_bytes = ~0ull;  // of the arena
 };
 // `program` has passed program::Validate.
 StatusOr<Plan> MakePlan(const program::Program& program, const PlanOptions& options);
