@@ -94,10 +94,10 @@ class [[nodiscard]] StatusOr {
 #define DRAGOMAN_CONCAT_INNER(a, b) a##b
 #define DRAGOMAN_CONCAT(a, b) DRAGOMAN_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                                       \
-  do {                                                                    \
+#define RETURN_IF_ERROR(expression)                                                                             \
+  do {                                                                                                          \
     /* A name that no expression uses: were it that of a member, the expression would mean the new variable. */ \
-    if (::dragoman::Status returned_error = (expression); !returned_error.ok()) return returned_error;         \
+    if (::dragoman::Status returned_error = (expression); !returned_error.ok()) return returned_error;          \
   } while (false)
 
 #define ASSIGN_OR_RETURN(declaration, expression) \

@@ -17,8 +17,8 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 
 }  // namespace
 
-// With the build's own hash: a number that somebody must raise would be forgotten, and an old program in a cache computes
-// what an old compiler thought right.
+// With the build's own hash: a number that somebody must raise would be forgotten, and an old program in a cache
+// computes what an old compiler thought right.
 std::string_view Version() {
   static const std::string version = "0.1.0 " + BuildId();
   return version;

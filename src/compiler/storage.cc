@@ -110,7 +110,7 @@ Status StoragePlanner::PlanItem(const Item& item, const BlockSchedule& schedule)
   if (item.group->kind == GroupKind::kWhile) return PlanWhile(item);
   if (item.group->kind == GroupKind::kCase) return PlanCase(item);
   if (IsInPlace(item.group->kind)) {
-    PlanInPlace(item);
+    PlanFromOperands(item);
     return OkStatus();
   }
   for (const ir::Value* output : item.group->outputs) {
@@ -120,7 +120,7 @@ Status StoragePlanner::PlanItem(const Item& item, const BlockSchedule& schedule)
   return OkStatus();
 }
 
-void StoragePlanner::PlanInPlace(const Item& item) {
+void StoragePlanner::PlanFromOperands(const Item& item) {
   const ir::Op& hero = *item.group->hero;
   for (size_t i = 0; i < hero.results.size(); ++i) {
     const ir::Value* operand = hero.operands[i];

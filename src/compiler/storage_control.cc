@@ -11,26 +11,15 @@ namespace dragoman::compiler {
 using program::SlotKind;
 
 Status StoragePlanner::PlanWhile(const Item& item) {
-  PlanCarries(item);
   const ir::Op& hero = *item.group->hero;
+  PlanFromOperands(item);
+  for (size_t i = 0; i < hero.results.size(); ++i) {
+    const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
+    Touch(carried, item.end);
+    for (const auto& body : item.bodies) plan_.of_value[body->block->arguments[i].get()] = carried;
+  }
   if (!hero.attributes.Has(ir::AttrKey::kTripCount)) RETURN_IF_ERROR(PlanCondition(item, *item.bodies[0]));
   return PlanLoopBody(item, *item.bodies[1]);
-}
-
-void StoragePlanner::PlanCarries(const Item& item) {
-  const ir::Op& hero = *item.group->hero;
-  for (size_t i = 0; i < hero.results.size(); ++i) {
-    const ir::Value* operand = hero.operands[i];
-    const ir::Value* result = hero.result(static_cast<int>(i));
-    const StorageId storage = ChooseFor(result, operand, item);
-    if (storage != StorageOf(operand)) {
-      plan_.before_item[&item].push_back({StorageOf(operand), storage});
-      Touch(StorageOf(operand), item.begin);
-    }
-    Assign(result, storage, item.begin);
-    Touch(storage, item.end);
-    for (const auto& body : item.bodies) plan_.of_value[body->block->arguments[i].get()] = storage;
-  }
 }
 
 Status StoragePlanner::PlanLoopBody(const Item& item, const BlockSchedule& body) {

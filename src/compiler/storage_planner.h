@@ -25,9 +25,9 @@ class StoragePlanner {
   Status PlanBlock(const BlockSchedule& schedule);
   void PropagateWishes(const BlockSchedule& schedule);
   Status PlanItem(const Item& item, const BlockSchedule& schedule);
-  void PlanInPlace(const Item& item);
+  // Results that start as a copy of the operand with their number: in-place updates and carried values.
+  void PlanFromOperands(const Item& item);
   Status PlanWhile(const Item& item);
-  void PlanCarries(const Item& item);
   Status PlanLoopBody(const Item& item, const BlockSchedule& body);
   Status PlanCondition(const Item& item, const BlockSchedule& condition);
   Status PlanCase(const Item& item);

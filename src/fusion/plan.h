@@ -14,6 +14,7 @@ namespace dragoman::fusion {
 
 // One kind of kernel each; kernel/lowering.h has the table from kind to lowering function.
 // X(enumerator, name)
+// clang-format off: a table, one row a line
 #define DRAGOMAN_GROUP_KINDS(X)                                                                                   \
   X(kLoop, "loop")               /* elementwise, movement, point gathers: one invocation an element */            \
   X(kReduce, "reduce")           /* one reduce (hero), its producers, consumers of its result's shape */          \
@@ -33,6 +34,7 @@ namespace dragoman::fusion {
   X(kWhile, "while") /* no kernel of its own: planned by compiler/ */                                             \
   X(kCase, "case")                                                                                                \
   X(kHostTransfer, "host_transfer") /* send or recv */
+// clang-format on
 
 enum class GroupKind : uint8_t {
 #define X(name, text) name,

@@ -25,7 +25,9 @@ class Literal {
       : type_(std::move(type)), bytes_(std::make_shared<const std::vector<std::byte>>(std::move(bytes))) {}
 
   const TensorType& type() const { return type_; }
-  bool is_splat() const { return static_cast<int64_t>(bytes_->size()) == SizeBytes(type_.dtype) && type_.num_elements() != 1; }
+  bool is_splat() const {
+    return static_cast<int64_t>(bytes_->size()) == SizeBytes(type_.dtype) && type_.num_elements() != 1;
+  }
   // One element when is_splat() or a single element, else all of them.
   const std::vector<std::byte>& bytes() const { return *bytes_; }
   const std::byte* element(int64_t linear_index) const {
@@ -46,83 +48,85 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
 
 // X(enumerator, name, type). Names are StableHLO's. Matrices n x 2 (padding) are flattened row-major into kInts.
 // Enumerations (comparison_direction, ...) are kInt with the values of types/scalar_ops.h; booleans are kInt 0 or 1.
-#define DRAGOMAN_ATTRIBUTES(X)                                  \
-  X(kValue, "value", kLiteral)                                  \
-  X(kIotaDimension, "iota_dimension", kInt)                     \
-  X(kBroadcastDimensions, "broadcast_dimensions", kInts)        \
-  X(kPermutation, "permutation", kInts)                         \
-  X(kDimensions, "dimensions", kInts)                           \
-  X(kDimension, "dimension", kInt)                              \
-  X(kStartIndices, "start_indices", kInts)                      \
-  X(kLimitIndices, "limit_indices", kInts)                      \
-  X(kStrides, "strides", kInts)                                 \
-  X(kSliceSizes, "slice_sizes", kInts)                          \
-  X(kEdgePaddingLow, "edge_padding_low", kInts)                 \
-  X(kEdgePaddingHigh, "edge_padding_high", kInts)               \
-  X(kInteriorPadding, "interior_padding", kInts)                \
-  X(kComparisonDirection, "comparison_direction", kInt)         \
-  X(kCompareType, "compare_type", kInt)                         \
-  X(kExponentBits, "exponent_bits", kInt)                       \
-  X(kMantissaBits, "mantissa_bits", kInt)                       \
-  X(kWindowDimensions, "window_dimensions", kInts)              \
-  X(kWindowStrides, "window_strides", kInts)                    \
-  X(kBaseDilations, "base_dilations", kInts)                    \
-  X(kWindowDilations, "window_dilations", kInts)                \
-  X(kPadding, "padding", kInts)                                 \
-  X(kIsStable, "is_stable", kInt)                               \
-  X(kOffsetDims, "offset_dims", kInts)                          \
-  X(kCollapsedSliceDims, "collapsed_slice_dims", kInts)         \
-  X(kOperandBatchingDims, "operand_batching_dims", kInts)       \
-  X(kStartIndicesBatchingDims, "start_indices_batching_dims", kInts) \
-  X(kStartIndexMap, "start_index_map", kInts)                   \
-  X(kIndexVectorDim, "index_vector_dim", kInt)                  \
-  X(kIndicesAreSorted, "indices_are_sorted", kInt)              \
-  X(kUpdateWindowDims, "update_window_dims", kInts)             \
-  X(kInsertedWindowDims, "inserted_window_dims", kInts)         \
-  X(kInputBatchingDims, "input_batching_dims", kInts)           \
-  X(kScatterIndicesBatchingDims, "scatter_indices_batching_dims", kInts) \
-  X(kScatterDimsToOperandDims, "scatter_dims_to_operand_dims", kInts) \
-  X(kUniqueIndices, "unique_indices", kInt)                     \
-  X(kLhsBatchingDimensions, "lhs_batching_dimensions", kInts)   \
-  X(kRhsBatchingDimensions, "rhs_batching_dimensions", kInts)   \
-  X(kLhsContractingDimensions, "lhs_contracting_dimensions", kInts) \
-  X(kRhsContractingDimensions, "rhs_contracting_dimensions", kInts) \
-  X(kPrecision, "precision", kInt)                              \
-  X(kLhsDilation, "lhs_dilation", kInts)                        \
-  X(kRhsDilation, "rhs_dilation", kInts)                        \
-  X(kWindowReversal, "window_reversal", kInts)                  \
-  X(kInputBatchDimension, "input_batch_dimension", kInt)        \
-  X(kInputFeatureDimension, "input_feature_dimension", kInt)    \
-  X(kInputSpatialDimensions, "input_spatial_dimensions", kInts) \
-  X(kKernelInputFeatureDimension, "kernel_input_feature_dimension", kInt) \
+// clang-format off: a table, one row a line
+#define DRAGOMAN_ATTRIBUTES(X)                                              \
+  X(kValue, "value", kLiteral)                                              \
+  X(kIotaDimension, "iota_dimension", kInt)                                 \
+  X(kBroadcastDimensions, "broadcast_dimensions", kInts)                    \
+  X(kPermutation, "permutation", kInts)                                     \
+  X(kDimensions, "dimensions", kInts)                                       \
+  X(kDimension, "dimension", kInt)                                          \
+  X(kStartIndices, "start_indices", kInts)                                  \
+  X(kLimitIndices, "limit_indices", kInts)                                  \
+  X(kStrides, "strides", kInts)                                             \
+  X(kSliceSizes, "slice_sizes", kInts)                                      \
+  X(kEdgePaddingLow, "edge_padding_low", kInts)                             \
+  X(kEdgePaddingHigh, "edge_padding_high", kInts)                           \
+  X(kInteriorPadding, "interior_padding", kInts)                            \
+  X(kComparisonDirection, "comparison_direction", kInt)                     \
+  X(kCompareType, "compare_type", kInt)                                     \
+  X(kExponentBits, "exponent_bits", kInt)                                   \
+  X(kMantissaBits, "mantissa_bits", kInt)                                   \
+  X(kWindowDimensions, "window_dimensions", kInts)                          \
+  X(kWindowStrides, "window_strides", kInts)                                \
+  X(kBaseDilations, "base_dilations", kInts)                                \
+  X(kWindowDilations, "window_dilations", kInts)                            \
+  X(kPadding, "padding", kInts)                                             \
+  X(kIsStable, "is_stable", kInt)                                           \
+  X(kOffsetDims, "offset_dims", kInts)                                      \
+  X(kCollapsedSliceDims, "collapsed_slice_dims", kInts)                     \
+  X(kOperandBatchingDims, "operand_batching_dims", kInts)                   \
+  X(kStartIndicesBatchingDims, "start_indices_batching_dims", kInts)        \
+  X(kStartIndexMap, "start_index_map", kInts)                               \
+  X(kIndexVectorDim, "index_vector_dim", kInt)                              \
+  X(kIndicesAreSorted, "indices_are_sorted", kInt)                          \
+  X(kUpdateWindowDims, "update_window_dims", kInts)                         \
+  X(kInsertedWindowDims, "inserted_window_dims", kInts)                     \
+  X(kInputBatchingDims, "input_batching_dims", kInts)                       \
+  X(kScatterIndicesBatchingDims, "scatter_indices_batching_dims", kInts)    \
+  X(kScatterDimsToOperandDims, "scatter_dims_to_operand_dims", kInts)       \
+  X(kUniqueIndices, "unique_indices", kInt)                                 \
+  X(kLhsBatchingDimensions, "lhs_batching_dimensions", kInts)               \
+  X(kRhsBatchingDimensions, "rhs_batching_dimensions", kInts)               \
+  X(kLhsContractingDimensions, "lhs_contracting_dimensions", kInts)         \
+  X(kRhsContractingDimensions, "rhs_contracting_dimensions", kInts)         \
+  X(kPrecision, "precision", kInt)                                          \
+  X(kLhsDilation, "lhs_dilation", kInts)                                    \
+  X(kRhsDilation, "rhs_dilation", kInts)                                    \
+  X(kWindowReversal, "window_reversal", kInts)                              \
+  X(kInputBatchDimension, "input_batch_dimension", kInt)                    \
+  X(kInputFeatureDimension, "input_feature_dimension", kInt)                \
+  X(kInputSpatialDimensions, "input_spatial_dimensions", kInts)             \
+  X(kKernelInputFeatureDimension, "kernel_input_feature_dimension", kInt)   \
   X(kKernelOutputFeatureDimension, "kernel_output_feature_dimension", kInt) \
-  X(kKernelSpatialDimensions, "kernel_spatial_dimensions", kInts) \
-  X(kOutputBatchDimension, "output_batch_dimension", kInt)      \
-  X(kOutputFeatureDimension, "output_feature_dimension", kInt)  \
-  X(kOutputSpatialDimensions, "output_spatial_dimensions", kInts) \
-  X(kFeatureGroupCount, "feature_group_count", kInt)            \
-  X(kBatchGroupCount, "batch_group_count", kInt)                \
-  X(kLower, "lower", kInt)                                      \
-  X(kLeftSide, "left_side", kInt)                               \
-  X(kUnitDiagonal, "unit_diagonal", kInt)                       \
-  X(kTransposeA, "transpose_a", kInt)                           \
-  X(kFftType, "fft_type", kInt)                                 \
-  X(kFftLength, "fft_length", kInts)                            \
-  X(kRngAlgorithm, "rng_algorithm", kInt)                       \
-  X(kRngDistribution, "rng_distribution", kInt)                 \
-  X(kCallTargetName, "call_target_name", kText)                 \
-  X(kBackendConfig, "backend_config", kText)                    \
-  X(kHasSideEffect, "has_side_effect", kInt)                    \
-  X(kCallee, "callee", kText)                                   \
-  X(kName, "name", kText)                                       \
-  X(kCompositeAttributes, "composite_attributes", kText)        \
-  X(kDecomposition, "decomposition", kText)                     \
-  X(kChannelId, "channel_id", kInt)                             \
-  X(kChannelType, "channel_type", kInt)                         \
-  X(kIsHostTransfer, "is_host_transfer", kInt)                  \
-  X(kCalledComputations, "called_computations", kText)          \
-  X(kTripCount, "trip_count", kInt)                             \
+  X(kKernelSpatialDimensions, "kernel_spatial_dimensions", kInts)           \
+  X(kOutputBatchDimension, "output_batch_dimension", kInt)                  \
+  X(kOutputFeatureDimension, "output_feature_dimension", kInt)              \
+  X(kOutputSpatialDimensions, "output_spatial_dimensions", kInts)           \
+  X(kFeatureGroupCount, "feature_group_count", kInt)                        \
+  X(kBatchGroupCount, "batch_group_count", kInt)                            \
+  X(kLower, "lower", kInt)                                                  \
+  X(kLeftSide, "left_side", kInt)                                           \
+  X(kUnitDiagonal, "unit_diagonal", kInt)                                   \
+  X(kTransposeA, "transpose_a", kInt)                                       \
+  X(kFftType, "fft_type", kInt)                                             \
+  X(kFftLength, "fft_length", kInts)                                        \
+  X(kRngAlgorithm, "rng_algorithm", kInt)                                   \
+  X(kRngDistribution, "rng_distribution", kInt)                             \
+  X(kCallTargetName, "call_target_name", kText)                             \
+  X(kBackendConfig, "backend_config", kText)                                \
+  X(kHasSideEffect, "has_side_effect", kInt)                                \
+  X(kCallee, "callee", kText)                                               \
+  X(kName, "name", kText)                                                   \
+  X(kCompositeAttributes, "composite_attributes", kText)                    \
+  X(kDecomposition, "decomposition", kText)                                 \
+  X(kChannelId, "channel_id", kInt)                                         \
+  X(kChannelType, "channel_type", kInt)                                     \
+  X(kIsHostTransfer, "is_host_transfer", kInt)                              \
+  X(kCalledComputations, "called_computations", kText)                      \
+  X(kTripCount, "trip_count", kInt)                                         \
   X(kIsReverse, "is_reverse", kInt)
+// clang-format on
 
 enum class AttrKey : uint8_t {
 #define X(name, text, type) name,

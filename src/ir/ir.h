@@ -52,7 +52,8 @@ struct Block {
   Op* terminator() const { return ops.back().get(); }
   Value* AddArgument(TensorType type);
   // Creates an op at the end (or before position `at`) with fresh results of the given types.
-  Op* Append(OpCode code, std::vector<Value*> operands, std::vector<TensorType> result_types, Attributes attributes = {});
+  Op* Append(OpCode code, std::vector<Value*> operands, std::vector<TensorType> result_types,
+             Attributes attributes = {});
   Op* Insert(size_t at, OpCode code, std::vector<Value*> operands, std::vector<TensorType> result_types,
              Attributes attributes = {});
   Block* AddRegion(Op* op);  // a fresh empty block as the last region of `op` (an op of any block)
@@ -105,9 +106,11 @@ void ReplaceUses(Block& block, const std::unordered_map<const Value*, Value*>& r
 // How many times each value is used in the block and its regions.
 std::unordered_map<const Value*, int> CountUses(const Block& block);
 
-// Copies the ops of `from` (without its terminator) to position `at` of `to`; `mapping` must hold the operands that come
-// from outside of what is copied unless they stay as they are, and receives the copies. Returns the mapped operands of the terminator.
-std::vector<Value*> CloneInto(const Block& from, Block& to, size_t at, std::unordered_map<const Value*, Value*>& mapping);
+// Copies the ops of `from` (without its terminator) to position `at` of `to`; `mapping` must hold the operands that
+// come from outside of what is copied unless they stay as they are, and receives the copies. Returns the mapped
+// operands of the terminator.
+std::vector<Value*> CloneInto(const Block& from, Block& to, size_t at,
+                              std::unordered_map<const Value*, Value*>& mapping);
 std::unique_ptr<Op> CloneOp(const Op& op, std::unordered_map<const Value*, Value*>& mapping);
 
 // The verifier: op table (operands, regions, attributes), result types by each op's shape rule, dominance, terminators.

@@ -24,67 +24,69 @@ enum class OpKind : uint8_t {
   kLinalg,       // cholesky, triangular_solve, fft, custom calls of linear algebra
   kControl,      // while, case, call, composite, optimization_barrier
   kRandom,
-  kEffect,       // host transfers, tokens
+  kEffect,  // host transfers, tokens
 };
 
 // X(enumerator, name, min operands, max operands (-1: any), regions (-1: any), kind, attributes...)
 // `padding`, `comparison_direction` and so on: see attributes.h for how they are stored.
 // scan is ours: a cumulative reduction along `dimension` of its operands (all of one shape), n operands then n initial
 // values, one region combining (n accumulators, n elements); result i is inclusive; is_reverse starts at the end.
-#define DRAGOMAN_STRUCTURED_OPS(X)                                                                                  \
-  X(kConstant, "constant", 0, 0, 0, kData, AttrKey::kValue)                                                         \
-  X(kIota, "iota", 0, 0, 0, kData, AttrKey::kIotaDimension)                                                         \
-  X(kBitcastConvert, "bitcast_convert", 1, 1, 0, kMovement)                                                         \
-  X(kBroadcastInDim, "broadcast_in_dim", 1, 1, 0, kMovement, AttrKey::kBroadcastDimensions)                         \
-  X(kReshape, "reshape", 1, 1, 0, kMovement)                                                                        \
-  X(kTranspose, "transpose", 1, 1, 0, kMovement, AttrKey::kPermutation)                                             \
-  X(kReverse, "reverse", 1, 1, 0, kMovement, AttrKey::kDimensions)                                                  \
-  X(kConcatenate, "concatenate", 1, -1, 0, kMovement, AttrKey::kDimension)                                          \
-  X(kSlice, "slice", 1, 1, 0, kMovement, AttrKey::kStartIndices, AttrKey::kLimitIndices, AttrKey::kStrides)         \
-  X(kPad, "pad", 2, 2, 0, kMovement, AttrKey::kEdgePaddingLow, AttrKey::kEdgePaddingHigh, AttrKey::kInteriorPadding) \
-  X(kDynamicSlice, "dynamic_slice", 1, -1, 0, kIndexing, AttrKey::kSliceSizes)                                      \
-  X(kDynamicUpdateSlice, "dynamic_update_slice", 2, -1, 0, kIndexing)                                               \
-  X(kGather, "gather", 2, 2, 0, kIndexing, AttrKey::kOffsetDims, AttrKey::kCollapsedSliceDims,                      \
-    AttrKey::kOperandBatchingDims, AttrKey::kStartIndicesBatchingDims, AttrKey::kStartIndexMap,                     \
-    AttrKey::kIndexVectorDim, AttrKey::kSliceSizes, AttrKey::kIndicesAreSorted)                                     \
-  X(kScatter, "scatter", 3, -1, 1, kIndexing, AttrKey::kUpdateWindowDims, AttrKey::kInsertedWindowDims,             \
-    AttrKey::kInputBatchingDims, AttrKey::kScatterIndicesBatchingDims, AttrKey::kScatterDimsToOperandDims,          \
-    AttrKey::kIndexVectorDim, AttrKey::kIndicesAreSorted, AttrKey::kUniqueIndices)                                  \
-  X(kReduce, "reduce", 2, -1, 1, kReduction, AttrKey::kDimensions)                                                  \
-  X(kReduceWindow, "reduce_window", 2, -1, 1, kReduction, AttrKey::kWindowDimensions, AttrKey::kWindowStrides,      \
-    AttrKey::kBaseDilations, AttrKey::kWindowDilations, AttrKey::kPadding)                                          \
-  X(kScan, "scan", 2, -1, 1, kReduction, AttrKey::kDimension, AttrKey::kIsReverse)                                  \
-  X(kSelectAndScatter, "select_and_scatter", 3, 3, 2, kReduction, AttrKey::kWindowDimensions,                       \
-    AttrKey::kWindowStrides, AttrKey::kPadding)                                                                     \
-  X(kSort, "sort", 1, -1, 1, kReduction, AttrKey::kDimension, AttrKey::kIsStable)                                   \
-  X(kDotGeneral, "dot_general", 2, 2, 0, kContraction, AttrKey::kLhsBatchingDimensions,                             \
-    AttrKey::kRhsBatchingDimensions, AttrKey::kLhsContractingDimensions, AttrKey::kRhsContractingDimensions,        \
-    AttrKey::kPrecision)                                                                                            \
-  X(kConvolution, "convolution", 2, 2, 0, kContraction, AttrKey::kWindowStrides, AttrKey::kPadding,                 \
-    AttrKey::kLhsDilation, AttrKey::kRhsDilation, AttrKey::kWindowReversal, AttrKey::kInputBatchDimension,          \
-    AttrKey::kInputFeatureDimension, AttrKey::kInputSpatialDimensions, AttrKey::kKernelInputFeatureDimension,       \
-    AttrKey::kKernelOutputFeatureDimension, AttrKey::kKernelSpatialDimensions, AttrKey::kOutputBatchDimension,      \
-    AttrKey::kOutputFeatureDimension, AttrKey::kOutputSpatialDimensions, AttrKey::kFeatureGroupCount,               \
-    AttrKey::kBatchGroupCount, AttrKey::kPrecision)                                                                 \
-  X(kCholesky, "cholesky", 1, 1, 0, kLinalg, AttrKey::kLower)                                                       \
-  X(kTriangularSolve, "triangular_solve", 2, 2, 0, kLinalg, AttrKey::kLeftSide, AttrKey::kLower,                    \
-    AttrKey::kUnitDiagonal, AttrKey::kTransposeA)                                                                   \
-  X(kFft, "fft", 1, 1, 0, kLinalg, AttrKey::kFftType, AttrKey::kFftLength)                                          \
-  X(kRng, "rng", 3, 3, 0, kRandom, AttrKey::kRngDistribution)                                                       \
-  X(kRngBitGenerator, "rng_bit_generator", 1, 1, 0, kRandom, AttrKey::kRngAlgorithm)                                \
-  X(kWhile, "while", 0, -1, 2, kControl)                                                                            \
-  X(kCase, "case", 1, 1, -1, kControl)                                                                              \
-  X(kCall, "call", 0, -1, 0, kControl, AttrKey::kCallee)                                                            \
-  X(kComposite, "composite", 0, -1, 0, kControl, AttrKey::kName, AttrKey::kDecomposition,                           \
-    AttrKey::kCompositeAttributes)                                                                                  \
-  X(kCustomCall, "custom_call", 0, -1, 0, kLinalg, AttrKey::kCallTargetName, AttrKey::kBackendConfig,               \
-    AttrKey::kHasSideEffect)                                                                                        \
-  X(kOptimizationBarrier, "optimization_barrier", 0, -1, 0, kControl)                                               \
-  X(kCreateToken, "create_token", 0, 0, 0, kEffect)                                                                 \
-  X(kAfterAll, "after_all", 0, -1, 0, kEffect)                                                                      \
-  X(kSend, "send", 1, -1, 0, kEffect, AttrKey::kChannelId, AttrKey::kChannelType, AttrKey::kIsHostTransfer)         \
-  X(kRecv, "recv", 1, 1, 0, kEffect, AttrKey::kChannelId, AttrKey::kChannelType, AttrKey::kIsHostTransfer)          \
+// clang-format off: a table, one row a line
+#define DRAGOMAN_STRUCTURED_OPS(X)                                                                                     \
+  X(kConstant, "constant", 0, 0, 0, kData, AttrKey::kValue)                                                            \
+  X(kIota, "iota", 0, 0, 0, kData, AttrKey::kIotaDimension)                                                            \
+  X(kBitcastConvert, "bitcast_convert", 1, 1, 0, kMovement)                                                            \
+  X(kBroadcastInDim, "broadcast_in_dim", 1, 1, 0, kMovement, AttrKey::kBroadcastDimensions)                            \
+  X(kReshape, "reshape", 1, 1, 0, kMovement)                                                                           \
+  X(kTranspose, "transpose", 1, 1, 0, kMovement, AttrKey::kPermutation)                                                \
+  X(kReverse, "reverse", 1, 1, 0, kMovement, AttrKey::kDimensions)                                                     \
+  X(kConcatenate, "concatenate", 1, -1, 0, kMovement, AttrKey::kDimension)                                             \
+  X(kSlice, "slice", 1, 1, 0, kMovement, AttrKey::kStartIndices, AttrKey::kLimitIndices, AttrKey::kStrides)            \
+  X(kPad, "pad", 2, 2, 0, kMovement, AttrKey::kEdgePaddingLow, AttrKey::kEdgePaddingHigh, AttrKey::kInteriorPadding)   \
+  X(kDynamicSlice, "dynamic_slice", 1, -1, 0, kIndexing, AttrKey::kSliceSizes)                                         \
+  X(kDynamicUpdateSlice, "dynamic_update_slice", 2, -1, 0, kIndexing)                                                  \
+  X(kGather, "gather", 2, 2, 0, kIndexing, AttrKey::kOffsetDims, AttrKey::kCollapsedSliceDims,                         \
+    AttrKey::kOperandBatchingDims, AttrKey::kStartIndicesBatchingDims, AttrKey::kStartIndexMap,                        \
+    AttrKey::kIndexVectorDim, AttrKey::kSliceSizes, AttrKey::kIndicesAreSorted)                                        \
+  X(kScatter, "scatter", 3, -1, 1, kIndexing, AttrKey::kUpdateWindowDims, AttrKey::kInsertedWindowDims,                \
+    AttrKey::kInputBatchingDims, AttrKey::kScatterIndicesBatchingDims, AttrKey::kScatterDimsToOperandDims,             \
+    AttrKey::kIndexVectorDim, AttrKey::kIndicesAreSorted, AttrKey::kUniqueIndices)                                     \
+  X(kReduce, "reduce", 2, -1, 1, kReduction, AttrKey::kDimensions)                                                     \
+  X(kReduceWindow, "reduce_window", 2, -1, 1, kReduction, AttrKey::kWindowDimensions, AttrKey::kWindowStrides,         \
+    AttrKey::kBaseDilations, AttrKey::kWindowDilations, AttrKey::kPadding)                                             \
+  X(kScan, "scan", 2, -1, 1, kReduction, AttrKey::kDimension, AttrKey::kIsReverse)                                     \
+  X(kSelectAndScatter, "select_and_scatter", 3, 3, 2, kReduction, AttrKey::kWindowDimensions, AttrKey::kWindowStrides, \
+    AttrKey::kPadding)                                                                                                 \
+  X(kSort, "sort", 1, -1, 1, kReduction, AttrKey::kDimension, AttrKey::kIsStable)                                      \
+  X(kDotGeneral, "dot_general", 2, 2, 0, kContraction, AttrKey::kLhsBatchingDimensions,                                \
+    AttrKey::kRhsBatchingDimensions, AttrKey::kLhsContractingDimensions, AttrKey::kRhsContractingDimensions,           \
+    AttrKey::kPrecision)                                                                                               \
+  X(kConvolution, "convolution", 2, 2, 0, kContraction, AttrKey::kWindowStrides, AttrKey::kPadding,                    \
+    AttrKey::kLhsDilation, AttrKey::kRhsDilation, AttrKey::kWindowReversal, AttrKey::kInputBatchDimension,             \
+    AttrKey::kInputFeatureDimension, AttrKey::kInputSpatialDimensions, AttrKey::kKernelInputFeatureDimension,          \
+    AttrKey::kKernelOutputFeatureDimension, AttrKey::kKernelSpatialDimensions, AttrKey::kOutputBatchDimension,         \
+    AttrKey::kOutputFeatureDimension, AttrKey::kOutputSpatialDimensions, AttrKey::kFeatureGroupCount,                  \
+    AttrKey::kBatchGroupCount, AttrKey::kPrecision)                                                                    \
+  X(kCholesky, "cholesky", 1, 1, 0, kLinalg, AttrKey::kLower)                                                          \
+  X(kTriangularSolve, "triangular_solve", 2, 2, 0, kLinalg, AttrKey::kLeftSide, AttrKey::kLower,                       \
+    AttrKey::kUnitDiagonal, AttrKey::kTransposeA)                                                                      \
+  X(kFft, "fft", 1, 1, 0, kLinalg, AttrKey::kFftType, AttrKey::kFftLength)                                             \
+  X(kRng, "rng", 3, 3, 0, kRandom, AttrKey::kRngDistribution)                                                          \
+  X(kRngBitGenerator, "rng_bit_generator", 1, 1, 0, kRandom, AttrKey::kRngAlgorithm)                                   \
+  X(kWhile, "while", 0, -1, 2, kControl)                                                                               \
+  X(kCase, "case", 1, 1, -1, kControl)                                                                                 \
+  X(kCall, "call", 0, -1, 0, kControl, AttrKey::kCallee)                                                               \
+  X(kComposite, "composite", 0, -1, 0, kControl, AttrKey::kName, AttrKey::kDecomposition,                              \
+    AttrKey::kCompositeAttributes)                                                                                     \
+  X(kCustomCall, "custom_call", 0, -1, 0, kLinalg, AttrKey::kCallTargetName, AttrKey::kBackendConfig,                  \
+    AttrKey::kHasSideEffect)                                                                                           \
+  X(kOptimizationBarrier, "optimization_barrier", 0, -1, 0, kControl)                                                  \
+  X(kCreateToken, "create_token", 0, 0, 0, kEffect)                                                                    \
+  X(kAfterAll, "after_all", 0, -1, 0, kEffect)                                                                         \
+  X(kSend, "send", 1, -1, 0, kEffect, AttrKey::kChannelId, AttrKey::kChannelType, AttrKey::kIsHostTransfer)            \
+  X(kRecv, "recv", 1, 1, 0, kEffect, AttrKey::kChannelId, AttrKey::kChannelType, AttrKey::kIsHostTransfer)             \
   X(kReturn, "return", 0, -1, 0, kControl)
+// clang-format on
 
 // bitcast_convert is both a scalar idea and a movement (it may change the rank); it lives in the structured rows only.
 enum class OpCode : uint8_t {

@@ -16,10 +16,10 @@ namespace dragoman::program {
 
 // One compute kernel. Equal kernels exist once in a program, and across programs by `hash` (of the SPIR-V words and the
 // fields below). Entry point "main", workgroup size fixed in the SPIR-V. Push constants, 16 bytes: {u64 device address
-// of the dispatch's records, u32 number of segments, u32 number of workgroups}: workgroups beyond it, of a grid rounded up,
-// do nothing (0: every one works; a segmented kernel takes its own total). A record is num_buffers × u64 addresses then num_params × u32,
-// padded to 8 bytes. When segmented, the records are followed by (segments + 1) × u32: the first workgroup of each
-// segment and the total.
+// of the dispatch's records, u32 number of segments, u32 number of workgroups}: workgroups beyond it, of a grid rounded
+// up, do nothing (0: every one works; a segmented kernel takes its own total). A record is num_buffers × u64 addresses
+// then num_params × u32, padded to 8 bytes. When segmented, the records are followed by (segments + 1) × u32: the first
+// workgroup of each segment and the total.
 struct Kernel {
   std::vector<uint32_t> spirv;
   uint32_t workgroup_size = 1;
@@ -41,7 +41,8 @@ enum class SlotKind : uint8_t {
 struct Slot {
   SlotKind kind = SlotKind::kArena;
   uint32_t index = 0;
-  uint64_t offset_bytes = 0;  // within the parameter, output, constant or arena; a multiple of 16 in the arena (256 at starts of tensors)
+  uint64_t offset_bytes =
+      0;  // within the parameter, output, constant or arena; a multiple of 16 in the arena (256 at starts of tensors)
   uint64_t size_bytes = 0;
 };
 
@@ -56,12 +57,12 @@ struct TensorSpec {
 
 enum class StepKind : uint8_t {
   kDispatch,
-  kCopy,     // bytes from slot to slot (device side)
-  kFill,     // zero bytes (value: u32 pattern)
-  kRepeat,   // body, `count` times
-  kWhile,    // condition steps, then body while the predicate slot (1 byte i1) is true
-  kCase,     // body of the branch that the s32 in the index slot names, the last where there is none; may be empty
-  kSend,     // host callback: bytes of a slot to the host
+  kCopy,    // bytes from slot to slot (device side)
+  kFill,    // zero bytes (value: u32 pattern)
+  kRepeat,  // body, `count` times
+  kWhile,   // condition steps, then body while the predicate slot (1 byte i1) is true
+  kCase,    // body of the branch that the s32 in the index slot names, the last where there is none; may be empty
+  kSend,    // host callback: bytes of a slot to the host
   kRecv,
 };
 
@@ -72,11 +73,11 @@ struct Step {
 
   // kDispatch
   uint32_t kernel = 0;
-  uint32_t workgroups = 0;              // in all; the runtime spreads it over x and y: x = min(n, 32768), y = ceil(n / x)
+  uint32_t workgroups = 0;  // in all; the runtime spreads it over x and y: x = min(n, 32768), y = ceil(n / x)
   uint32_t num_segments = 1;
-  std::vector<uint32_t> buffers;        // slots; num_segments × kernel.num_buffers
-  std::vector<uint32_t> params;         // num_segments × kernel.num_params
-  std::vector<uint32_t> segment_starts; // num_segments + 1 when segmented
+  std::vector<uint32_t> buffers;         // slots; num_segments × kernel.num_buffers
+  std::vector<uint32_t> params;          // num_segments × kernel.num_params
+  std::vector<uint32_t> segment_starts;  // num_segments + 1 when segmented
 
   // kCopy, kFill: whole slots of equal size; kSend, kRecv: slot a
   uint32_t slot_a = 0;  // source (copy), target (fill), predicate (while), index (case)
@@ -100,7 +101,8 @@ struct Program {
   std::vector<Slot> slots;
   std::vector<Step> steps;
   uint64_t arena_bytes = 0;
-  // An output that is a parameter untouched: forwarded_parameter[i] ≥ 0 and no step writes it (the runtime shares or copies).
+  // An output that is a parameter untouched: forwarded_parameter[i] ≥ 0 and no step writes it (the runtime shares or
+  // copies).
   std::vector<int> forwarded_parameters;
   // For cost analysis.
   double flops = 0;
@@ -112,7 +114,8 @@ struct Program {
 Status Validate(const Program& program);
 std::string Print(const Program& program);
 
-// A self-describing byte form with a version and a checksum. Parse gives DATA_LOSS-free errors: INVALID_ARGUMENT for damaged or foreign bytes.
+// A self-describing byte form with a version and a checksum. Parse gives DATA_LOSS-free errors: INVALID_ARGUMENT for
+// damaged or foreign bytes.
 std::vector<std::byte> Save(const Program& program);
 StatusOr<Program> Load(std::span<const std::byte> bytes);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DeviceProfile: what one device can do, as plain data. The compile half sees devices only through this struct, so a
-// profile recorded from a card drives the compiler on a machine without it. Filled by vulkan/ from the driver's answers,
-// then adjusted by the quirks table (quirks.h). Profiles have a JSON form (profile_json.h); tests/profiles/ holds recorded ones.
+// profile recorded from a card drives the compiler on a machine without it. Filled by vulkan/ from the driver's
+// answers, then adjusted by the quirks table (quirks.h). Profiles have a JSON form (profile_json.h); tests/profiles/
+// holds recorded ones.
 #pragma once
 
 #include <array>
@@ -39,12 +40,12 @@ struct DeviceProfile {
   DeviceType type = DeviceType::kOther;
 
   // Arithmetic and storage.
-  bool float16 = false;    // shaderFloat16: arithmetic on f16
+  bool float16 = false;  // shaderFloat16: arithmetic on f16
   bool float64 = false;
-  bool int8 = false;       // shaderInt8
+  bool int8 = false;  // shaderInt8
   bool int16 = false;
   bool int64 = false;
-  bool storage8 = false;   // storageBuffer8BitAccess: loads and stores of 8-bit values
+  bool storage8 = false;  // storageBuffer8BitAccess: loads and stores of 8-bit values
   bool storage16 = false;
   bool denorm_preserve_f32 = false;      // shaderDenormPreserveFloat32
   bool signed_zero_inf_nan_f32 = false;  // shaderSignedZeroInfNanPreserveFloat32
@@ -85,9 +86,11 @@ struct DeviceProfile {
 
   // Choices the compiler reads; set from the above and the quirks table, never by lowering code.
   AddressForm address_form = AddressForm::kAccessChain;
-  int vector_bytes = 16;        // bytes one invocation should move at once in streaming kernels
-  bool unrolling_is_costly = false;  // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
-  int compute_units = 16;       // a guess of how many workgroups of 256 keep the device busy, divided by 4
+  int vector_bytes = 16;  // bytes one invocation should move at once in streaming kernels
+  bool unrolling_is_costly =
+      false;               // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
+  int tile_registers = 128;     // 32-bit values that an invocation of a tile product may hold across its inner loop
+  int compute_units = 16;  // a guess of how many workgroups of 256 keep the device busy, divided by 4
 
   bool operator==(const DeviceProfile&) const = default;
 };

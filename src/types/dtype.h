@@ -12,6 +12,7 @@ enum class DTypeKind : uint8_t { kBool, kSigned, kUnsigned, kFloat, kComplex, kT
 
 // X(enumerator, text name, bits of the value, bytes an element takes in a buffer, kind)
 // Types narrower than a byte take one byte an element (low bits) in buffers, as in the StableHLO artifact and in PJRT.
+// clang-format off: a table, one row a line
 #define DRAGOMAN_DTYPES(X)                         \
   X(kPred, "i1", 1, 1, kBool)                      \
   X(kS2, "si2", 2, 1, kSigned)                     \
@@ -42,6 +43,7 @@ enum class DTypeKind : uint8_t { kBool, kSigned, kUnsigned, kFloat, kComplex, kT
   X(kC64, "c64", 64, 8, kComplex)                  \
   X(kC128, "c128", 128, 16, kComplex)              \
   X(kToken, "token", 0, 0, kToken)
+// clang-format on
 
 enum class DType : uint8_t {
 #define X(name, text, bits, bytes, kind) name,
@@ -71,13 +73,14 @@ inline bool IsToken(DType dtype) { return dtype == DType::kToken; }
 // c64 → f32, c128 → f64, every other type itself.
 DType RealPart(DType dtype);
 
-// The encoding of a float narrower than f32: sign bit count, exponent and mantissa bits, bias, and which specials exist.
+// The encoding of a float narrower than f32: sign bit count, exponent and mantissa bits, bias, and which specials
+// exist.
 struct SmallFloatFormat {
   int sign_bits;
   int exponent_bits;
   int mantissa_bits;
   int exponent_bias;
-  bool has_infinity;       // otherwise overflow gives NaN (or the largest value where has_nan is false)
+  bool has_infinity;  // otherwise overflow gives NaN (or the largest value where has_nan is false)
   bool has_nan;
   bool nan_is_negative_zero;  // the FNUZ types: the bits of -0 mean NaN, there is no -0
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The elementwise operations: one row an operation. The tensor IR takes its elementwise op codes from here, the
-// evaluator (reference/scalar_eval.cc) and the kernel lowering (kernel/scalar_lowering.cc) must have one row each for every row here; their
-// tables are checked at compile time to be complete.
+// evaluator (reference/scalar_eval.cc) and the kernel lowering (kernel/scalar_lowering.cc) must have one row each for
+// every row here; their tables are checked at compile time to be complete.
 #pragma once
 
 #include <cstdint>
@@ -35,55 +35,57 @@ enum class ScalarResult : uint8_t {
 
 // X(enumerator, StableHLO name, arity, domain, result)
 // The rows after `erf` are not in StableHLO: they replace CHLO composites by one accurate operation (chlo names).
-#define DRAGOMAN_SCALAR_OPS(X)                                    \
-  X(kAbs, "abs", 1, kOnNumber, kReal)                             \
-  X(kAdd, "add", 2, kOnAny, kSame)                                \
-  X(kAnd, "and", 2, kOnBits, kSame)                               \
-  X(kAtan2, "atan2", 2, kOnField, kSame)                          \
-  X(kCbrt, "cbrt", 1, kOnField, kSame)                            \
-  X(kCeil, "ceil", 1, kOnFloat, kSame)                            \
-  X(kClamp, "clamp", 3, kOnAny, kBranch)                          \
-  X(kCompare, "compare", 2, kOnAny, kPred)                        \
-  X(kComplex, "complex", 2, kOnFloat, kComplex)                   \
-  X(kConvert, "convert", 1, kOnAny, kDeclared)                    \
-  X(kCosine, "cosine", 1, kOnField, kSame)                        \
-  X(kCountLeadingZeros, "count_leading_zeros", 1, kOnInt, kSame)  \
-  X(kDivide, "divide", 2, kOnNumber, kSame)                       \
-  X(kExponential, "exponential", 1, kOnField, kSame)              \
+// clang-format off: a table, one row a line
+#define DRAGOMAN_SCALAR_OPS(X)                                         \
+  X(kAbs, "abs", 1, kOnNumber, kReal)                                  \
+  X(kAdd, "add", 2, kOnAny, kSame)                                     \
+  X(kAnd, "and", 2, kOnBits, kSame)                                    \
+  X(kAtan2, "atan2", 2, kOnField, kSame)                               \
+  X(kCbrt, "cbrt", 1, kOnField, kSame)                                 \
+  X(kCeil, "ceil", 1, kOnFloat, kSame)                                 \
+  X(kClamp, "clamp", 3, kOnAny, kBranch)                               \
+  X(kCompare, "compare", 2, kOnAny, kPred)                             \
+  X(kComplex, "complex", 2, kOnFloat, kComplex)                        \
+  X(kConvert, "convert", 1, kOnAny, kDeclared)                         \
+  X(kCosine, "cosine", 1, kOnField, kSame)                             \
+  X(kCountLeadingZeros, "count_leading_zeros", 1, kOnInt, kSame)       \
+  X(kDivide, "divide", 2, kOnNumber, kSame)                            \
+  X(kExponential, "exponential", 1, kOnField, kSame)                   \
   X(kExponentialMinusOne, "exponential_minus_one", 1, kOnField, kSame) \
-  X(kFloor, "floor", 1, kOnFloat, kSame)                          \
-  X(kImag, "imag", 1, kOnField, kReal)                            \
-  X(kIsFinite, "is_finite", 1, kOnFloat, kPred)                   \
-  X(kLog, "log", 1, kOnField, kSame)                              \
-  X(kLogPlusOne, "log_plus_one", 1, kOnField, kSame)              \
-  X(kLogistic, "logistic", 1, kOnField, kSame)                    \
-  X(kMaximum, "maximum", 2, kOnAny, kSame)                        \
-  X(kMinimum, "minimum", 2, kOnAny, kSame)                        \
-  X(kMultiply, "multiply", 2, kOnAny, kSame)                      \
-  X(kNegate, "negate", 1, kOnNumber, kSame)                       \
-  X(kNot, "not", 1, kOnBits, kSame)                               \
-  X(kOr, "or", 2, kOnBits, kSame)                                 \
-  X(kPopcnt, "popcnt", 1, kOnInt, kSame)                          \
-  X(kPower, "power", 2, kOnNumber, kSame)                         \
-  X(kReal, "real", 1, kOnField, kReal)                            \
-  X(kReducePrecision, "reduce_precision", 1, kOnFloat, kSame)     \
-  X(kRemainder, "remainder", 2, kOnReal, kSame)                   \
-  X(kRoundNearestAfz, "round_nearest_afz", 1, kOnFloat, kSame)    \
-  X(kRoundNearestEven, "round_nearest_even", 1, kOnFloat, kSame)  \
-  X(kRsqrt, "rsqrt", 1, kOnField, kSame)                          \
-  X(kSelect, "select", 3, kOnAny, kBranch)                        \
-  X(kShiftLeft, "shift_left", 2, kOnInt, kSame)                   \
+  X(kFloor, "floor", 1, kOnFloat, kSame)                               \
+  X(kImag, "imag", 1, kOnField, kReal)                                 \
+  X(kIsFinite, "is_finite", 1, kOnFloat, kPred)                        \
+  X(kLog, "log", 1, kOnField, kSame)                                   \
+  X(kLogPlusOne, "log_plus_one", 1, kOnField, kSame)                   \
+  X(kLogistic, "logistic", 1, kOnField, kSame)                         \
+  X(kMaximum, "maximum", 2, kOnAny, kSame)                             \
+  X(kMinimum, "minimum", 2, kOnAny, kSame)                             \
+  X(kMultiply, "multiply", 2, kOnAny, kSame)                           \
+  X(kNegate, "negate", 1, kOnNumber, kSame)                            \
+  X(kNot, "not", 1, kOnBits, kSame)                                    \
+  X(kOr, "or", 2, kOnBits, kSame)                                      \
+  X(kPopcnt, "popcnt", 1, kOnInt, kSame)                               \
+  X(kPower, "power", 2, kOnNumber, kSame)                              \
+  X(kReal, "real", 1, kOnField, kReal)                                 \
+  X(kReducePrecision, "reduce_precision", 1, kOnFloat, kSame)          \
+  X(kRemainder, "remainder", 2, kOnReal, kSame)                        \
+  X(kRoundNearestAfz, "round_nearest_afz", 1, kOnFloat, kSame)         \
+  X(kRoundNearestEven, "round_nearest_even", 1, kOnFloat, kSame)       \
+  X(kRsqrt, "rsqrt", 1, kOnField, kSame)                               \
+  X(kSelect, "select", 3, kOnAny, kBranch)                             \
+  X(kShiftLeft, "shift_left", 2, kOnInt, kSame)                        \
   X(kShiftRightArithmetic, "shift_right_arithmetic", 2, kOnInt, kSame) \
-  X(kShiftRightLogical, "shift_right_logical", 2, kOnInt, kSame)  \
-  X(kSign, "sign", 1, kOnNumber, kSame)                           \
-  X(kSine, "sine", 1, kOnField, kSame)                            \
-  X(kSqrt, "sqrt", 1, kOnField, kSame)                            \
-  X(kSubtract, "subtract", 2, kOnNumber, kSame)                   \
-  X(kTan, "tan", 1, kOnField, kSame)                              \
-  X(kTanh, "tanh", 1, kOnField, kSame)                            \
-  X(kXor, "xor", 2, kOnBits, kSame)                               \
-  X(kErf, "chlo.erf", 1, kOnFloat, kSame)                         \
+  X(kShiftRightLogical, "shift_right_logical", 2, kOnInt, kSame)       \
+  X(kSign, "sign", 1, kOnNumber, kSame)                                \
+  X(kSine, "sine", 1, kOnField, kSame)                                 \
+  X(kSqrt, "sqrt", 1, kOnField, kSame)                                 \
+  X(kSubtract, "subtract", 2, kOnNumber, kSame)                        \
+  X(kTan, "tan", 1, kOnField, kSame)                                   \
+  X(kTanh, "tanh", 1, kOnField, kSame)                                 \
+  X(kXor, "xor", 2, kOnBits, kSame)                                    \
+  X(kErf, "chlo.erf", 1, kOnFloat, kSame)                              \
   X(kErfc, "chlo.erfc", 1, kOnFloat, kSame)
+// clang-format on
 
 enum class ScalarOp : uint8_t {
 #define X(name, text, arity, domain, result) name,

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The committed programs, compiled for every recorded device: no device is needed, and none gets an invalid module.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <thread>
+
+#include "compiler/compiler.h"
+#include "spirv/testing.h"
+#include "target/profile_json.h"
+#include "target/quirks.h"
+
+namespace dragoman::compiler {
+namespace {
+
+constexpr int kNumThreads = 2;
+
+std::vector<std::filesystem::path> FilesOf(const std::string& folder, const std::string& extension) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == extension) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::vector<char> ReadFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::vector<char>(std::istreambuf_iterator<char>(file), {});
+}
+
+std::map<std::string, target::DeviceProfile> RecordedProfiles() {
+  std::map<std::string, target::DeviceProfile> profiles;
+  for (const auto& path : FilesOf("tests/profiles", ".json")) {
+    auto profile = target::LoadProfile(path.string());
+    EXPECT_TRUE(profile.ok()) << path << ": " << profile.status().message();
+    if (profile.ok()) profiles[path.stem().string()] = *std::move(profile);
+  }
+  return profiles;
+}
+
+struct Module {
+  std::string origin;  // the first device and program that it is made for
+  std::vector<uint32_t> spirv;
+};
+using Modules = std::map<std::string, Module>;  // by the kernel's hash
+
+// What refuses a program must not depend on the device.
+void CompileFor(const std::string& device, const target::DeviceProfile& profile, Modules& modules,
+                std::map<std::string, std::string>& refusals) {
+  for (const char* folder : {"tests/data/artifacts", "tests/data/door", "tests/data/models"}) {
+    for (const auto& path : FilesOf(folder, ".bc")) {
+      const std::vector<char> artifact = ReadFile(path);
+      const auto program = Compile(std::as_bytes(std::span(artifact)), profile, {});
+      const std::string refusal = program.ok() ? "" : program.status().message();
+      const auto [entry, is_first] = refusals.emplace(path.string(), refusal);
+      EXPECT_EQ(entry->second, refusal) << path << " for " << device;
+      EXPECT_NE(program.status().code(), StatusCode::kInternal) << path << " for " << device << ": " << refusal;
+      if (!program.ok()) continue;
+      EXPECT_TRUE(program::Validate(*program).ok()) << path << " for " << device;
+      for (const program::Kernel& kernel : program->kernels) {
+        EXPECT_LE(kernel.workgroup_size, static_cast<uint32_t>(profile.max_workgroup_invocations));
+        modules.emplace(kernel.hash.Hex(), Module{path.stem().string() + " for " + device, kernel.spirv});
+      }
+    }
+  }
+}
+
+TEST(RecordedProfiles, HoldWhatTheQuirksSayToday) {
+  for (const auto& [device, profile] : RecordedProfiles()) {
+    target::DeviceProfile again = profile;
+    target::ApplyQuirks(again);
+    EXPECT_EQ(again, profile) << device << ": record it again (tools/zoo profiles)";
+  }
+}
+
+TEST(RecordedProfiles, CompileTheCommittedProgramsToValidModules) {
+  const auto profiles = RecordedProfiles();
+  ASSERT_GE(profiles.size(), 5u);
+  Modules modules;
+  std::map<std::string, std::string> refusals;
+  for (const auto& [device, profile] : profiles) CompileFor(device, profile, modules, refusals);
+  std::vector<const Module*> all;
+  for (const auto& [hash, module] : modules) all.push_back(&module);
+  std::vector<Status> results(all.size());
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kNumThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (size_t i = thread; i < all.size(); i += kNumThreads) results[i] = spirv::Validate(all[i]->spirv);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (results[i].code() == StatusCode::kFailedPrecondition) GTEST_SKIP() << results[i].message();
+    EXPECT_TRUE(results[i].ok()) << all[i]->origin << ": " << results[i].message();
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::compiler
