@@ -12,14 +12,16 @@ struct ReduceWindow {
   const ir::Op& op;
   std::vector<WindowDimension> window;
   std::vector<DType> dtypes;
+  int lanes = 1;
 
   int num_inputs() const { return static_cast<int>(op.results.size()); }
 
   Status Emit(Elemental& elemental, V linear) const {
     const Index at{elemental.Delinearize(Index::FromLinear(linear), op.type().dims), linear};
-    std::vector<Scalar> initial(num_inputs());
-    for (int i = 0; i < num_inputs(); ++i) {
-      ASSIGN_OR_RETURN(initial[i], elemental.At(op.operands[num_inputs() + i], Index{}));
+    std::vector<Scalar> initial;
+    for (int k = 0; k < num_inputs() * lanes; ++k) {
+      ASSIGN_OR_RETURN(const Scalar value, elemental.At(op.operands[num_inputs() + k % num_inputs()], Index{}));
+      initial.push_back(value);
     }
     Status status;
     WindowLoop loop(elemental, window, op.operands[0]->type.dims);
@@ -32,18 +34,31 @@ struct ReduceWindow {
         });
     RETURN_IF_ERROR(status);
     const std::vector<Scalar> values = UnflattenScalars(result, dtypes);
-    for (int i = 0; i < num_inputs(); ++i) elemental.Store(op.result(i), at, values[i]);
+    for (int i = 0; i < num_inputs(); ++i) {
+      Lanes stored(lanes);
+      for (int lane = 0; lane < lanes; ++lane) stored[lane] = values[lane * num_inputs() + i];
+      elemental.StoreLanes(op.result(i), at, stored, lanes);
+    }
     return OkStatus();
   }
 
+  // Lanes outermost, then inputs.
   StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, const std::vector<V>& index,
                                         const std::vector<V>& carried) const {
-    std::vector<Scalar> inputs = UnflattenScalars(carried, dtypes);
+    const std::vector<Scalar> before = UnflattenScalars(carried, dtypes);
+    std::vector<Lanes> elements(num_inputs());
     for (int i = 0; i < num_inputs(); ++i) {
-      ASSIGN_OR_RETURN(const Scalar element, elemental.At(op.operands[i], Index::FromDims(index)));
-      inputs.push_back(element);
+      ASSIGN_OR_RETURN(elements[i], elemental.AtLanes(op.operands[i], Index::FromDims(index), lanes));
     }
-    return elemental.Region(*op.regions[0], inputs);
+    std::vector<Scalar> after;
+    for (int lane = 0; lane < lanes; ++lane) {
+      const auto first = before.begin() + lane * num_inputs();
+      std::vector<Scalar> inputs(first, first + num_inputs());
+      for (const Lanes& element : elements) inputs.push_back(Lane(element, lane));
+      ASSIGN_OR_RETURN(const std::vector<Scalar> combined, elemental.Region(*op.regions[0], inputs));
+      after.insert(after.end(), combined.begin(), combined.end());
+    }
+    return after;
   }
 };
 
@@ -60,18 +75,22 @@ StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const targe
   }
   ReduceWindow reduce{hero, WindowOf(hero.attributes), {}};
   for (const auto& result : hero.results) reduce.dtypes.push_back(result->type.dtype);
+  std::vector<TensorType> types;
+  for (const auto& result : hero.results) types.push_back(result->type);
+  reduce.lanes = WindowLanes(reduce.window, types, profile);
   const int workgroup_size = DefaultWorkgroupSize(profile);
+  const int64_t invocations = count / reduce.lanes;
   Builder b(profile);
   Elemental elemental(b, group);
   const V index = b.GlobalIndex(workgroup_size);
   Status status;
-  b.If(b.ULt(index, b.I32(count)), [&] {
+  b.If(b.ULt(index, b.I32(invocations)), [&] {
     Elemental::Scope scope(elemental);
-    status = reduce.Emit(elemental, index);
+    status = reduce.Emit(elemental, b.IMul(index, b.I32(reduce.lanes)));
   });
   RETURN_IF_ERROR(status);
   lowered.dispatches.push_back(
-      FinishDispatch(std::move(b), elemental, workgroup_size, (count + workgroup_size - 1) / workgroup_size,
+      FinishDispatch(std::move(b), elemental, workgroup_size, (invocations + workgroup_size - 1) / workgroup_size,
                      Format("reduce_window {} to {}", hero.operands[0]->type.ToString(), hero.type().ToString())));
   return lowered;
 }

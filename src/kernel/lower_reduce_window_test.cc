@@ -10,10 +10,12 @@ struct Form {
   std::string window, strides, base, dilations, padding;
 };
 
-constexpr int kNumForms = 8;
+constexpr int kNumForms = 10;
 const Form kForms[kNumForms] = {
     {"2x6x8x3", "2x3x4x3", "[1, 2, 2, 1]", "[1, 2, 2, 1]", "[1, 1, 1, 1]", "[1, 1, 1, 1]", "[0, 0, 0, 0, 0, 0, 0, 0]"},
     {"2x7x7x3", "2x4x4x3", "[1, 3, 3, 1]", "[1, 2, 2, 1]", "[1, 1, 1, 1]", "[1, 1, 1, 1]", "[0, 0, 1, 1, 1, 1, 0, 0]"},
+    {"2x7x7x8", "2x4x4x8", "[1, 3, 3, 1]", "[1, 2, 2, 1]", "[1, 1, 1, 1]", "[1, 1, 1, 1]", "[0, 0, 1, 1, 1, 1, 0, 0]"},
+    {"6x6", "3x6", "[2, 1]", "[2, 1]", "[1, 1]", "[1, 1]", "[0, 0, 0, 0]"},
     {"9", "9", "[9]", "[1]", "[1]", "[1]", "[8, 0]"},
     {"10", "4", "[3]", "[2]", "[1]", "[2]", "[1, 0]"},
     {"5", "9", "[2]", "[1]", "[2]", "[1]", "[1, 0]"},
@@ -54,14 +56,14 @@ TEST(LowerReduceWindow, TakesOtherTypes) {
                                     {"i1", "or"},
                                     {"c64", "add"},
                                     {"ui8", "add"}}) {
-      HeroTest test(fusion::GroupKind::kReduceWindow, ReduceWindowOf(kForms[1], dtype, op));
+      HeroTest test(fusion::GroupKind::kReduceWindow, ReduceWindowOf(kForms[2], dtype, op));
       test.ExpectMatches(profile);
     }
   }
 }
 
 TEST(LowerReduceWindow, ReducesTwoOperandsTogether) {
-  const Form& form = kForms[1];
+  const Form& form = kForms[2];
   const std::string body = "(%0: tensor<" + form.operand + "xf32>, %1: tensor<" + form.operand +
                            "xsi32>, %2: tensor<f32>, %3: tensor<si32>) { "
                            "%4, %5 = reduce_window(%0, %1, %2, %3)" +

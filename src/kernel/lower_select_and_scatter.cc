@@ -16,7 +16,10 @@ class SelectAndScatter {
         profile_(profile),
         op_(*group.hero),
         window_(WindowOf(op_.attributes)),
-        dtypes_{op_.type().dtype} {}
+        dtypes_{op_.type().dtype} {
+    const TensorType types[] = {op_.type(), source()->type};
+    lanes_ = WindowLanes(window_, types, profile);
+  }
 
   StatusOr<LoweredGroup> Run() {
     LoweredGroup lowered;
@@ -47,13 +50,14 @@ class SelectAndScatter {
     Elemental elemental(b, group_);
     const V index = b.GlobalIndex(workgroup_size);
     Status status;
-    b.If(b.ULt(index, b.I32(count)), [&] {
+    const int64_t invocations = count / lanes_;
+    b.If(b.ULt(index, b.I32(invocations)), [&] {
       Elemental::Scope scope(elemental);
-      status = emit(elemental, index);
+      status = emit(elemental, b.IMul(index, b.I32(lanes_)));
     });
     RETURN_IF_ERROR(status);
     lowered.dispatches.push_back(FinishDispatch(std::move(b), elemental, workgroup_size,
-                                                (count + workgroup_size - 1) / workgroup_size,
+                                                (invocations + workgroup_size - 1) / workgroup_size,
                                                 Format("select_and_scatter {}: {}", op_.type().ToString(), what)));
     return OkStatus();
   }
@@ -62,9 +66,8 @@ class SelectAndScatter {
   Status EmitSelect(Elemental& elemental, V linear) {
     Builder& b = elemental.builder();
     const std::vector<V> position = elemental.Delinearize(Index::FromLinear(linear), source()->type.dims);
-    const V none = b.I32(-1);
-    std::vector<V> initial = FlattenScalars(std::vector<Scalar>{ZeroScalar(b, operand()->type.dtype)});
-    initial.push_back(none);
+    std::vector<V> initial = FlattenScalars(std::vector<Scalar>(lanes_, ZeroScalar(b, operand()->type.dtype)));
+    initial.insert(initial.end(), lanes_, b.I32(-1));
     Status status;
     const std::vector<V> result =
         WindowLoop(elemental, window_, operand()->type.dims)
@@ -75,21 +78,32 @@ class SelectAndScatter {
               return carried;
             });
     RETURN_IF_ERROR(status);
-    b.Store(elemental.BindTemporary(0, DType::kU32, false, true), linear, result.back());
+    b.StoreVector(elemental.BindTemporary(0, DType::kU32, false, true), linear, std::span(result).last(lanes_));
     return OkStatus();
   }
 
+  // Carries the selected elements of all lanes, then their linear indices.
   StatusOr<std::vector<V>> Select(Elemental& elemental, const Index& index, const std::vector<V>& carried) {
     Builder& b = elemental.builder();
-    ASSIGN_OR_RETURN(const Scalar element, elemental.At(operand(), index));
-    const Scalar selected = UnflattenScalars(carried, dtypes_)[0];
-    ASSIGN_OR_RETURN(const std::vector<Scalar> keeps,
-                     elemental.Region(*op_.regions[0], std::vector<Scalar>{selected, element}));
-    const V takes = b.Or(b.IEq(carried.back(), b.I32(-1)), b.Not(keeps[0].re));
-    std::vector<V> fresh = FlattenScalars(std::vector<Scalar>{element});
-    fresh.push_back(elemental.Linear(index, operand()->type.dims));
-    for (size_t i = 0; i < fresh.size(); ++i) fresh[i] = b.Select(takes, fresh[i], carried[i]);
-    return fresh;
+    ASSIGN_OR_RETURN(const Lanes elements, elemental.AtLanes(operand(), index, lanes_));
+    const V linear = elemental.Linear(index, operand()->type.dims);
+    const std::span<const V> places = std::span(carried).last(lanes_);
+    const std::vector<Scalar> selected = UnflattenScalars(std::span(carried).first(carried.size() - lanes_), dtypes_);
+    std::vector<Scalar> values;
+    std::vector<V> fresh_places;
+    for (int lane = 0; lane < lanes_; ++lane) {
+      const Scalar& element = Lane(elements, lane);
+      ASSIGN_OR_RETURN(const std::vector<Scalar> keeps,
+                       elemental.Region(*op_.regions[0], std::vector<Scalar>{selected[lane], element}));
+      const V takes = b.Or(b.IEq(places[lane], b.I32(-1)), b.Not(keeps[0].re));
+      Scalar value{b.Select(takes, element.re, selected[lane].re), {}};
+      if (element.im.id != kNoValue) value.im = b.Select(takes, element.im, selected[lane].im);
+      values.push_back(value);
+      fresh_places.push_back(b.Select(takes, b.IAdd(linear, b.I32(lane)), places[lane]));
+    }
+    std::vector<V> next = FlattenScalars(values);
+    next.insert(next.end(), fresh_places.begin(), fresh_places.end());
+    return next;
   }
 
   Status EmitGather(Elemental& elemental, V linear) {
@@ -97,10 +111,10 @@ class SelectAndScatter {
     ASSIGN_OR_RETURN(const Scalar initial, elemental.At(op_.operands[2], Index{}));
     std::vector<V> window(element.size());
     Status status;
-    const std::vector<V> sum =
-        GatherDimension(elemental, {element, linear}, window, FlattenScalars(std::vector<Scalar>{initial}), status);
+    const std::vector<V> sum = GatherDimension(elemental, {element, linear}, window,
+                                               FlattenScalars(std::vector<Scalar>(lanes_, initial)), status);
     RETURN_IF_ERROR(status);
-    elemental.Store(op_.result(), Index{element, linear}, UnflattenScalars(sum, dtypes_)[0]);
+    elemental.StoreLanes(op_.result(), Index{element, linear}, UnflattenScalars(sum, dtypes_), lanes_);
     return OkStatus();
   }
 
@@ -130,12 +144,18 @@ class SelectAndScatter {
     Builder& b = elemental.builder();
     Elemental::Scope scope(elemental);
     const V number = elemental.Linear(Index::FromDims(window), source()->type.dims);
-    const V selected = b.Load(elemental.BindTemporary(0, DType::kU32, true, false), number);
+    const std::vector<V> selected = b.LoadVector(elemental.BindTemporary(0, DType::kU32, true, false), number, lanes_);
+    std::vector<V> hits;
+    V any = b.Bool(false);
+    for (int lane = 0; lane < lanes_; ++lane) {
+      hits.push_back(b.IEq(selected[lane], b.IAdd(element.linear, b.I32(lane))));
+      any = b.Or(any, hits.back());
+    }
     return b.IfValue(
-        b.IEq(selected, element.linear),
+        any,
         [&] {
           Elemental::Scope inner(elemental);
-          const auto combined = Combine(elemental, Index{window, number}, carried);
+          const auto combined = Combine(elemental, Index{window, number}, hits, carried);
           if (combined.ok()) return FlattenScalars(*combined);
           status = combined.status();
           return carried;
@@ -143,9 +163,19 @@ class SelectAndScatter {
         [&] { return carried; });
   }
 
-  StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, const Index& window, const std::vector<V>& carried) {
-    ASSIGN_OR_RETURN(const Scalar update, elemental.At(source(), window));
-    return elemental.Region(*op_.regions[1], std::vector<Scalar>{UnflattenScalars(carried, dtypes_)[0], update});
+  StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, const Index& window, const std::vector<V>& hits,
+                                        const std::vector<V>& carried) {
+    Builder& b = elemental.builder();
+    ASSIGN_OR_RETURN(const Lanes updates, elemental.AtLanes(source(), window, lanes_));
+    std::vector<Scalar> sums = UnflattenScalars(carried, dtypes_);
+    for (int lane = 0; lane < lanes_; ++lane) {
+      ASSIGN_OR_RETURN(const std::vector<Scalar> sum,
+                       elemental.Region(*op_.regions[1], std::vector<Scalar>{sums[lane], Lane(updates, lane)}));
+      Scalar& own = sums[lane];
+      own.re = b.Select(hits[lane], sum[0].re, own.re);
+      if (own.im.id != kNoValue) own.im = b.Select(hits[lane], sum[0].im, own.im);
+    }
+    return sums;
   }
 
   const fusion::Group& group_;
@@ -153,6 +183,7 @@ class SelectAndScatter {
   const ir::Op& op_;
   const std::vector<WindowDimension> window_;
   const std::vector<DType> dtypes_;
+  int lanes_ = 1;  // consecutive elements an invocation
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/window_loop.h"
 
+#include <algorithm>
+
 namespace dragoman::kernel {
 
 std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes) {
@@ -17,6 +19,22 @@ std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes) {
     window[d].window_dilation = attributes.Ints(AttrKey::kWindowDilations)[d];
   }
   return window;
+}
+
+int WindowLanes(const std::vector<WindowDimension>& window, std::span<const TensorType> types,
+                const target::DeviceProfile& profile) {
+  if (window.empty() || profile.unrolling_is_costly) return 1;
+  const WindowDimension& last = window.back();
+  if (last.size != 1 || last.stride != 1 || last.padding_low != 0 || last.padding_high != 0 ||
+      last.base_dilation != 1) {
+    return 1;
+  }
+  int lanes = 4;
+  for (const TensorType& type : types) {
+    lanes = std::min(lanes, profile.vector_bytes / SizeBytes(type.dtype));
+    while (lanes > 1 && type.dims.back() % lanes != 0) lanes /= 2;
+  }
+  return std::max(lanes, 1);
 }
 
 std::vector<V> WindowLoop::Run(const std::vector<V>& position, std::vector<V> carried, const Body& body) {
@@ -85,7 +103,9 @@ std::vector<V> FlattenScalars(std::span<const Scalar> values) {
 std::vector<Scalar> UnflattenScalars(std::span<const V> parts, std::span<const DType> dtypes) {
   std::vector<Scalar> values;
   size_t next = 0;
-  for (const DType dtype : dtypes) {
+  // The types repeat for each lane.
+  for (size_t i = 0; next < parts.size(); ++i) {
+    const DType dtype = dtypes[i % dtypes.size()];
     Scalar value{parts[next++], {}};
     if (IsComplex(dtype)) value.im = parts[next++];
     values.push_back(value);

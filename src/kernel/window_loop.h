@@ -20,6 +20,10 @@ struct WindowDimension {
   int64_t window_dilation = 1;
 };
 std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes);
+// How many consecutive elements of the innermost dimension, which the window must leave alone, one invocation should
+// take: 1, 2 or 4. `types` are those of what is read and written.
+int WindowLanes(const std::vector<WindowDimension>& window, std::span<const TensorType> types,
+                const target::DeviceProfile& profile);
 
 // Carries values through the elements, in row-major order, of the window at `position` (one index a dimension).
 class WindowLoop {
