@@ -44,9 +44,10 @@ need_venv() {
   "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"
 }
 
+# DRAGOMAN_CMAKE_OPTIONS, for example "-DCMAKE_CXX_FLAGS_RELEASE=-O1", has the last word.
 configure() {  # folder, then options for CMake
   local folder=$1
   shift
   mkdir -p "$folder"
-  cmake -S "$root" -B "$folder" -G Ninja "$@" >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
+  cmake -S "$root" -B "$folder" -G Ninja "$@" ${DRAGOMAN_CMAKE_OPTIONS:-} >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
 }
