@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the compiler promises of the programs it makes, read off the programs; no device.
+#include "compiler/compiler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include "compiler/storage.h"
+
+namespace dragoman::compiler {
+namespace {
+
+using program::SlotKind;
+using program::Step;
+using program::StepKind;
+
+target::DeviceProfile Profile() {
+  target::DeviceProfile profile;
+  profile.int64 = profile.int8 = profile.int16 = profile.storage8 = profile.storage16 = true;
+  return profile;
+}
+
+program::Program CompileText(const std::string& text) {
+  auto module = ir::Parse("module @m func public @main" + text);
+  EXPECT_TRUE(module.ok()) << module.status().message();
+  auto program = CompileModule(*std::move(module), Profile(), {});
+  EXPECT_TRUE(program.ok()) << program.status().message();
+  return *std::move(program);
+}
+
+int Count(const std::vector<Step>& steps, StepKind kind) {
+  int count = 0;
+  for (const Step& step : steps) {
+    count += step.kind == kind ? 1 : 0;
+    for (const auto& body : step.bodies) count += Count(body, kind);
+  }
+  return count;
+}
+
+// Two tensors updated alike from donated parameters, as an optimizer does.
+constexpr const char* kUpdates = R"(
+  (%w: tensor<1000xf32> {aliased_output = 0}, %v: tensor<40xf32> {aliased_output = 1}, %g: tensor<1000xf32>, %h: tensor<40xf32>) {
+  %a = subtract(%w, %g) : tensor<1000xf32>
+  %b = subtract(%v, %h) : tensor<40xf32>
+  return(%a, %b)
+})";
+
+TEST(Compile, RunsEqualUpdatesAsOneDispatch) {
+  const program::Program program = CompileText(kUpdates);
+  ASSERT_EQ(program.steps.size(), 1u) << program::Print(program);
+  EXPECT_EQ(program.steps[0].num_segments, 2u);
+  EXPECT_EQ(program.kernels.size(), 1u);
+  EXPECT_EQ(program.steps[0].segment_starts.back(), program.steps[0].workgroups);
+}
+
+TEST(Compile, LetsUpdatesTakeTheirDonatedParametersMemory) {
+  const program::Program program = CompileText(kUpdates);
+  EXPECT_EQ(program.outputs[0].aliased_parameter, 0);
+  EXPECT_EQ(program.outputs[1].aliased_parameter, 1);
+}
+
+TEST(Compile, RefusesDonationWhenTheParameterIsReadElsewhereInPlace) {
+  // Element i of the result needs element n-1-i of the parameter: writing over it would lose it.
+  const program::Program program = CompileText(R"((%w: tensor<1000xf32> {aliased_output = 0}) {
+    %r = reverse(%w) {dimensions = [0]} : tensor<1000xf32>
+    %a = add(%r, %w) : tensor<1000xf32>
+    return(%a)
+  })");
+  EXPECT_EQ(program.outputs[0].aliased_parameter, -1);
+}
+
+TEST(Compile, RefusesDonationWhenTheParameterIsReadLater) {
+  const program::Program program = CompileText(R"((%w: tensor<64x8xf32> {aliased_output = 0}, %x: tensor<8x8xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %a = add(%w, %w) : tensor<64x8xf32>
+    %s = reduce(%a, %zero) {dimensions = [0]} : tensor<8xf32> (%p: tensor<f32>, %q: tensor<f32>) {
+      %r = add(%p, %q) : tensor<f32>
+      return(%r)
+    }
+    %t = broadcast_in_dim(%s) {broadcast_dimensions = [1]} : tensor<64x8xf32>
+    %u = multiply(%t, %w) : tensor<64x8xf32>
+    return(%a, %u)
+  })");
+  const bool early_write_is_delayed = program.outputs[0].aliased_parameter == -1 || program.steps.size() > 1;
+  EXPECT_TRUE(early_write_is_delayed) << program::Print(program);
+}
+
+TEST(Compile, GivesAnIdentityProgramNoKernel) {
+  const program::Program program = CompileText("(%x: tensor<5xf32>) { return(%x) }");
+  EXPECT_TRUE(program.kernels.empty());
+  EXPECT_TRUE(program.steps.empty());
+  EXPECT_EQ(program.forwarded_parameters[0], 0);
+}
+
+TEST(Compile, CopiesAResultThatIsReturnedTwice) {
+  const program::Program program = CompileText(R"((%x: tensor<5xf32>) {
+    %y = negate(%x) : tensor<5xf32>
+    return(%y, %y)
+  })");
+  EXPECT_EQ(Count(program.steps, StepKind::kCopy), 1);
+}
+
+TEST(Compile, UsesOneKernelForAllShapesOfAStreamingLoop) {
+  const auto kernel_of = [](const char* text) { return CompileText(text).kernels.at(0).hash; };
+  EXPECT_EQ(kernel_of("(%x: tensor<1000xf32>) { %y = tanh(%x) : tensor<1000xf32> return(%y) }"),
+            kernel_of("(%x: tensor<16x64xf32>) { %y = tanh(%x) : tensor<16x64xf32> return(%y) }"));
+}
+
+TEST(Compile, KeepsALoopsArraysInPlace) {
+  // A row of the carried array is written in each iteration; copying the array would make the loop quadratic.
+  const program::Program program = CompileText(R"((%init: tensor<100x8xf32>, %x: tensor<8xf32>) {
+    %zero = constant() {value = dense<0>} : tensor<si32>
+    %end = constant() {value = dense<100>} : tensor<si32>
+    %one = constant() {value = dense<1>} : tensor<si32>
+    %n, %rows = while(%zero, %init) : tensor<si32>, tensor<100x8xf32> (%i: tensor<si32>, %a: tensor<100x8xf32>) {
+      %c = compare(%i, %end) {comparison_direction = 5, compare_type = 3} : tensor<i1>
+      return(%c)
+    } (%j: tensor<si32>, %b: tensor<100x8xf32>) {
+      %t = tanh(%x) : tensor<8xf32>
+      %f = convert(%j) : tensor<f32>
+      %g = broadcast_in_dim(%f) {broadcast_dimensions = []} : tensor<8xf32>
+      %s = power(%t, %g) : tensor<8xf32>
+      %r = reshape(%s) : tensor<1x8xf32>
+      %u = dynamic_update_slice(%b, %r, %j, %zero) : tensor<100x8xf32>
+      %k = add(%j, %one) : tensor<si32>
+      return(%k, %u)
+    }
+    return(%rows)
+  })");
+  const auto is_loop = [](const Step& step) { return step.kind == StepKind::kRepeat || step.kind == StepKind::kWhile; };
+  for (const Step& step : program.steps) {
+    if (is_loop(step)) EXPECT_EQ(Count(step.bodies.back(), StepKind::kCopy), 0) << program::Print(program);
+  }
+}
+
+TEST(Compile, MakesTheSameProgramTwice) {
+  EXPECT_EQ(program::Save(CompileText(kUpdates)), program::Save(CompileText(kUpdates)));
+}
+
+TEST(Compile, NamesWhatItDoesNotSupport) {
+  auto module = ir::Parse(R"(module @m func public @main(%x: tensor<4xf32>) {
+    %y = custom_call(%x) {call_target_name = "no_such_call", backend_config = "", has_side_effect = 0} : tensor<4xf32>
+    return(%y)
+  })");
+  ASSERT_TRUE(module.ok()) << module.status().message();
+  const auto program = CompileModule(*std::move(module), Profile(), {});
+  ASSERT_FALSE(program.ok());
+  EXPECT_EQ(program.status().code(), StatusCode::kUnimplemented);
+  EXPECT_NE(program.status().message().find("no_such_call"), std::string::npos);
+}
+
+TEST(PlaceInArena, NeverOverlapsStoragesThatLiveAtTheSameTime) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Storage> storages(60);
+    uint64_t total = 0;
+    for (Storage& storage : storages) {
+      storage.size_bytes = random() % 5000;
+      storage.first = static_cast<int>(random() % 100);
+      storage.last = storage.first + static_cast<int>(random() % 20);
+      total += storage.size_bytes + 256;
+    }
+    const uint64_t arena_bytes = PlaceInArena(storages);
+    EXPECT_LE(arena_bytes, total);
+    for (size_t i = 0; i < storages.size(); ++i) {
+      const Storage& a = storages[i];
+      EXPECT_EQ(a.offset_bytes % 256, 0u);
+      EXPECT_LE(a.offset_bytes + a.size_bytes, arena_bytes);
+      for (size_t j = 0; j < i; ++j) {
+        const Storage& b = storages[j];
+        const bool meet_in_time = a.first <= b.last && b.first <= a.last;
+        const bool meet_in_memory =
+            a.offset_bytes < b.offset_bytes + b.size_bytes && b.offset_bytes < a.offset_bytes + a.size_bytes;
+        EXPECT_FALSE(meet_in_time && meet_in_memory);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::compiler
