@@ -72,6 +72,13 @@ double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int unit
   return cycles;
 }
 
+// 32-bit values of an invocation: its results and what it carries from the operands to shared memory.
+int TileRegisters(const TileRow& row, DType accumulator) {
+  const int invocations = row.tile_m / row.rows * (row.tile_n / row.columns);
+  const int staged = (row.tile_m + row.tile_n) * row.tile_k / invocations;
+  return (row.rows * row.columns + staged) * std::max(1, SizeBytes(accumulator) / 4);
+}
+
 struct TileChoice {
   const TileRow* row = nullptr;
   int64_t splits = 1;
@@ -87,6 +94,7 @@ TileChoice BestTile(std::span<const TileRow> rows, const Extents& e, const targe
     probe.tile_n = row.tile_n;
     probe.tile_k = row.tile_k;
     if (row.tile_m / row.rows * (row.tile_n / row.columns) > profile.max_workgroup_invocations) continue;
+    if (TileRegisters(row, accumulator) > profile.tile_registers) continue;
     if (TileSharedBytes(probe, accumulator) > profile.shared_memory_bytes) continue;
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {

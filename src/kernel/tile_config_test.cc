@@ -48,6 +48,17 @@ TEST(TileConfig, GivesLargeProductsTheLargestTile) {
   EXPECT_FALSE(config.reason.empty());
 }
 
+TEST(TileConfig, KeepsWithinTheRegistersOfAnInvocation) {
+  target::DeviceProfile small = LargeGpu();
+  small.tile_registers = 44;
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{4096, 4096, 4096}, {784, 128, 64}, {64, 64, 784}}) {
+    const ProductConfig config = ChooseDot(m, n, k, small);
+    ASSERT_EQ(config.kernel, ProductKernel::kTile);
+    const int staged = (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size;
+    EXPECT_LE(config.rows * config.columns + staged, 44) << config.reason;
+  }
+}
+
 TEST(TileConfig, KeepsTheDeviceBusyWithSmallProducts) {
   for (const auto& [m, n, k] : {std::array<int64_t, 3>{512, 512, 512}, {128, 512, 512}, {128, 10, 1600}}) {
     const ProductConfig config = ChooseDot(m, n, k, LargeGpu());

@@ -26,6 +26,12 @@ constexpr Quirk kQuirks[] = {
      "The compiler then does one 64-bit addition an access: 448 cycles in place of 556 on Gen 9, 534 for 576 on DG2, "
      "600 for 752 on Battlemage.",
      ""},
+    {"intel_tile_registers", [](const DeviceProfile& p) { return p.vendor_id == kIntel; },
+     [](DeviceProfile& p) { p.tile_registers = 44; },
+     "A thread has 128 registers whatever its width: tiles of 8x8 results an invocation spill 100 to 140 of them on "
+     "every "
+     "generation, tiles of 8x4 none.",
+     ""},
     {"qualcomm_byte_offsets", [](const DeviceProfile& p) { return p.vendor_id == kQualcomm; }, UseByteOffsets,
      "Turnip adds the offset in the load: 49 instructions and 4 registers in place of 76 and 6 on Adreno 740.", ""},
     {"llvmpipe_short_kernels", IsLlvmpipe, [](DeviceProfile& p) { p.unrolling_is_costly = true; },
