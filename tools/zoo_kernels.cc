@@ -9,8 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <string>
 
 #include "base/format.h"
 #include "compiler/compiler.h"
@@ -195,6 +196,14 @@ nlohmann::json Statistics(const Zoo& zoo, VkPipeline pipeline) {
   return values;
 }
 
+nlohmann::json Ask(const Zoo& zoo, const program::Kernel& kernel) {
+  const auto pipeline = CreatePipeline(zoo, kernel);
+  if (!pipeline.ok()) return {{"error", pipeline.status().message()}};
+  nlohmann::json statistics = Statistics(zoo, *pipeline);
+  zoo.functions.vkDestroyPipeline(zoo.device, *pipeline, nullptr);
+  return {{"statistics", std::move(statistics)}};
+}
+
 void Print(const nlohmann::json& line) {
   std::puts(line.dump().c_str());
   std::fflush(stdout);
@@ -219,25 +228,25 @@ StatusOr<program::Program> CompileFile(const Zoo& zoo, const std::string& path) 
   return compiler::Compile(std::as_bytes(std::span(bytes)), zoo.physical.profile, {});
 }
 
-void RunFile(const Zoo& zoo, const std::string& path, std::set<std::string>& seen) {
+// By a kernel's hash: what its driver says of it, or "error".
+using Answers = std::map<std::string, nlohmann::json>;
+
+void RunFile(const Zoo& zoo, const std::string& path, Answers& answers) {
   const std::string name = std::filesystem::path(path).stem().string();
   const auto program = CompileFile(zoo, path);
   if (!program.ok()) return Print({{"program", name}, {"refused", program.status().message()}});
   for (uint32_t i = 0; i < program->kernels.size(); ++i) {
     const program::Kernel& kernel = program->kernels[i];
-    if (!seen.insert(kernel.hash.Hex()).second) continue;
     nlohmann::json line = {{"program", name}, {"kernel", i}, {"hash", kernel.hash.Hex()}};
-    Print({{"begin", line}});
+    auto [answer, is_new] = answers.try_emplace(kernel.hash.Hex());
+    if (is_new) {
+      Print({{"begin", line}});
+      answer->second = Ask(zoo, kernel);
+    }
+    line.update(answer->second);
     line["label"] = Label(program->steps, i);
     line["workgroup"] = kernel.workgroup_size;
     line["subgroup"] = kernel.required_subgroup_size;
-    const auto pipeline = CreatePipeline(zoo, kernel);
-    if (pipeline.ok()) {
-      line["statistics"] = Statistics(zoo, *pipeline);
-      zoo.functions.vkDestroyPipeline(zoo.device, *pipeline, nullptr);
-    } else {
-      line["error"] = pipeline.status().message();
-    }
     Print(line);
   }
 }
@@ -251,9 +260,9 @@ int Main(std::vector<std::string> arguments) {
     return 3;
   }
   Print({{"device", zoo->physical.profile.name}, {"driver", zoo->physical.profile.driver_info}});
-  std::set<std::string> seen;
-  for (const std::string& path : arguments) RunFile(*zoo, path, seen);
-  Print({{"end", seen.size()}});
+  Answers answers;
+  for (const std::string& path : arguments) RunFile(*zoo, path, answers);
+  Print({{"end", answers.size()}});
   return 0;
 }
 
