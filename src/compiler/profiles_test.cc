@@ -11,7 +11,6 @@
 #include "compiler/compiler.h"
 #include "spirv/testing.h"
 #include "target/profile_json.h"
-#include "target/quirks.h"
 
 namespace dragoman::compiler {
 namespace {
@@ -66,14 +65,6 @@ void CompileFor(const std::string& device, const target::DeviceProfile& profile,
         modules.emplace(kernel.hash.Hex(), Module{path.stem().string() + " for " + device, kernel.spirv});
       }
     }
-  }
-}
-
-TEST(RecordedProfiles, HoldWhatTheQuirksSayToday) {
-  for (const auto& [device, profile] : RecordedProfiles()) {
-    target::DeviceProfile again = profile;
-    target::ApplyQuirks(again);
-    EXPECT_EQ(again, profile) << device << ": record it again (tools/zoo profiles)";
   }
 }
 
