@@ -66,10 +66,11 @@ TEST(LowerSort, ReadsWhatTheComparatorCaptures) {
 // Long rows with a plain comparator go by keys.
 TEST(LowerSort, SortsLongRowsByKeys) {
   const target::DeviceProfile profile = HeroProfiles()[1];
-  for (const char* dtype : {"f32", "si32", "ui32", "bf16", "f16", "si8", "ui16", "i1"}) {
+  for (const char* dtype : {"f32", "si32", "bf16", "f16", "si8", "ui16", "i1"}) {
     for (const char* direction : {kLess, kGreater}) {
+      if (direction == kLess && SizeBytes(*DTypeFromName(dtype)) == 4) continue;  // in the next test
       HeroTest test(fusion::GroupKind::kSort,
-                    SortOf(Format("tensor<40000x{}>", dtype), Format("tensor<{}>", dtype), 0, direction));
+                    SortOf(Format("tensor<33000x{}>", dtype), Format("tensor<{}>", dtype), 0, direction));
       const auto lowered = LowerGroup(test.group, profile);
       ASSERT_TRUE(lowered.ok());
       EXPECT_NE(lowered->dispatches[0].label.find("by keys"), std::string::npos);
@@ -83,11 +84,17 @@ TEST(LowerSort, SortsLongRowsByWideRandomKeys) {
   HeroTest test(fusion::GroupKind::kSort, SortOf("tensor<33000xf32>", "tensor<f32>", 0, kLess));
   test.SetUniform(0, -1e6, 1e6);
   test.ExpectMatches(profile);
-  HeroTest integers(fusion::GroupKind::kSort, SortOf("tensor<140000xui32>", "tensor<ui32>", 0, kLess));
-  std::vector<int64_t> values(140000);
+  HeroTest integers(fusion::GroupKind::kSort, SortOf("tensor<70000xui32>", "tensor<ui32>", 0, kLess));
+  std::vector<int64_t> values(70000);
   for (int64_t& value : values) value = integers.random();
   integers.SetInts(0, values);
   integers.ExpectMatches(profile);
+}
+
+TEST(LowerSort, SortsVeryLongRowsInLargerTiles) {
+  const target::DeviceProfile profile = HeroProfiles()[1];
+  HeroTest test(fusion::GroupKind::kSort, SortOf("tensor<530001xui8>", "tensor<ui8>", 0, kLess));
+  test.ExpectMatches(profile);
 }
 
 // As JAX compares floats: NaNs last and equal, zeros equal; the order of what was equal stays.

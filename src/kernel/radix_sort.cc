@@ -10,8 +10,9 @@ namespace dragoman::kernel {
 namespace {
 
 constexpr int kWorkgroup = 256;
-constexpr int kItems = 8;  // keys an invocation: a digit's count fits four bits
+constexpr int kItems = 8;  // keys an invocation, at most: a digit's count fits four bits
 constexpr int kTile = kWorkgroup * kItems;
+constexpr int64_t kManyCount = 1 << 19;  // fewer keys take smaller tiles, so that there are enough of them
 constexpr int kDigitBits = 4;
 constexpr int kDigits = 1 << kDigitBits;
 // Counts by digit and invocation, one word of padding after every sixteen so that rows of sixteen fall on all banks.
@@ -20,6 +21,7 @@ constexpr int64_t kMinCount = 32768;
 constexpr int64_t kMaxCount = int64_t{1} << 29;  // so that the totals of chunks of counts fit one tile
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int ItemsOf(int64_t count) { return count < kManyCount ? kItems / 2 : kItems; }
 
 // Temporaries of the whole sort.
 struct Scratch {
@@ -38,7 +40,9 @@ class RadixKernel {
         scratch_(scratch),
         b_(profile),
         e_(b_, group),
-        tiles_(DivideUp(sort.count, kTile)),
+        items_(ItemsOf(sort.count)),
+        tile_(items_ * kWorkgroup),
+        tiles_(DivideUp(sort.count, tile_)),
         lane_(b_.LocalIndex()) {}
 
   // `source` is the pair of temporaries to read, or -1 to ask for the elements' keys.
@@ -46,9 +50,9 @@ class RadixKernel {
     counts_ = b_.AddShared(KType::kI32, kCounts);
     scan_ = b_.AddShared(KType::kI32, 2 * kWorkgroup);
     const V shift = b_.Param(b_.AddParam());
-    const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(kTile));
+    const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(tile_));
     const auto packed =
-        b_.For(b_.I32(0), b_.I32(kTile), b_.I32(kWorkgroup), {b_.I32(0), b_.I32(0)}, [&](V k, std::span<const V> c) {
+        b_.For(b_.I32(0), b_.I32(tile_), b_.I32(kWorkgroup), {b_.I32(0), b_.I32(0)}, [&](V k, std::span<const V> c) {
           const V index = b_.IAdd(b_.IAdd(base, k), lane_);
           return b_.IfValue(
               b_.ULt(index, b_.I32(sort_.count)),
@@ -103,8 +107,8 @@ class RadixKernel {
     scan_ = b_.AddShared(KType::kI32, 2 * kWorkgroup);
     places_ = b_.AddShared(KType::kI32, kDigits);
     const V shift = b_.Param(b_.AddParam());
-    const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(kTile));
-    const V size = b_.UMin(b_.ISub(b_.I32(sort_.count), base), b_.I32(kTile));
+    const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(tile_));
+    const V size = b_.UMin(b_.ISub(b_.I32(sort_.count), base), b_.I32(tile_));
     const std::vector<Item> items = LoadItems(source, base, shift);
     RankTile(items.back().counts);
     std::vector<V> slots;
@@ -112,12 +116,12 @@ class RadixKernel {
       slots.push_back(b_.IAdd(b_.LoadShared(counts_, CountIndex(item.digit, lane_)), item.rank));
     LoadPlaces();
     b_.Barrier();
-    for (int k = 0; k < kItems; ++k) {
+    for (int k = 0; k < items_; ++k) {
       b_.StoreShared(counts_, slots[k], items[k].key);
-      if (sort_.carries_elements) b_.StoreShared(counts_, b_.IAdd(slots[k], b_.I32(kTile)), items[k].element);
+      if (sort_.carries_elements) b_.StoreShared(counts_, b_.IAdd(slots[k], b_.I32(tile_)), items[k].element);
     }
     b_.Barrier();
-    b_.ForEach(b_.I32(0), b_.I32(kTile), b_.I32(kWorkgroup), [&](V k) {
+    b_.ForEach(b_.I32(0), b_.I32(tile_), b_.I32(kWorkgroup), [&](V k) {
       const V slot = b_.IAdd(k, lane_);
       b_.If(b_.ULt(slot, size), [&] { WriteSlot(slot, shift, is_last ? -1 : 1 - std::max(source, 0)); });
     });
@@ -168,8 +172,8 @@ class RadixKernel {
   std::vector<Item> LoadItems(int source, V base, V shift) {
     std::vector<Item> items;
     Packed counts{b_.I32(0), b_.I32(0)};
-    for (int k = 0; k < kItems; ++k) {
-      const V index = b_.IAdd(b_.IAdd(base, b_.IMul(lane_, b_.I32(kItems))), b_.I32(k));
+    for (int k = 0; k < items_; ++k) {
+      const V index = b_.IAdd(b_.IAdd(base, b_.IMul(lane_, b_.I32(items_))), b_.I32(k));
       const auto loaded = b_.IfValue(
           b_.ULt(index, b_.I32(sort_.count)),
           [&] {
@@ -249,7 +253,7 @@ class RadixKernel {
     Elemental::Scope scope(e_);
     const V key = b_.LoadShared(counts_, slot);
     const V place = b_.IAdd(b_.LoadShared(places_, Digit(key, shift)), slot);
-    const V element = sort_.carries_elements ? b_.LoadShared(counts_, b_.IAdd(slot, b_.I32(kTile))) : key;
+    const V element = sort_.carries_elements ? b_.LoadShared(counts_, b_.IAdd(slot, b_.I32(tile_))) : key;
     if (target < 0) {
       const Status finished = sort_.finish(e_, place, key, element);
       if (!finished.ok()) status_ = finished;
@@ -267,6 +271,8 @@ class RadixKernel {
   const Scratch& scratch_;
   Builder b_;
   Elemental e_;
+  const int items_;
+  const int tile_;
   const int64_t tiles_;
   const V lane_;
   int counts_ = 0;
@@ -289,7 +295,7 @@ Status AppendRadixSort(const fusion::Group& group, const target::DeviceProfile& 
     lowered.temporaries.push_back(4 * count);
     return static_cast<int>(lowered.temporaries.size()) - 1;
   };
-  const int64_t counts = kDigits * DivideUp(sort.count, kTile);
+  const int64_t counts = kDigits * DivideUp(sort.count, ItemsOf(sort.count) * kWorkgroup);
   const int64_t chunks = DivideUp(counts, kTile);
   Scratch scratch{};
   scratch.keys = {temporary(sort.count), temporary(sort.count)};
