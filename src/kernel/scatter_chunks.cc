@@ -14,6 +14,8 @@ struct ScatterKernel::Segment {
   V place;
   V slot;
   V chunk_end;
+  V start;
+  V run_goes_on;  // in the next slot
   V starts_here;  // the run's first position is in this chunk
   Values sum;     // of the run's updates in this chunk so far
 };
@@ -44,10 +46,10 @@ ScatterKernel::Values ScatterKernel::LoadPart(int temporary, V chunk, V place) {
 // What to do with the sum when the run, or the chunk, ends after this slot.
 Status ScatterKernel::EmitChunkStep(const Segment& segment, const SortedUpdates& sorted) {
   const V next = b_.IAdd(segment.slot, b_.I32(1));
-  const V run_goes_on = Continues(sorted, next);
+  const V run_goes_on = segment.run_goes_on;
   const V is_last_slot = b_.IEq(next, segment.chunk_end);
   const V is_done = b_.And(b_.Not(run_goes_on), segment.starts_here);
-  const V is_inside = b_.ULt(StartAt(sorted, segment.slot), b_.I32(g_.num_starts()));
+  const V is_inside = b_.ULt(segment.start, b_.I32(g_.num_starts()));
   b_.If(b_.And(is_done, is_inside), [&] {
     Elemental::Scope scope(e_);
     Note(CombineInto(Order(sorted, segment.slot), segment.place, segment.sum));
@@ -64,23 +66,27 @@ Status ScatterKernel::EmitChunk(V chunk, V place, const SortedUpdates& sorted) {
   const V end = b_.UMin(b_.IAdd(begin, b_.I32(kChunk)), b_.I32(g_.num_positions()));
   std::vector<V> initial = Flatten(Values(lanes_, ZeroScalar(b_, g_.op().type().dtype)));
   initial.push_back(b_.Bool(false));
+  initial.push_back(StartOrNone(sorted, b_.ISub(begin, b_.I32(1))));
+  initial.push_back(StartOrNone(sorted, begin));
   b_.For(begin, end, b_.I32(1), initial, [&](V slot, std::span<const V> c) {
     Elemental::Scope scope(e_);
     const std::vector<V> unchanged(c.begin(), c.end());
     const auto updates = LoadUpdates(Order(sorted, slot), place);
     Note(updates.status());
     if (!updates.ok()) return unchanged;
-    const auto combined = Combine(Unflatten(c.first(c.size() - 1)), *updates);
+    const auto combined = Combine(Unflatten(c.first(c.size() - 3)), *updates);
     Note(combined.status());
     if (!combined.ok()) return unchanged;
-    const V continues = Continues(sorted, slot);
+    const V had_started_here = c[c.size() - 3], before = c[c.size() - 2], start = c[c.size() - 1];
+    const V after = StartOrNone(sorted, b_.IAdd(slot, b_.I32(1)));
+    const V continues = b_.IEq(before, start);
     const V adds = b_.And(continues, b_.INe(slot, begin));
     std::vector<V> sum;
     const std::vector<V> fresh = Flatten(*updates), longer = Flatten(*combined);
     for (size_t i = 0; i < fresh.size(); ++i) sum.push_back(b_.Select(adds, longer[i], fresh[i]));
-    const V starts_here = b_.Or(b_.Not(continues), b_.And(adds, c.back()));
-    Note(EmitChunkStep({chunk, place, slot, end, starts_here, Unflatten(sum)}, sorted));
-    sum.push_back(starts_here);
+    const V starts_here = b_.Or(b_.Not(continues), b_.And(adds, had_started_here));
+    Note(EmitChunkStep({chunk, place, slot, end, start, b_.IEq(start, after), starts_here, Unflatten(sum)}, sorted));
+    sum.insert(sum.end(), {starts_here, start, after});
     return sum;
   });
   return OkStatus();

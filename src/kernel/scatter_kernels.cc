@@ -284,15 +284,17 @@ StatusOr<Dispatch> ScatterKernel::EmitStarts(int starts) {
   });
 }
 
-V ScatterKernel::Continues(const SortedUpdates& sorted, V slot) {
-  const V is_between = b_.And(b_.ULt(b_.I32(0), slot), b_.ULt(slot, b_.I32(g_.num_positions())));
+// None is no start number, and all positions outside have it.
+V ScatterKernel::StartOrNone(const SortedUpdates& sorted, V slot) {
   return b_.IfValue(
-      is_between,
-      [&] {
-        const V before = StartAt(sorted, b_.ISub(slot, b_.I32(1)));
-        return std::vector<V>{b_.IEq(before, StartAt(sorted, slot))};
-      },
-      [&] { return std::vector<V>{b_.Bool(false)}; })[0];
+      b_.ULt(slot, b_.I32(g_.num_positions())), [&] { return std::vector<V>{StartAt(sorted, slot)}; },
+      [&] { return std::vector<V>{b_.I32(-1)}; })[0];
+}
+
+V ScatterKernel::Continues(const SortedUpdates& sorted, V slot) {
+  const V before = StartOrNone(sorted, b_.ISub(slot, b_.I32(1)));
+  const V is_there = b_.ULt(slot, b_.I32(g_.num_positions()));
+  return b_.And(is_there, b_.IEq(before, StartOrNone(sorted, slot)));
 }
 
 // Everything that the run starting at `slot` does to its target.

@@ -77,6 +77,7 @@ class ScatterKernel {
   Values LoadPart(int temporary, V chunk, V place);
   V Order(const SortedUpdates& sorted, V slot) { return b_.Load(Temporary(sorted.order, DType::kU32, false), slot); }
   V StartAt(const SortedUpdates& sorted, V slot) { return b_.Load(Temporary(sorted.starts, DType::kU32, false), slot); }
+  V StartOrNone(const SortedUpdates& sorted, V slot);
   // Whether slots `slot` - 1 and `slot` are of one run; false at the ends.
   V Continues(const SortedUpdates& sorted, V slot);
   // Runs `body` for each of `outer` numbers and each lanes_ places of the window.
