@@ -45,8 +45,10 @@ bool HasLayer(const GlobalFunctions& functions, const char* name) {
 
 // A layer older than the driver says so once for each extension and struct that it does not know.
 bool IsAboutTheLayersAge(std::string_view message) {
-  return message.find("is not supported by this layer") != std::string_view::npos ||
-         message.find("includes a structure with unknown VkStructureType") != std::string_view::npos;
+  constexpr std::string_view kSigns[] = {"is not supported by this layer", "is not a known extension string",
+                                         "includes a structure with unknown VkStructureType"};
+  return std::any_of(std::begin(kSigns), std::end(kSigns),
+                     [&](std::string_view sign) { return message.find(sign) != std::string_view::npos; });
 }
 
 }  // namespace

@@ -239,8 +239,11 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
   functions.vkGetPhysicalDeviceMemoryProperties(handle, &device.memory);
   PropertyChain properties(version, device.extensions);
   FeatureChain features(version, device.extensions);
-  functions.vkGetPhysicalDeviceProperties2(handle, &properties.core);
-  functions.vkGetPhysicalDeviceFeatures2(handle, &features.core);
+  properties.core.properties = basic;
+  if (version >= VK_API_VERSION_1_1) {
+    functions.vkGetPhysicalDeviceProperties2(handle, &properties.core);
+    functions.vkGetPhysicalDeviceFeatures2(handle, &features.core);
+  }
   uint32_t count = 0;
   functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, &count, nullptr);
   std::vector<VkQueueFamilyProperties> families(count);
