@@ -32,6 +32,11 @@ constexpr Quirk kQuirks[] = {
      "every "
      "generation, tiles of 8x4 none.",
      ""},
+    {"qualcomm_tile_registers", [](const DeviceProfile& p) { return p.vendor_id == kQualcomm; },
+     [](DeviceProfile& p) { p.tile_registers = 44; },
+     "Adreno 6xx has 128 registers for an invocation in a workgroup of 256: tiles of 8x8 results spill up to 29 of "
+     "them.",
+     ""},
     {"qualcomm_byte_offsets", [](const DeviceProfile& p) { return p.vendor_id == kQualcomm; }, UseByteOffsets,
      "Turnip adds the offset in the load: 49 instructions and 4 registers in place of 76 and 6 on Adreno 740.", ""},
     {"llvmpipe_short_kernels", IsLlvmpipe, [](DeviceProfile& p) { p.unrolling_is_costly = true; },

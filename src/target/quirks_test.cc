@@ -33,11 +33,11 @@ TEST(Quirks, LeaveAccessChainsWhereThereAreNo64BitIntegers) {
   EXPECT_EQ(profile.address_form, AddressForm::kAccessChain);
 }
 
-TEST(Quirks, LimitTheRegistersOfTilesOnIntelOnly) {
-  for (const uint32_t vendor : {0x1002u, 0x5143u, 0x10deu, 0x106bu}) {
+TEST(Quirks, LimitTheRegistersOfTilesOnIntelAndQualcomm) {
+  for (const uint32_t vendor : {0x1002u, 0x10deu, 0x106bu}) {
     EXPECT_EQ(OfVendor(vendor).tile_registers, DeviceProfile().tile_registers) << vendor;
   }
-  EXPECT_LT(OfVendor(0x8086).tile_registers, 64);
+  for (const uint32_t vendor : {0x8086u, 0x5143u}) EXPECT_LT(OfVendor(vendor).tile_registers, 64) << vendor;
 }
 
 TEST(Quirks, KeepKernelsShortOnLlvmpipeOnly) {
