@@ -19,6 +19,8 @@ import keras
 import numpy as np
 from keras import layers
 
+BATCH_SIZE = 50
+
 
 def load_digits(seed):
     """4,000 images to train on and 1,000 held out, as (28, 28, 1) floats from 0 to 1."""
@@ -31,14 +33,19 @@ def load_digits(seed):
     return (images[:4000], labels[:4000]), (images[4000:], labels[4000:])
 
 
+def convolution(filters):
+    return [layers.Conv2D(filters, 3, use_bias=False), layers.BatchNormalization(momentum=0.9), layers.Activation("relu")]
+
+
 def make_model():
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
-            layers.Conv2D(32, 3, activation="relu"),
+            *convolution(16),
             layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
+            *convolution(32),
             layers.MaxPooling2D(),
+            *convolution(64),
             layers.Flatten(),
             layers.Dropout(0.4),
             layers.Dense(10, activation="softmax"),
@@ -59,8 +66,10 @@ def main():
     keras.mixed_precision.set_global_policy(args.policy)
     (x, y), (x_held_out, y_held_out) = load_digits(args.seed)
     model = make_model()
-    model.compile(optimizer=keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, batch_size=100, epochs=args.epochs, validation_data=(x_held_out, y_held_out))
+    learning_rate = keras.optimizers.schedules.CosineDecay(3e-3, args.epochs * len(x) // BATCH_SIZE)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=BATCH_SIZE, epochs=args.epochs, validation_data=(x_held_out, y_held_out))
 
     _, accuracy = model.evaluate(x_held_out, y_held_out, batch_size=100, verbose=0)
     print(f"held-out accuracy: {accuracy:.3f}")

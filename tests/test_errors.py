@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import ROOT, run_python
 
 jax = pytest.importorskip("jax")
 
@@ -86,5 +86,6 @@ def test_a_meaningless_value_is_no_obstacle(variable, value):
 def test_a_missing_library_is_named(tmp_path):
     missing = str(tmp_path / "libdragoman.so")
     code = "import dragoman; dragoman.devices()"
-    done = run_python(f"import os; os.environ['DRAGOMAN_LIBRARY'] = {missing!r}; {code}", DRAGOMAN_LIBRARY=None)
+    done = run_python(f"import os; os.environ['DRAGOMAN_LIBRARY'] = {missing!r}; {code}", DRAGOMAN_LIBRARY=None,
+                      PYTHONPATH=str(ROOT / "python"))  # fmt: skip
     assert done.returncode == 1 and missing in done.stderr

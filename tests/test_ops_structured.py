@@ -31,10 +31,12 @@ def test_reductions(shape, axes):
     compare(
         lambda x, i: (
             jnp.sum(x, axes), jnp.prod(x / 2, axes), jnp.max(x, axes, initial=-9), jnp.min(x, axes, initial=9),
-            jnp.sum(i, axes), jnp.any(x > 1, axes), jnp.all(x < 1, axes), jnp.sum(x.astype(jnp.bfloat16), axes),
+            jnp.sum(i, axes), jnp.any(x > 1, axes), jnp.all(x < 1, axes),
         ),
-        x, i32(*shape), tolerance=2e-2 if x.size > 2000 else None,
+        x, i32(*shape), tolerance=1e-4,
     )  # fmt: skip
+    # The CPU backend rounds some partial sums to bfloat16: hundreds of terms of up to 2 that cancel.
+    compare(lambda x: jnp.sum(x.astype(jnp.bfloat16), axes), x, tolerance=0.1)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint32", "float16", "bfloat16", "complex64"])

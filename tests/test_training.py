@@ -24,7 +24,7 @@ MIXED = [
 ]
 # Sums are in another order than on the CPU, and a difference of one rounding grows with every step. Measured after 24
 # steps: under 2e-4 where the loss falls smoothly; batch normalisation with momentum amplifies it most.
-TOLERANCES = {"float32": 2e-3, "mixed_bfloat16": 5e-2, "mixed_float16": 2e-2}
+TOLERANCES = {"float32": 2e-3, "mixed_bfloat16": 5e-2, "mixed_float16": 5e-2}
 
 
 def run(*arguments, **environment):
@@ -39,15 +39,22 @@ def losses(runs, platform):
     return json.loads(run(json.dumps(runs), JAX_PLATFORMS=platform).stdout)
 
 
+def on_cpu(run):
+    """JAX's CPU backend lacks products of float16 with float32 sums: it trains in float32 instead."""
+    return [*run[:2], run[2].replace("mixed_float16", "float32")]
+
+
 @pytest.fixture(scope="session")
 def curves(jax):
     """{platform: {run: losses}}; two processes train everything."""
-    return {platform: losses(SINGLE + MIXED, platform) for platform in ("cpu", "dragoman")}
+    here = losses([list(run) for run in sorted({tuple(on_cpu(run)) for run in SINGLE + MIXED})], "cpu")
+    return {"cpu": here, "dragoman": losses(SINGLE + MIXED, "dragoman")}
 
 
 @pytest.mark.parametrize("name", [" ".join(run) for run in SINGLE + MIXED])
 def test_trains_as_on_the_cpu(curves, name):
-    there, here = curves["dragoman"][name], curves["cpu"][name]
+    there, here = curves["dragoman"][name], curves["cpu"][" ".join(on_cpu(name.split()))]
+    assert isinstance(there, list) and isinstance(here, list), (there, here)
     assert np.all(np.isfinite(there)) and there[-1] < there[0]
     np.testing.assert_allclose(there, here, rtol=TOLERANCES[name.split()[2]])
 

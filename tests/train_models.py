@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains models of examples/models.py in one process; not a test, but what tests/test_training.py runs.
 
-    python tests/train_models.py '[["mlp", "sgd", "float32"], ...]'   prints {"mlp sgd float32": [loss of each epoch], ...}
+    python tests/train_models.py '[["mlp", "sgd", "float32"], ...]'   prints {"mlp sgd float32": [its losses], ...}
     python tests/train_models.py --steps mlp                          writes "BATCH" to stderr after every step
     python tests/train_models.py --memory cnn                         prints the bytes in use before and after
 """
@@ -54,13 +54,21 @@ def bytes_around_training(name):
     return before, device.memory_stats()["bytes_in_use"]
 
 
+def losses_or_error(run):
+    """What went wrong is a result too, so that the other runs go on."""
+    try:
+        return train(*run, EPOCHS)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
 def main():
     if sys.argv[1] == "--steps":
         train_marked(sys.argv[2])
     elif sys.argv[1] == "--memory":
         print(json.dumps(bytes_around_training(sys.argv[2])))
     else:
-        print(json.dumps({" ".join(run): train(*run, EPOCHS) for run in json.loads(sys.argv[1])}))
+        print(json.dumps({" ".join(run): losses_or_error(run) for run in json.loads(sys.argv[1])}))
 
 
 if __name__ == "__main__":
