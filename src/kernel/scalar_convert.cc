@@ -40,6 +40,14 @@ V FloatToInt(Builder& b, V x, DType to) {
   return b.Select(b.Compare(KOp::kFNe, wide, wide), b.Zero(type), result);
 }
 
+// For conversions that the program asks for: huge values are rounded too, through their bits.
+V RoundToBF16Exactly(Builder& b, V x) {
+  const V bits = b.Bitcast(x, KType::kI32);
+  const V is_odd = b.And(b.Binary(KOp::kShrU, bits, b.I32(16)), b.I32(1));
+  const V rounded = b.And(b.IAdd(b.IAdd(bits, b.I32(0x7fff)), is_odd), b.I32(-0x10000));
+  return b.Select(b.Compare(KOp::kFNe, x, x), x, b.Bitcast(rounded, KType::kF32));
+}
+
 V FloatToFloat(Builder& b, V x, DType to) {
   if (x.type == KType::kF16) {
     if (MachineType(b, to) == KType::kF16) return x;
@@ -47,7 +55,7 @@ V FloatToFloat(Builder& b, V x, DType to) {
   }
   if (to == DType::kF64) return x.type == KType::kF64 ? x : b.Convert(KOp::kFToF, x, KType::kF64);
   if (x.type == KType::kF64) x = b.Convert(KOp::kFToF, x, KType::kF32);
-  return NarrowFloat(b, x, to);
+  return to == DType::kBF16 ? RoundToBF16Exactly(b, x) : NarrowFloat(b, x, to);
 }
 
 V NonZero(Builder& b, V x, DType from) {

@@ -235,6 +235,25 @@ TEST(ScalarLowering, ConvertsBetweenAllTypes) {
   }
 }
 
+// Through bf16 and back without memory in between.
+TEST(ScalarLowering, AConversionRoundsHugeValuesToo) {
+  const target::DeviceProfile profile = TestProfile();
+  for (const float x : {3e38f, -3e38f, 3.4e38f, 1.5e33f, 1e-3f, -0.0f, INFINITY}) {
+    Builder b(profile);
+    const int in = b.AddBuffer({DType::kF32, true, false}), out = b.AddBuffer({DType::kF32, false, true});
+    const ScalarOpContext to_bf16{DType::kF32, DType::kBF16}, to_f32{DType::kBF16, DType::kF32};
+    b.If(b.IEq(b.LocalIndex(), b.I32(0)), [&] {
+      const Scalar loaded[] = {{b.Load(in, b.I32(0)), {}}};
+      const Scalar narrow[] = {*EmitScalarOp(b, ScalarOp::kConvert, to_bf16, loaded)};
+      b.Store(out, b.I32(0), EmitScalarOp(b, ScalarOp::kConvert, to_f32, narrow)->re);
+    });
+    std::vector<std::byte> input = EncodeReals(DType::kF32, {x}), output(4);
+    std::vector<std::byte>* const buffers[] = {&input, &output};
+    ASSERT_TRUE(Interpret(std::move(b).Finish(64), buffers, {}, 1).ok());
+    EXPECT_EQ(DecodeReals(DType::kF32, output)[0], DecodeReals(DType::kBF16, EncodeReals(DType::kBF16, {x}))[0]) << x;
+  }
+}
+
 TEST(ScalarLowering, ReducesPrecision) {
   for (const DType dtype : {DType::kF32, DType::kF64, DType::kBF16, DType::kF16}) {
     for (const auto& [exponent, mantissa] : {std::pair(5, 10), {8, 7}, {5, 2}, {4, 3}, {8, 23}}) {
