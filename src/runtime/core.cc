@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/cache_directory.h"
 #include "base/format.h"
 
@@ -18,6 +20,14 @@ constexpr Heap::Options kHeapOptions[vulkan::kNumMemoryKinds] = {
     {.block_bytes = 4 * kMiB, .max_block_bytes = 64 * kMiB},
     {.block_bytes = 1 * kMiB * 2, .max_block_bytes = 16 * kMiB},
 };
+
+// What tensors may take. A CPU's driver names a heap of a fixed size (lavapipe 22: 2 GiB) and grants more: the
+// machine's memory is the limit there.
+uint64_t DeviceMemoryLimit(const target::DeviceProfile& profile) {
+  if (profile.type != target::DeviceType::kCpu) return profile.device_memory_bytes;
+  const auto host_bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::max(profile.device_memory_bytes, host_bytes / 4 * 3);
+}
 
 }  // namespace
 
@@ -59,7 +69,7 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
   for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {
     Heap::Options options = kHeapOptions[kind];
     if (static_cast<vulkan::MemoryKind>(kind) == vulkan::MemoryKind::kDevice) {
-      options.limit_bytes = core->device->profile().device_memory_bytes;
+      options.limit_bytes = DeviceMemoryLimit(core->device->profile());
     }
     core->heaps[kind] =
         std::make_unique<Heap>(*core->device, *core->queue, static_cast<vulkan::MemoryKind>(kind), options);

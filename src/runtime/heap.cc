@@ -76,10 +76,10 @@ Status Heap::AddBlock(uint64_t size_bytes) {
 
 Status Heap::Exhausted(uint64_t size_bytes, const Status& cause) {
   const uint64_t in_use = pool_.bytes_in_use();
-  const uint64_t limit = std::min(options_.limit_bytes, device_.profile().device_memory_bytes);
-  return ResourceExhausted(Format("Out of memory on {}: {} bytes are asked for, {} are in use and {} free. {}",
-                                  device_.profile().name, size_bytes, in_use, limit - std::min(limit, in_use),
-                                  cause.message()));
+  const uint64_t limit = options_.limit_bytes;
+  const std::string left = limit == ~0ull ? "" : Format(" and {} free", limit - std::min(limit, in_use));
+  return ResourceExhausted(Format("Out of memory on {}: {} bytes are asked for, {} are in use{}. {}",
+                                  device_.profile().name, size_bytes, in_use, left, cause.message()));
 }
 
 void Heap::Trim() {
@@ -106,7 +106,7 @@ MemoryStatistics Heap::statistics() const {
   return {.bytes_in_use = pool_.bytes_in_use(),
           .peak_bytes_in_use = peak_bytes_in_use_,
           .bytes_reserved = pool_.bytes_reserved(),
-          .bytes_limit = std::min(options_.limit_bytes, device_.profile().device_memory_bytes),
+          .bytes_limit = options_.limit_bytes,
           .num_allocations = num_allocations_,
           .largest_allocation_bytes = largest_allocation_bytes_};
 }
