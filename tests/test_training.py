@@ -91,6 +91,14 @@ def test_training_gives_all_its_memory_back(jax):
     assert after == before
 
 
+@pytest.mark.parametrize("name", ["cnn", "lstm", "transformer"])
+def test_the_first_step_takes_about_as_long_as_on_the_cpu(jax, name):
+    here = json.loads(run("--first-step", name, JAX_PLATFORMS="cpu").stdout)
+    there = json.loads(run("--first-step", name, JAX_PLATFORMS="dragoman", DRAGOMAN_CACHE_DIR="off").stdout)
+    print(f"{name}: {there:.2f} s of processor time until the first step is done, on the CPU backend {here:.2f} s")
+    assert there < 3 * here
+
+
 def run_digits(platform):
     code = "import runpy, sys; sys.argv = ['mnist_cnn.py']; runpy.run_path(sys.argv[0], run_name='__main__')"
     if os.environ.get("DRAGOMAN_LIBRARY"):

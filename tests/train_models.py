@@ -3,6 +3,7 @@
 
     python tests/train_models.py '[["mlp", "sgd", "float32"], ...]'   prints {"mlp sgd float32": [its losses], ...}
     python tests/train_models.py --steps mlp                          writes "BATCH" to stderr after every step
+    python tests/train_models.py --first-step cnn                     prints the processor's seconds until the first step is done
     python tests/train_models.py --memory cnn                         prints the bytes in use before and after
 """
 
@@ -11,6 +12,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 os.environ["KERAS_BACKEND"] = "jax"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -34,6 +36,26 @@ class Marker(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         os.write(2, b"BATCH\n")
+
+
+class FirstStep(keras.callbacks.Callback):
+    """The processor's seconds, which other processes do not lengthen, from the start to the end of the first step."""
+
+    def on_train_begin(self, logs=None):
+        self.start, self.seconds = time.process_time(), None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.seconds is None:
+            float(logs["loss"])
+            self.seconds = time.process_time() - self.start
+
+
+def seconds_of_first_step(name):
+    marker = FirstStep()
+    model, x, y, loss = MODELS[name]()
+    model.compile(optimizer=OPTIMIZERS["adam"](), loss=loss)
+    model.fit(x[:64], y[:64], batch_size=64, epochs=1, verbose=0, callbacks=[marker])
+    return marker.seconds
 
 
 def train_marked(name):
@@ -65,6 +87,8 @@ def losses_or_error(run):
 def main():
     if sys.argv[1] == "--steps":
         train_marked(sys.argv[2])
+    elif sys.argv[1] == "--first-step":
+        print(json.dumps(seconds_of_first_step(sys.argv[2])))
     elif sys.argv[1] == "--memory":
         print(json.dumps(bytes_around_training(sys.argv[2])))
     else:
