@@ -64,6 +64,7 @@ class Queue {
   Status OpenPending();                                                               // queue_mutex_ held
   StatusOr<uint64_t> SubmitLocked(std::span<const VkCommandBuffer> command_buffers);  // queue_mutex_ held
   StatusOr<VkCommandBuffer> FreeTransferBuffer();                                     // queue_mutex_ held
+  void WatchFor(uint64_t value);  // returns when the work is done, or after a while
   Status Outcome(uint64_t value);
   void NoteCompleted(uint64_t value);
   void CollectRetired();
