@@ -215,7 +215,7 @@ Scalar Clamp(const ScalarCall& call) {
 struct Row {
   ScalarOp op;
   EmitScalar emit;
-  constexpr bool is_present() const { return emit != nullptr; }
+  bool is_present = false;
 };
 
 constexpr RowsByOp<Row> kRows = ByOp<Row>({

@@ -26,11 +26,15 @@ using EmitScalar = Scalar (*)(const ScalarCall&);
 template <typename Row>
 using RowsByOp = std::array<Row, kNumScalarOps>;
 
-// Rows start with their op; ops without a row get an empty one.
+// Rows start with their op; ops without a row get an empty one. Which is which is a flag: with GCC's
+// UndefinedBehaviorSanitizer a function's address is not compared with null at compile time.
 template <typename Row, size_t N>
 constexpr RowsByOp<Row> ByOp(const Row (&rows)[N]) {
   RowsByOp<Row> table{};
-  for (const Row& row : rows) table[static_cast<int>(row.op)] = row;
+  for (const Row& row : rows) {
+    table[static_cast<int>(row.op)] = row;
+    table[static_cast<int>(row.op)].is_present = true;
+  }
   return table;
 }
 
@@ -38,7 +42,7 @@ constexpr RowsByOp<Row> ByOp(const Row (&rows)[N]) {
 template <typename Row>
 constexpr bool Covers(const RowsByOp<Row>& table, ScalarDomain domain) {
   for (int i = 0; i < kNumScalarOps; ++i) {
-    if ((kScalarOpInfos[i].domain & domain) != 0 && !table[i].is_present()) return false;
+    if ((kScalarOpInfos[i].domain & domain) != 0 && !table[i].is_present) return false;
   }
   return true;
 }

@@ -22,7 +22,7 @@ struct Row {
   EmitReal real;
   Rounding rounding = Rounding::kWide;
   EmitScalar whole = nullptr;  // emits everything itself
-  constexpr bool is_present() const { return real != nullptr || whole != nullptr; }
+  bool is_present = false;
 };
 
 template <KOp op>

@@ -195,7 +195,7 @@ Scalar ClampBool(const ScalarCall& call) { return {call.b.And(call.b.Or(call.re(
 struct Row {
   ScalarOp op;
   EmitScalar emit;
-  constexpr bool is_present() const { return emit != nullptr; }
+  bool is_present = false;
 };
 
 constexpr RowsByOp<Row> kIntRows = ByOp<Row>({
