@@ -20,7 +20,7 @@ using Row = Emitter::Row;
 constexpr Row Core(Op op, Op on_bool = Op::OpNop) { return {.core = op, .on_bool = on_bool}; }
 constexpr Row Exact(Op op) { return {.core = op, .is_exact = true}; }
 constexpr Row Glsl(GLSLstd450 instruction) { return {.glsl = instruction}; }
-constexpr Row By(decltype(Row::custom) custom) { return {.custom = custom}; }
+constexpr Row By(decltype(Row::custom) custom) { return {.custom = custom, .is_custom = true}; }
 
 }  // namespace
 
@@ -143,7 +143,7 @@ struct RowTable {
 
   static constexpr bool IsComplete(const std::array<Row, kNumOps>& rows) {
     for (int i = 0; i + 1 < kNumOps; ++i) {
-      const int ways = (rows[i].core != Op::OpNop) + (rows[i].glsl != GLSLstd450Bad) + (rows[i].custom != nullptr);
+      const int ways = (rows[i].core != Op::OpNop) + (rows[i].glsl != GLSLstd450Bad) + rows[i].is_custom;
       if (ways != 1) return false;
     }
     return true;
@@ -158,7 +158,7 @@ const Emitter::Row& Emitter::RowOf(KOp op) {
 
 void Emitter::EmitInstruction(const Instruction& inst) {
   const Row& row = RowOf(inst.op);
-  if (row.custom != nullptr) return (this->*row.custom)(inst);
+  if (row.is_custom) return (this->*row.custom)(inst);
   const Id type = TypeOf(KTypeOf(inst.first_result));
   const std::vector<Id> operands = Operands(inst);
   if (row.glsl != GLSLstd450Bad) return Set(inst, module_.EmitGlsl(row.glsl, type, operands));

@@ -38,6 +38,7 @@ class Emitter {
     spv::Op core = spv::Op::OpNop;
     GLSLstd450 glsl = GLSLstd450Bad;
     void (Emitter::*custom)(const kernel::Instruction&) = nullptr;
+    bool is_custom = false;  // GCC's UndefinedBehaviorSanitizer cannot compare `custom` with null at compile time
     spv::Op on_bool = spv::Op::OpNop;  // core for kBool operands
     bool is_exact = false;             // decorated NoContraction
   };
