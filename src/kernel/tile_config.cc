@@ -238,7 +238,8 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
   config.columns = RunAlong(form, columns, 4);
   // All places of a small window together, so that the other operand is read once for them.
   const int64_t rows = form.extent(config.row_axis);
-  config.rows = rows <= 16 ? FittingRows(rows, std::max(1, 40 / config.columns)) : 1;
+  const int most_results = std::min(40, profile.tile_registers * 5 / 8);
+  config.rows = rows <= 16 ? FittingRows(rows, std::max(1, most_results / config.columns)) : 1;
   config.workgroup_size = 64;
   SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
   config.reason = std::move(reason);
