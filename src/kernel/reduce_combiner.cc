@@ -32,13 +32,13 @@ double LowestFloat(DType dtype) {
   return std::numeric_limits<double>::quiet_NaN();  // not used: see Identity
 }
 
-int64_t SmallestInt(DType dtype) { return IsSigned(dtype) ? -(int64_t{1} << (Info(dtype).bits - 1)) : 0; }
-
 int64_t LargestInt(DType dtype) {
   const int bits = Info(dtype).bits;
   if (IsSigned(dtype)) return bits == 64 ? std::numeric_limits<int64_t>::max() : (int64_t{1} << (bits - 1)) - 1;
   return bits == 64 ? -1 : (int64_t{1} << bits) - 1;
 }
+
+int64_t SmallestInt(DType dtype) { return IsSigned(dtype) ? -LargestInt(dtype) - 1 : 0; }
 
 std::optional<Scalar> NumberScalar(Builder& builder, DType dtype, double number) {
   const KType type = LoadedType(RealPart(dtype), builder.profile().float16);
