@@ -27,7 +27,8 @@ def jax():
     try:
         jax.devices("dragoman")
     except RuntimeError as error:
-        if "Vulkan" not in str(error):
+        # ./test installs a driver: there, skipping everything would hide that nothing ran.
+        if "Vulkan" not in str(error) or os.environ.get("DRAGOMAN_REQUIRE_DEVICE") == "1":
             raise
         pytest.skip(str(error))
     return jax
