@@ -83,6 +83,10 @@ DType PlainMemory(KType type) {
       return DType::kF32;
     case KType::kF64:
       return DType::kF64;
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
+      return DType::kToken;
   }
   return DType::kToken;
 }
@@ -90,6 +94,9 @@ DType PlainMemory(KType type) {
 std::vector<uint64_t> InterestingBits(KType type) {
   switch (type) {
     case KType::kVoid:
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
       return {};
     case KType::kBool:
       return {0, 1};

@@ -44,6 +44,10 @@ int SizeBytes(KType type) {
       return 4;
     case KType::kF64:
       return 8;
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
+      return 0;
   }
   return 0;
 }
@@ -61,6 +65,15 @@ Status CheckOps(const kernel::Region& region, const DeviceProfile& profile) {
     }
   }
   return OkStatus();
+}
+
+Status CheckMatrices(const kernel::Kernel& kernel, const DeviceProfile& profile) {
+  const target::MatrixShape& shape = kernel.matrix_shape;
+  if (shape.m == 0) return OkStatus();
+  const auto& shapes = profile.matrix_shapes;
+  if (std::find(shapes.begin(), shapes.end(), shape) != shapes.end()) return OkStatus();
+  return Unimplemented(
+      Format("The device '{}' does not multiply matrices of {}x{}x{}.", profile.name, shape.m, shape.n, shape.k));
 }
 
 Status CheckTypes(const kernel::Kernel& kernel, const DeviceProfile& profile) {
@@ -82,6 +95,7 @@ Status CheckTypes(const kernel::Kernel& kernel, const DeviceProfile& profile) {
 
 Status CheckSupported(const kernel::Kernel& kernel, const DeviceProfile& profile) {
   RETURN_IF_ERROR(CheckTypes(kernel, profile));
+  RETURN_IF_ERROR(CheckMatrices(kernel, profile));
   const int max_x = static_cast<int>(std::min<uint32_t>(profile.max_workgroup_size[0], 1u << 20));
   const int max_size = std::min(profile.max_workgroup_invocations, max_x);
   if (kernel.workgroup_size > max_size) {

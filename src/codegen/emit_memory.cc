@@ -167,15 +167,21 @@ Id Emitter::EmitSharedPointer(const Instruction& inst) {
   return module_.Emit(Op::OpAccessChain, pointer_type, {shared_[inst.buffer], Get(inst.operands[0])});
 }
 
+// The Vulkan memory model asks each access that other invocations see to say so; the GLSL model takes it for granted.
+std::vector<Id> Emitter::WithSharedAccess(std::vector<Id> operands) const {
+  if (uses_matrices()) operands.push_back(static_cast<uint32_t>(spv::MemoryAccessMask::NonPrivatePointer));
+  return operands;
+}
+
 void Emitter::EmitLoadShared(const Instruction& inst) {
   const Id type = TypeOf(kernel_.shared[inst.buffer].type);
   const Id pointer = EmitSharedPointer(inst);
-  Set(inst, module_.Emit(Op::OpLoad, type, {pointer}));
+  Set(inst, module_.Emit(Op::OpLoad, type, WithSharedAccess({pointer})));
 }
 
 void Emitter::EmitStoreShared(const Instruction& inst) {
   const Id pointer = EmitSharedPointer(inst);
-  module_.EmitVoid(Op::OpStore, {pointer, Get(inst.operands[1])});
+  module_.EmitVoid(Op::OpStore, WithSharedAccess({pointer, Get(inst.operands[1])}));
 }
 
 void Emitter::EmitAtomic(const Instruction& inst) {

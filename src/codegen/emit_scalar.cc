@@ -112,6 +112,10 @@ struct RowTable {
       {KOp::kAtomicExchange, By(&E::EmitAtomic)},
   });
   static constexpr auto kCooperationRows = std::to_array<Entry>({
+      {KOp::kMatrixZero, By(&E::EmitMatrixZero)},
+      {KOp::kMatrixLoad, By(&E::EmitMatrixLoad)},
+      {KOp::kMatrixMulAdd, By(&E::EmitMatrixMulAdd)},
+      {KOp::kMatrixStore, By(&E::EmitMatrixStore)},
       {KOp::kBarrier, By(&E::EmitBarrier)},
       {KOp::kDeviceBarrier, By(&E::EmitBarrier)},
       {KOp::kSubgroupAddF, By(&E::EmitSubgroupOp)},
@@ -279,6 +283,9 @@ void Emitter::EmitF16FromBits(const Instruction& inst) {
 void Emitter::EmitBarrier(const Instruction& inst) {
   using Mask = spv::MemorySemanticsMask;
   uint32_t semantics = static_cast<uint32_t>(Mask::AcquireRelease) | static_cast<uint32_t>(Mask::WorkgroupMemory);
+  if (uses_matrices()) {
+    semantics |= static_cast<uint32_t>(Mask::MakeAvailable) | static_cast<uint32_t>(Mask::MakeVisible);
+  }
   if (inst.op == KOp::kDeviceBarrier) semantics |= static_cast<uint32_t>(Mask::UniformMemory);
   module_.EmitVoid(Op::OpControlBarrier, {U32(kWorkgroupScope), U32(kWorkgroupScope), U32(semantics)});
 }

@@ -21,7 +21,8 @@ void GatherUsesOf(const kernel::Region& region, KernelUses& uses) {
     if (inst.op == KOp::kWorkgroupIndex) uses.workgroup_index = true;
     if (inst.op == KOp::kDeviceBarrier) uses.device_barrier = true;
     if (inst.op == KOp::kF16Bits || inst.op == KOp::kF16FromBits) uses.half_floats = true;
-    const bool is_shared = inst.op == KOp::kLoadShared || inst.op == KOp::kStoreShared;
+    const bool is_shared = inst.op == KOp::kLoadShared || inst.op == KOp::kStoreShared || inst.op == KOp::kMatrixLoad ||
+                           inst.op == KOp::kMatrixStore;
     if (inst.buffer >= 0 && !is_shared) {
       const int count = inst.op == KOp::kLoad    ? std::max(1, inst.num_results)
                         : inst.op == KOp::kStore ? static_cast<int>(inst.operands.size()) - 1
@@ -65,6 +66,7 @@ Emitter::Emitter(const kernel::Kernel& kernel, const target::DeviceProfile& prof
       values_(kernel.value_types.size()) {}
 
 StatusOr<std::vector<uint32_t>> Emitter::Run() && {
+  if (uses_matrices()) module_.UseVulkanMemoryModel();
   AddFloatControls();
   EmitEntry();
   DeclareShared();
@@ -123,6 +125,10 @@ Id Emitter::TypeOf(KType type) {
       return module_.Float(32);
     case KType::kF64:
       return module_.Float(64);
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
+      return MatrixType(type);
   }
   return 0;
 }

@@ -89,6 +89,14 @@ class Emitter {
   void EmitStoreShared(const Instruction& inst);
   void EmitAtomic(const Instruction& inst);
   Id EmitSharedPointer(const Instruction& inst);
+  std::vector<Id> WithSharedAccess(std::vector<Id> operands) const;
+
+  // emit_matrix.cc
+  Id MatrixType(kernel::KType type);
+  void EmitMatrixZero(const Instruction& inst);
+  void EmitMatrixLoad(const Instruction& inst);
+  void EmitMatrixMulAdd(const Instruction& inst);
+  void EmitMatrixStore(const Instruction& inst);
 
   // emit_scalar.cc
   void EmitInstruction(const Instruction& inst);
@@ -124,6 +132,7 @@ class Emitter {
   void AddFloatControls();
   Id TypeOf(kernel::KType type);
   kernel::KType KTypeOf(kernel::ValueId value) const { return kernel_.value_types[value]; }
+  bool uses_matrices() const { return kernel_.matrix_shape.m > 0; }  // under the Vulkan memory model
   Id Get(kernel::ValueId value);
   void Set(const Instruction& inst, Id id);
   std::vector<Id> Operands(const Instruction& inst);

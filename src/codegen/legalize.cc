@@ -108,6 +108,7 @@ StatusOr<kernel::Kernel> Legalizer::Run() && {
   DeclareMemory();
   if (source_.is_segmented) builder_.SetSegmented();
   builder_.RequireSubgroupSize(source_.required_subgroup_size);
+  builder_.SetMatrixShape(source_.matrix_shape);
   VisitRegion(source_.body);
   if (!status_.ok()) return status_;
   kernel::Kernel legal = std::move(builder_).Finish(source_.workgroup_size);
@@ -170,6 +171,10 @@ void Legalizer::Visit(const Instruction& inst) {
       {KOp::kStore, &Legalizer::VisitStore},
       {KOp::kLoadShared, &Legalizer::VisitSharedLoad},
       {KOp::kStoreShared, &Legalizer::VisitSharedStore},
+      {KOp::kMatrixZero, &Legalizer::VisitMatrix},
+      {KOp::kMatrixLoad, &Legalizer::VisitMatrix},
+      {KOp::kMatrixMulAdd, &Legalizer::VisitMatrix},
+      {KOp::kMatrixStore, &Legalizer::VisitMatrix},
       {KOp::kFor, &Legalizer::VisitFor},
       {KOp::kWhile, &Legalizer::VisitWhile},
       {KOp::kIf, &Legalizer::VisitIf},
@@ -221,6 +226,10 @@ V Legalizer::CopyConstant(const Instruction& inst) {
       return builder_.F32(std::bit_cast<float>(static_cast<uint32_t>(inst.imm)));
     case KType::kF64:
       return builder_.Float(type, std::bit_cast<double>(inst.imm));
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
+      return {};
   }
   return {};
 }

@@ -139,4 +139,25 @@ void Legalizer::VisitSharedStore(const Instruction& inst) {
   if (IsSplit(inst.operands[1])) builder_.StoreShared(array + 1, index, Get(inst.operands[1]).high);
 }
 
+// Matrices are legal wherever a kernel has them; only their indices have new names.
+void Legalizer::VisitMatrix(const Instruction& inst) {
+  const auto layout = kernel::MatrixLayout::Decode(inst.imm);
+  V result;
+  switch (inst.op) {
+    case KOp::kMatrixZero:
+      result = builder_.MatrixZero();
+      break;
+    case KOp::kMatrixLoad:
+      result = builder_.MatrixLoad(inst.type, shared_[inst.buffer], Low(inst.operands[0]), layout);
+      break;
+    case KOp::kMatrixMulAdd:
+      result = builder_.MatrixMulAdd(Low(inst.operands[0]), Low(inst.operands[1]), Low(inst.operands[2]));
+      break;
+    default:
+      builder_.MatrixStore(shared_[inst.buffer], Low(inst.operands[0]), Low(inst.operands[1]), layout);
+      return;
+  }
+  map_[inst.first_result] = {result, {}};
+}
+
 }  // namespace dragoman::codegen

@@ -52,6 +52,7 @@ class Legalizer {
   void VisitStore(const Instruction& inst);
   void VisitSharedLoad(const Instruction& inst);
   void VisitSharedStore(const Instruction& inst);
+  void VisitMatrix(const Instruction& inst);
   std::vector<V> LoadBits(int buffer, V index, int count);
   void StoreBits(int buffer, V index, std::span<const V> bits);
   void StoreBitsInWords(int buffer, V index, std::span<const V> bits);

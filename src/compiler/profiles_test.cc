@@ -84,10 +84,16 @@ TEST(RecordedProfiles, CompileTheCommittedProgramsToValidModules) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+  int num_beyond = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     if (results[i].code() == StatusCode::kFailedPrecondition) GTEST_SKIP() << results[i].message();
+    if (results[i].code() == StatusCode::kUnimplemented) {
+      ++num_beyond;
+      continue;
+    }
     EXPECT_TRUE(results[i].ok()) << all[i]->origin << ": " << results[i].message();
   }
+  if (num_beyond > 0) GTEST_SKIP() << num_beyond << " modules of " << all.size() << " use more than spirv-val knows.";
 }
 
 }  // namespace

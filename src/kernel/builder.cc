@@ -188,6 +188,23 @@ V Builder::Atomic(KOp op, int buffer, V index, V value) {
   return result;
 }
 
+V Builder::MatrixZero() { return AppendPure(KOp::kMatrixZero, {}, KType::kMatrixC, 0); }
+
+V Builder::MatrixLoad(KType type, int array, V index, MatrixLayout layout) {
+  const V result = NewValue(type);
+  Append({KOp::kMatrixLoad, type, {index.id}, result.id, 1, layout.Encode(), array, {}});
+  return result;
+}
+
+V Builder::MatrixMulAdd(V a, V b, V c) {
+  const V operands[] = {a, b, c};
+  return AppendPure(KOp::kMatrixMulAdd, operands, KType::kMatrixC, 0);
+}
+
+void Builder::MatrixStore(int array, V index, V matrix, MatrixLayout layout) {
+  Append({KOp::kMatrixStore, KType::kVoid, {index.id, matrix.id}, kNoValue, 0, layout.Encode(), array, {}});
+}
+
 void Builder::Barrier() { Append({KOp::kBarrier, KType::kVoid, {}, kNoValue, 0, 0, -1, {}}); }
 void Builder::DeviceBarrier() { Append({KOp::kDeviceBarrier, KType::kVoid, {}, kNoValue, 0, 0, -1, {}}); }
 

@@ -41,6 +41,7 @@ class Builder {
   int AddParam();  // number of a fresh 32-bit parameter
   void SetSegmented() { kernel_.is_segmented = true; }
   void RequireSubgroupSize(int size) { kernel_.required_subgroup_size = size; }
+  void SetMatrixShape(const target::MatrixShape& shape) { kernel_.matrix_shape = shape; }
 
   // Constants.
   V Bool(bool value);
@@ -113,6 +114,11 @@ class Builder {
   V LoadShared(int array, V index);
   void StoreShared(int array, V index, V value);
   V Atomic(KOp op, int buffer, V index, V value);
+  // Matrices of the kernel's shape; see the op table.
+  V MatrixZero();
+  V MatrixLoad(KType type, int array, V index, MatrixLayout layout);
+  V MatrixMulAdd(V a, V b, V c);
+  void MatrixStore(int array, V index, V matrix, MatrixLayout layout);
   void Barrier();
   void DeviceBarrier();
 

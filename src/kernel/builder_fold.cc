@@ -127,6 +127,9 @@ uint64_t Mask(KType type) {
     case KType::kVoid:
     case KType::kI64:
     case KType::kF64:
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
       return ~uint64_t{0};
   }
   return 0;

@@ -119,5 +119,24 @@ TEST_F(BuilderTest, VerifyNamesWhatIsBroken) {
   EXPECT_NE(status.message().find("iadd"), std::string::npos) << status.message();
 }
 
+TEST_F(BuilderTest, VerifyRefusesMatricesWithoutAShapeOrInTheWrongPlace) {
+  const auto broken = [&](const target::MatrixShape& shape, int subgroup_size, KType second) {
+    Builder builder(profile);
+    builder.SetMatrixShape(shape);
+    builder.RequireSubgroupSize(subgroup_size);
+    const int array = builder.AddShared(KType::kI32, 256);
+    const MatrixLayout layout = {8, false};
+    const V a = builder.MatrixLoad(KType::kMatrixA, array, builder.I32(0), layout);
+    const V b = builder.MatrixLoad(second, array, builder.I32(128), layout);
+    builder.MatrixStore(array, builder.I32(0), builder.MatrixMulAdd(a, b, builder.MatrixZero()), {16, false});
+    return Verify(std::move(builder).Finish(32)).code() == StatusCode::kInternal;
+  };
+  const target::MatrixShape shape = {16, 16, 16, DType::kBF16, DType::kF32};
+  EXPECT_FALSE(broken(shape, 32, KType::kMatrixB));
+  EXPECT_TRUE(broken(shape, 32, KType::kMatrixA));
+  EXPECT_TRUE(broken(shape, 0, KType::kMatrixB));
+  EXPECT_TRUE(broken({}, 32, KType::kMatrixB));
+}
+
 }  // namespace
 }  // namespace dragoman::kernel

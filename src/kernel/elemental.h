@@ -82,6 +82,8 @@ class Elemental {
   // The buffer number bound to `v` (bound now if it was not), for vector access. Complex values have twice the
   // elements.
   int BufferOf(const ir::Value* v, bool is_written);
+  // The buffer of `v` once more, to be read as 32-bit words.
+  int BindWords(const ir::Value* v);
   // Scratch memory of the group; bound once an element type, so this may be asked again and again.
   int BindTemporary(int temporary, DType memory, bool is_read, bool is_written);
   const std::vector<Argument>& arguments() const { return arguments_; }
@@ -121,6 +123,7 @@ class Elemental {
   Membership membership_;
   std::unordered_set<const ir::Value*> needs_dims_;  // computed values whose producers look at single dimensions
   std::unordered_map<const ir::Value*, int> buffers_;
+  std::unordered_map<const ir::Value*, int> words_;
   std::map<std::pair<int, DType>, int> temporaries_;
   std::unordered_map<const ir::Value*, Scalar> pinned_;
   std::vector<const ir::Block*> regions_;  // being emitted

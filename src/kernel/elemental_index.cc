@@ -175,6 +175,13 @@ int Elemental::BufferOf(const ir::Value* v, bool is_written) {
   return number;
 }
 
+int Elemental::BindWords(const ir::Value* v) {
+  const auto [entry, is_new] = words_.try_emplace(v, 0);
+  if (!is_new) return entry->second;
+  arguments_.push_back({v, -1});
+  return entry->second = builder_.AddBuffer({DType::kU32, /*is_read=*/true, /*is_written=*/false});
+}
+
 int Elemental::BindTemporary(int temporary, DType memory, bool is_read, bool is_written) {
   const auto [entry, is_new] = temporaries_.try_emplace({temporary, memory}, 0);
   if (!is_new) return entry->second;

@@ -5,7 +5,9 @@
 #include <bit>
 
 #include "base/format.h"
+#include "kernel/interpreter_matrix.h"
 #include "kernel/interpreter_scalar.h"
+#include "kernel/small_float.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -43,6 +45,7 @@ class Interpreter {
       ++interval_;
       ++device_interval_;
       shared_.clear();
+      matrices_.clear();
       shared_touches_.clear();
       for (const SharedArray& array : kernel_.shared) {
         shared_.emplace_back(array.count, 0xcdcdcdcdcdcdcdcdu);
@@ -85,6 +88,11 @@ class Interpreter {
       case KOp::kBarrier:
       case KOp::kDeviceBarrier:
         return RunBarrier(instruction, lanes);
+      case KOp::kMatrixZero:
+      case KOp::kMatrixLoad:
+      case KOp::kMatrixMulAdd:
+      case KOp::kMatrixStore:
+        return RunMatrix(instruction, lanes);
       case KOp::kSubgroupAddF:
       case KOp::kSubgroupMaxF:
       case KOp::kSubgroupMinF:
@@ -251,6 +259,64 @@ class Interpreter {
     return OkStatus();
   }
 
+  // A matrix value is the number of a matrix in matrices_, the same in each lane of the subgroup.
+  Status RunMatrix(const Instruction& instruction, const Lanes& lanes) {
+    for (size_t first = 0; first < lanes.size(); first += subgroup_size_) {
+      const int lane = lanes[first];
+      const bool is_whole = lane % subgroup_size_ == 0 && first + subgroup_size_ <= lanes.size() &&
+                            lanes[first + subgroup_size_ - 1] == lane + subgroup_size_ - 1;
+      if (!is_whole) return Error(instruction, lane, "is not reached by the whole subgroup");
+      for (const ValueId operand : instruction.operands) {
+        for (int i = 1; i < subgroup_size_; ++i) {
+          if (At(operand, lane + i) != At(operand, lane)) return Error(instruction, lane, "has unequal operands");
+        }
+      }
+      RETURN_IF_ERROR(RunMatrixOnce(instruction, lane));
+    }
+    return OkStatus();
+  }
+
+  Status RunMatrixOnce(const Instruction& instruction, int lane) {
+    const auto matrix = [&](int operand) -> const MatrixValue& {
+      return matrices_[At(instruction.operands[operand], lane)];
+    };
+    const target::MatrixShape& shape = kernel_.matrix_shape;
+    MatrixValue result(static_cast<size_t>(shape.m) * shape.n);
+    if (instruction.op == KOp::kMatrixStore) {
+      return MoveMatrix(instruction, lane, KType::kMatrixC, matrices_[At(instruction.operands[1], lane)]);
+    }
+    if (instruction.op == KOp::kMatrixLoad) RETURN_IF_ERROR(MoveMatrix(instruction, lane, instruction.type, result));
+    if (instruction.op == KOp::kMatrixMulAdd) result = MultiplyAddMatrices(shape, matrix(0), matrix(1), matrix(2));
+    for (int i = 0; i < subgroup_size_; ++i) At(instruction.first_result, lane + i) = matrices_.size();
+    matrices_.push_back(std::move(result));
+    return OkStatus();
+  }
+
+  // From or to the shared array.
+  Status MoveMatrix(const Instruction& instruction, int lane, KType type, MatrixValue& matrix) {
+    std::vector<uint64_t>& array = shared_[instruction.buffer];
+    const auto elements = MatrixElements(kernel_.matrix_shape, type, MatrixLayout::Decode(instruction.imm),
+                                         At(instruction.operands[0], lane));
+    matrix.resize(elements.size());
+    for (const MatrixElement& at : elements) {
+      if (at.word >= array.size()) {
+        return Error(instruction, lane, Format("accesses element {} of {}", at.word, array.size()));
+      }
+      Touch& touch = shared_touches_[instruction.buffer][at.word];
+      if (type == KType::kMatrixC) {
+        RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, interval_));
+        array[at.word] = std::bit_cast<uint32_t>(static_cast<float>(matrix[at.element]));
+        continue;
+      }
+      // By two invocations, so that a write of either without a barrier is noticed.
+      RETURN_IF_ERROR(NoteRead(instruction, touch, lane, interval_));
+      RETURN_IF_ERROR(NoteRead(instruction, touch, lane + 1, interval_));
+      const uint32_t bits = static_cast<uint32_t>(array[at.word] >> (16 * at.half)) & 0xffff;
+      matrix[at.element] = DecodeSmallFloat(kernel_.matrix_shape.input, bits);
+    }
+    return OkStatus();
+  }
+
   Status RunSubgroup(const Instruction& instruction, const Lanes& lanes) {
     std::vector<uint64_t> results;
     for (const int lane : lanes) results.push_back(SubgroupResult(instruction, lanes, lane));
@@ -369,6 +435,7 @@ class Interpreter {
   Lanes all_;
   std::vector<std::vector<uint64_t>> shared_;
   std::vector<std::vector<Touch>> shared_touches_;
+  std::vector<MatrixValue> matrices_;  // of this workgroup
   std::unordered_map<const std::vector<std::byte>*, std::vector<Touch>> touches_;
   int64_t workgroup_ = 0;
   int64_t interval_ = 0;         // counts barriers

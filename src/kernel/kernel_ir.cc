@@ -25,7 +25,8 @@ constexpr KOpInfo kInfos[] = {
 
 const KOpInfo& Info(KOp op) { return kInfos[static_cast<int>(op)]; }
 
-constexpr std::string_view kTypeNames[] = {"void", "bool", "i32", "i64", "f16", "f32", "f64"};
+constexpr std::string_view kTypeNames[] = {"void", "bool", "i32",      "i64",      "f16",
+                                           "f32",  "f64",  "matrix_a", "matrix_b", "matrix_c"};
 std::string_view Name(KType type) { return kTypeNames[static_cast<int>(type)]; }
 
 class Printer {
@@ -37,6 +38,11 @@ class Printer {
         Format("kernel workgroup_size={} params={}{}{}\n", kernel_.workgroup_size, kernel_.num_params,
                kernel_.is_segmented ? " segmented" : "",
                kernel_.required_subgroup_size > 0 ? Format(" subgroup_size={}", kernel_.required_subgroup_size) : "");
+    const target::MatrixShape& matrix = kernel_.matrix_shape;
+    if (matrix.m > 0) {
+      text_ += Format("matrices {}x{}x{}: {} to {}\n", matrix.m, matrix.n, matrix.k, dragoman::Name(matrix.input),
+                      dragoman::Name(matrix.accumulator));
+    }
     for (size_t i = 0; i < kernel_.buffers.size(); ++i) {
       const BufferBinding& buffer = kernel_.buffers[i];
       text_ += Format("buffer {}: {}{}{}{}\n", i, dragoman::Name(buffer.memory), buffer.is_read ? " read" : "",
@@ -70,6 +76,10 @@ class Printer {
     if (instruction.buffer >= 0) text_ += Format(" @{}", instruction.buffer);
     for (const ValueId operand : instruction.operands) text_ += Format(" %{}", operand);
     if (instruction.op == KOp::kConstant || instruction.op == KOp::kParam) text_ += Format(" {:#x}", instruction.imm);
+    if (instruction.op == KOp::kMatrixLoad || instruction.op == KOp::kMatrixStore) {
+      const MatrixLayout layout = MatrixLayout::Decode(instruction.imm);
+      text_ += Format(" {} stride {}", layout.is_column_major ? "columns" : "rows", layout.stride_words);
+    }
     text_ += "\n";
     for (size_t i = 0; i < instruction.regions.size(); ++i) {
       const Region& region = *instruction.regions[i];
@@ -159,6 +169,7 @@ class Verifier {
     }
     RETURN_IF_ERROR(VerifyTypes(instruction));
     RETURN_IF_ERROR(VerifyMemory(instruction));
+    RETURN_IF_ERROR(VerifyMatrix(instruction));
     RETURN_IF_ERROR(VerifyStructure(instruction));
     return Define(&instruction, instruction.first_result, instruction.num_results);
   }
@@ -270,6 +281,29 @@ class Verifier {
     if (op != KOp::kStore && !buffer.is_read) return Broken(instruction, "its buffer is not marked as read");
     if (op != KOp::kLoad && !buffer.is_written) return Broken(instruction, "its buffer is not marked as written");
     return VerifyWidth(instruction, buffer.memory);
+  }
+
+  Status VerifyMatrix(const Instruction& instruction) const {
+    const KOp op = instruction.op;
+    if (!Between(op, KOp::kMatrixZero, KOp::kMatrixStore)) return OkStatus();
+    const target::MatrixShape& shape = kernel_.matrix_shape;
+    if (shape.m <= 0 || shape.n <= 0 || shape.k <= 0 || kernel_.required_subgroup_size <= 0)
+      return Broken(instruction, "the kernel states no matrix shape or no subgroup size");
+    const auto& operands = instruction.operands;
+    if (op == KOp::kMatrixZero && instruction.type != KType::kMatrixC) return Broken(instruction, "it is no sum");
+    if (op == KOp::kMatrixMulAdd) {
+      const bool good = TypeOf(operands[0]) == KType::kMatrixA && TypeOf(operands[1]) == KType::kMatrixB &&
+                        TypeOf(operands[2]) == KType::kMatrixC && instruction.type == KType::kMatrixC;
+      return good ? OkStatus() : Broken(instruction, "its operands are not matrices A, B and C");
+    }
+    if (op == KOp::kMatrixZero) return OkStatus();
+    if (instruction.buffer < 0 || static_cast<size_t>(instruction.buffer) >= kernel_.shared.size() ||
+        kernel_.shared[instruction.buffer].type != KType::kI32 || TypeOf(operands[0]) != KType::kI32)
+      return Broken(instruction, "it names no shared array of i32 and no index into it");
+    const bool good = op == KOp::kMatrixLoad
+                          ? instruction.type == KType::kMatrixA || instruction.type == KType::kMatrixB
+                          : TypeOf(operands[1]) == KType::kMatrixC;
+    return good ? OkStatus() : Broken(instruction, "it loads A or B and stores C");
   }
 
   Status VerifyWidth(const Instruction& instruction, DType memory) const {

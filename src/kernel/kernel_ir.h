@@ -17,12 +17,15 @@
 #include <vector>
 
 #include "base/status.h"
+#include "target/profile.h"
 #include "types/dtype.h"
 
 namespace dragoman::kernel {
 
-// kI32 and kI64 carry no sign; ops say it.
-enum class KType : uint8_t { kVoid, kBool, kI32, kI64, kF16, kF32, kF64 };
+// kI32 and kI64 carry no sign; ops say it. The matrix types are of Kernel::matrix_shape: a whole matrix that the
+// invocations of a subgroup hold together, its elements wherever the device likes.
+enum class KType : uint8_t { kVoid, kBool, kI32, kI64, kF16, kF32, kF64, kMatrixA, kMatrixB, kMatrixC };
+inline bool IsMatrix(KType type) { return type >= KType::kMatrixA; }
 
 // How a buffer's elements become values on load and back on store.
 //   i1 → kBool (byte ≠ 0)   si2..si16 → kI32 sign-extended   ui2..ui16 → kI32 zero-extended   si32, ui32 → kI32
@@ -83,6 +86,13 @@ KType LoadedType(DType memory, bool has_float16);
   X(kAtomicAdd, "atomic_add", 2, t)     /* buffer of 32-bit integers; returns the old value */ \
   X(kAtomicMin, "atomic_min", 2, t) X(kAtomicMax, "atomic_max", 2, t) /* unsigned */          \
   X(kAtomicOr, "atomic_or", 2, t) X(kAtomicAnd, "atomic_and", 2, t) X(kAtomicExchange, "atomic_exchange", 2, t) \
+  /* matrices; all invocations of a subgroup together, in uniform control flow, with equal operands. A and B lie in    \
+     shared arrays of kI32, two elements a word, the first in the low half; C in shared arrays of kI32 as the bits of  \
+     f32. Operand 0 is the word of the first element. imm: MatrixLayout */                    \
+  X(kMatrixZero, "matrix_zero", 0, t)                                                         \
+  X(kMatrixLoad, "matrix_load", 1, t)                                                         \
+  X(kMatrixMulAdd, "matrix_muladd", 3, t)  /* A, B, C: A x B + C; f32 sums, in the device's order and rounding */ \
+  X(kMatrixStore, "matrix_store", 2, v)                                                       \
   /* cooperation */                                                                           \
   X(kBarrier, "barrier", 0, v)          /* of the workgroup, over shared memory; uniform control flow */ \
   X(kDeviceBarrier, "device_barrier", 0, v)  /* of the workgroup, over buffers too */         \
@@ -124,6 +134,14 @@ struct Region {
   std::vector<Instruction> body;  // ends in kYield
 };
 
+// How a matrix lies in a shared array: words from one row (column) to the next.
+struct MatrixLayout {
+  uint32_t stride_words = 0;
+  bool is_column_major = false;
+  uint64_t Encode() const { return uint64_t{stride_words} << 1 | (is_column_major ? 1 : 0); }
+  static MatrixLayout Decode(uint64_t imm) { return {static_cast<uint32_t>(imm >> 1), (imm & 1) != 0}; }
+};
+
 struct BufferBinding {
   DType memory = DType::kF32;  // never complex
   bool is_read = false;
@@ -143,6 +161,7 @@ struct Kernel {
   int required_subgroup_size = 0;  // 0: any
   int num_params = 0;              // 32-bit words of a record after its addresses
   bool is_segmented = false;
+  target::MatrixShape matrix_shape;  // of the matrix types; needs required_subgroup_size
   std::vector<BufferBinding> buffers;
   std::vector<SharedArray> shared;
   std::vector<KType> value_types;  // by ValueId

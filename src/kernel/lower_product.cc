@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "kernel/direct_product.h"
+#include "kernel/matrix_product.h"
 #include "kernel/product_emitter.h"
 #include "kernel/row_product.h"
 #include "kernel/tile_product.h"
@@ -16,7 +17,7 @@ constexpr int64_t kReduceInvocations = 16384;  // fewer leave most of a large de
 StatusOr<int64_t> EmitProduct(ProductContext& context, const ProductConfig& config) {
   switch (config.kernel) {
     case ProductKernel::kTile:
-      return EmitTileProduct(context, config);
+      return config.unit == TileUnit::kMatrix ? EmitMatrixProduct(context, config) : EmitTileProduct(context, config);
     case ProductKernel::kDirect:
       return EmitDirectProduct(context, config);
     case ProductKernel::kRow:
@@ -26,7 +27,8 @@ StatusOr<int64_t> EmitProduct(ProductContext& context, const ProductConfig& conf
 }
 
 std::string LabelOf(const fusion::Group& group, const ProductConfig& config, const ProductForm& form) {
-  return Format("{} {} {} {}x{}x{}x{}", ir::Info(group.hero->code).name, Name(config.kernel),
+  return Format("{} {} {} {}x{}x{}x{}", ir::Info(group.hero->code).name,
+                config.unit == TileUnit::kMatrix ? "matrix tile" : Name(config.kernel),
                 ToString(group.hero->type().dims), form.extent(ProductAxis::kBatch), form.extent(ProductAxis::kM),
                 form.extent(ProductAxis::kN), form.extent(ProductAxis::kK));
 }

@@ -232,7 +232,7 @@ ProductForm SimplifyProduct(const Product& product) {
   return form;
 }
 
-int VectorWidth(const ProductForm& form, const LinearMap& map, int digit) {
+int VectorWidth(const ProductForm& form, const LinearMap& map, int digit, int most) {
   if (map.factors[digit] != 1) return 1;
   for (const PositionMap& position : map.positions) {
     if (position.factors[digit] != 0) return 1;
@@ -245,7 +245,8 @@ int VectorWidth(const ProductForm& form, const LinearMap& map, int digit) {
     return std::all_of(map.positions.begin(), map.positions.end(),
                        [&](const PositionMap& position) { return position.stride % width == 0; });
   };
-  return divides(4) ? 4 : divides(2) ? 2 : 1;
+  while (most > 1 && !divides(most)) most /= 2;
+  return most;
 }
 
 DType AccumulatorType(DType lhs, DType rhs, DType result) {

@@ -90,9 +90,9 @@ void AbsorbProducers(const fusion::Group& group, const std::vector<ProductDigit>
 void OrientProduct(Product& product);
 ProductForm SimplifyProduct(const Product& product);
 
-// How many consecutive elements along `digit` may be loaded at once: 4, 2 or 1. All other strides, the offset and the
-// extents must be multiples of it, and no position may depend on the digit.
-int VectorWidth(const ProductForm& form, const LinearMap& map, int digit);
+// How many consecutive elements along `digit` may be loaded at once: a power of two up to `most`. All other strides,
+// the offset and the extents must be multiples of it, and no position may depend on the digit.
+int VectorWidth(const ProductForm& form, const LinearMap& map, int digit, int most = 4);
 
 // The type to accumulate in: f32 or f64, s32 or s64, c64 or c128.
 DType AccumulatorType(DType lhs, DType rhs, DType result);

@@ -210,6 +210,13 @@ StatusOr<Lanes> OperandReader::Load(const Place& place, int lanes) const {
   return context_.elemental.AtLanes(map_.value, place.index, lanes);
 }
 
+Lanes OperandReader::LoadWords(const Place& place, int count) const {
+  Builder& b = context_.builder;
+  const V linear = place.index.linear;
+  const int buffer = context_.elemental.BindWords(map_.value);
+  return ToScalars(b.LoadVector(buffer, b.UDiv(linear, b.Int(linear.type, 2)), count), false);
+}
+
 StatusOr<Lanes> OperandReader::Convert(const Lanes& loaded, V is_valid) const {
   Builder& b = context_.builder;
   const DType accumulator = context_.product.accumulator;
@@ -270,7 +277,14 @@ Status StoreTile(ProductContext& context, const ResultTile& tile) {
   Builder& b = context.builder;
   TileStorer storer(context, tile);
   if (tile.num_rows == 1) {
-    storer.StoreRow(b.I32(0), tile.accumulators);
+    storer.StoreRow(b.I32(0), tile.load_row ? tile.load_row(b.I32(0)) : tile.accumulators);
+    return context.status;
+  }
+  if (tile.load_row) {
+    b.ForEach(b.I32(0), b.I32(tile.num_rows), b.I32(1), [&](V row) {
+      Elemental::Scope scope(context.elemental);
+      storer.StoreRow(row, tile.load_row(row));
+    });
     return context.status;
   }
   // The accumulators rotate by a row each time round, since they cannot be indexed.

@@ -54,6 +54,8 @@ class OperandReader {
   // issued long before its value is looked at.
   StatusOr<Lanes> Load(const Place& place, int lanes) const;
   StatusOr<Lanes> Convert(const Lanes& loaded, V is_valid) const;
+  // 2 * `count` elements of 16 bits, as `count` words; the operand is read from a buffer.
+  Lanes LoadWords(const Place& place, int count) const;
   // Types of the components of one loaded element, for carrying it around a loop.
   int num_components() const;
   const LinearMap& linear() const { return linear_; }
@@ -87,7 +89,8 @@ struct ResultTile {
   V batch;  // axis index of the axis that is neither; constant 0 where there is none
   ProductAxis rest_axis = ProductAxis::kBatch;
   V split;
-  std::vector<Scalar> accumulators;  // row-major
+  std::vector<Scalar> accumulators;  // row-major; or:
+  std::function<std::vector<Scalar>(V row)> load_row;
 };
 
 // Stores what lies inside of the result: partial sums, or the outputs of the group. Rows run in a loop, so that a long

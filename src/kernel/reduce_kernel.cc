@@ -25,6 +25,10 @@ DType MemoryOf(KType type) {
       return DType::kF32;
     case KType::kF64:
       return DType::kF64;
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
+      return DType::kToken;
   }
   return DType::kToken;
 }

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <span>
 
 #include "base/format.h"
+#include "kernel/matrix_product.h"
 #include "kernel/tile_product.h"
 
 namespace dragoman::kernel {
@@ -27,7 +29,8 @@ struct Extents {
   int64_t results() const { return batch * m * n; }
 };
 
-// A tile of results of a workgroup and how fast its inner loop runs.
+// A tile of results of a workgroup and how fast its inner loop runs. `rows` and `columns` are an invocation's, or on
+// matrix units a subgroup's.
 struct TileRow {
   int tile_m;
   int tile_n;
@@ -51,6 +54,13 @@ constexpr TileRow kWideTiles[] = {
     {32, 32, 16, 2, 2, 2, 0.25},
 };
 
+// On matrix units. Subgroups of 64x64 results read shared memory least; the rates are measured on NVIDIA H100.
+constexpr TileRow kMatrixTiles[] = {
+    {128, 128, 32, 64, 64, 1, 5.5}, {128, 64, 32, 64, 32, 1, 4.5}, {64, 128, 32, 32, 64, 1, 4.5},
+    {64, 64, 32, 32, 32, 1, 3.5},   {32, 64, 32, 16, 32, 1, 2.2},  {64, 32, 32, 32, 16, 1, 2.2},
+    {32, 32, 32, 16, 16, 1, 1.4},
+};
+
 constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
 constexpr double kStepCycles = 700;        // a step along K whose loads nobody hides
 constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
@@ -72,37 +82,69 @@ double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int unit
   return cycles;
 }
 
+// The unit that a choice of tiles is for.
+struct UnitChoice {
+  TileUnit unit = TileUnit::kScalar;
+  std::span<const TileRow> rows;
+  target::MatrixShape matrix;  // kMatrix
+};
+
+// The configuration of a row, but for splits and reason.
+ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, const target::DeviceProfile& profile) {
+  ProductConfig config;
+  config.kernel = ProductKernel::kTile;
+  config.unit = choice.unit;
+  config.tile_m = row.tile_m;
+  config.tile_n = row.tile_n;
+  config.tile_k = row.tile_k;
+  config.rows = row.rows;
+  config.columns = row.columns;
+  config.unroll_k = row.unroll_k;
+  config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
+  if (choice.unit == TileUnit::kMatrix) {
+    config.matrix = choice.matrix;
+    config.subgroup_size = profile.subgroup_size;
+    config.workgroup_size *= config.subgroup_size;
+  }
+  return config;
+}
+
 // 32-bit values of an invocation: its results and what it carries from the operands to shared memory.
-int TileRegisters(const TileRow& row, DType accumulator) {
-  const int invocations = row.tile_m / row.rows * (row.tile_n / row.columns);
-  const int staged = (row.tile_m + row.tile_n) * row.tile_k / invocations;
-  return (row.rows * row.columns + staged) * std::max(1, SizeBytes(accumulator) / 4);
+int TileRegisters(const ProductConfig& config, DType accumulator) {
+  const int results = config.tile_m * config.tile_n / config.workgroup_size;
+  const int staged = (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size;
+  if (config.unit == TileUnit::kMatrix) return results + staged / 2;
+  return (results + staged) * std::max(1, SizeBytes(accumulator) / 4);
+}
+
+bool Fits(const ProductConfig& config, const target::DeviceProfile& profile, DType accumulator) {
+  const bool is_matrix = config.unit == TileUnit::kMatrix;
+  const int64_t shared_bytes = is_matrix ? MatrixSharedBytes(config) : TileSharedBytes(config, accumulator);
+  if (is_matrix && (config.rows % config.matrix.m != 0 || config.columns % config.matrix.n != 0 ||
+                    config.tile_k % config.matrix.k != 0 || !StripFits(config))) {
+    return false;
+  }
+  return config.workgroup_size <= profile.max_workgroup_invocations && shared_bytes <= profile.shared_memory_bytes &&
+         TileRegisters(config, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
 }
 
 struct TileChoice {
-  const TileRow* row = nullptr;
+  std::optional<ProductConfig> config;
   int64_t splits = 1;
   double cycles = 0;
 };
 
-TileChoice BestTile(std::span<const TileRow> rows, const Extents& e, const target::DeviceProfile& profile,
-                    DType accumulator) {
-  TileChoice best;
-  for (const TileRow& row : rows) {
-    ProductConfig probe;
-    probe.tile_m = row.tile_m;
-    probe.tile_n = row.tile_n;
-    probe.tile_k = row.tile_k;
-    if (row.tile_m / row.rows * (row.tile_n / row.columns) > profile.max_workgroup_invocations) continue;
-    if (TileRegisters(row, accumulator) > profile.tile_registers) continue;
-    if (TileSharedBytes(probe, accumulator) > profile.shared_memory_bytes) continue;
+void ConsiderTiles(const UnitChoice& choice, const Extents& e, const target::DeviceProfile& profile, DType accumulator,
+                   TileChoice& best) {
+  for (const TileRow& row : choice.rows) {
+    const ProductConfig config = RowConfiguration(choice, row, profile);
+    if (!Fits(config, profile, accumulator)) continue;
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
       const double cycles = TileCycles(row, e, splits, std::max(profile.compute_units, 1));
-      if (best.row == nullptr || cycles < best.cycles) best = {&row, splits, cycles};
+      if (!best.config.has_value() || cycles < best.cycles) best = {config, splits, cycles};
     }
   }
-  return best;
 }
 
 // Splits that leave none of them empty.
@@ -112,20 +154,27 @@ int EvenSplits(int64_t parts, int64_t splits) {
 }
 
 ProductConfig TileConfig(const TileChoice& choice, const Extents& e) {
-  const TileRow& row = *choice.row;
-  ProductConfig config;
-  config.kernel = ProductKernel::kTile;
-  config.tile_m = row.tile_m;
-  config.tile_n = row.tile_n;
-  config.tile_k = row.tile_k;
-  config.rows = row.rows;
-  config.columns = row.columns;
-  config.unroll_k = row.unroll_k;
-  config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
-  config.splits = EvenSplits(CeilDiv(e.k, row.tile_k), choice.splits);
-  config.reason = Format("The tile {}x{}x{} with {} parts of K takes the fewest estimated cycles ({:.0f}).", row.tile_m,
-                         row.tile_n, row.tile_k, config.splits, choice.cycles);
+  ProductConfig config = *choice.config;
+  config.splits = EvenSplits(CeilDiv(e.k, config.tile_k), choice.splits);
+  config.reason = Format("The {} {}x{}x{} with {} parts of K takes the fewest estimated cycles ({:.0f}).",
+                         config.unit == TileUnit::kMatrix ? "matrix tile" : "tile", config.tile_m, config.tile_n,
+                         config.tile_k, config.splits, choice.cycles);
   return config;
+}
+
+// The shape of the matrix unit for a product: of those with sums in f32 the one with the most multiply-adds.
+std::optional<target::MatrixShape> BestMatrix(const Product& product, const ProductForm& form,
+                                              const target::DeviceProfile& profile) {
+  std::optional<target::MatrixShape> best;
+  const std::optional<DType> input = MatrixInput(product, form);
+  if (!input.has_value() || !profile.cooperative_matrix || !profile.vulkan_memory_model || !profile.subgroup_basic)
+    return best;
+  if (!profile.subgroup_size_control && profile.subgroup_min_size != profile.subgroup_max_size) return best;
+  for (const target::MatrixShape& shape : profile.matrix_shapes) {
+    if (shape.input != *input || shape.accumulator != DType::kF32) continue;
+    if (!best.has_value() || shape.m * shape.n * shape.k > best->m * best->n * best->k) best = shape;
+  }
+  return best;
 }
 
 // The largest of 4, 2 and 1 that divides the innermost digit of an axis.
@@ -290,8 +339,12 @@ ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const
   const bool is_wide = SizeBytes(product.accumulator) > 4;
   const std::span<const TileRow> rows =
       is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
-  const TileChoice choice = BestTile(rows, e, profile, product.accumulator);
-  if (choice.row == nullptr) {
+  TileChoice choice;
+  ConsiderTiles({TileUnit::kScalar, rows, {}}, e, profile, product.accumulator, choice);
+  if (const auto matrix = BestMatrix(product, form, profile)) {
+    ConsiderTiles({TileUnit::kMatrix, kMatrixTiles, *matrix}, e, profile, product.accumulator, choice);
+  }
+  if (!choice.config.has_value()) {
     return DirectOnGpu(form, profile, ProductAxis::kN, "No tile fits the device's workgroup or shared memory.");
   }
   return TileConfig(choice, e);

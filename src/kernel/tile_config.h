@@ -25,8 +25,8 @@ enum class ProductKernel : uint8_t {
 };
 std::string_view Name(ProductKernel kernel);
 
-// What computes the multiply-adds of kTile. kCooperativeMatrix is for the shapes of DeviceProfile::matrix_shapes.
-enum class TileUnit : uint8_t { kScalar };
+// What computes the multiply-adds of kTile. kMatrix is for the shapes of DeviceProfile::matrix_shapes.
+enum class TileUnit : uint8_t { kScalar, kMatrix };
 
 // Subgroups of this size can exchange rows (ProductConfig::exchanges_rows).
 inline constexpr int kExchangeSubgroup = 8;
@@ -38,7 +38,7 @@ struct ProductConfig {
   // Axes of the register tile's rows and columns; kTile has M and N.
   ProductAxis row_axis = ProductAxis::kM;
   ProductAxis column_axis = ProductAxis::kN;
-  int rows = 1;  // of results, an invocation
+  int rows = 1;  // of results, an invocation; of kMatrix, a subgroup
   int columns = 1;
   int tile_m = 0;  // kTile: of results, a workgroup
   int tile_n = 0;
@@ -49,6 +49,8 @@ struct ProductConfig {
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
   // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
   bool exchanges_rows = false;
+  target::MatrixShape matrix;  // kMatrix
+  int subgroup_size = 0;       // kMatrix: required
   std::string reason;
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel/matrix_product.h"
 #include "kernel/product_run_testing.h"
 #include "kernel/tile_product.h"
 
@@ -107,6 +108,58 @@ TEST(TileConfig, StaysWithinTheDevicesLimits) {
     if (config.kernel == ProductKernel::kTile) {
       EXPECT_LE(TileSharedBytes(config, DType::kF32), 16384);
     }
+  }
+}
+
+// A card whose matrix unit multiplies 16x16x16.
+target::DeviceProfile WithMatrixUnit() {
+  target::DeviceProfile profile = LargeGpu();
+  profile.cooperative_matrix = true;
+  profile.vulkan_memory_model = true;
+  profile.subgroup_basic = true;
+  profile.subgroup_size = profile.subgroup_min_size = profile.subgroup_max_size = 32;
+  profile.shared_memory_bytes = 49152;
+  profile.matrix_registers = 208;
+  profile.matrix_shapes = {{16, 8, 16, DType::kBF16, DType::kF32},
+                           {16, 16, 16, DType::kBF16, DType::kF32},
+                           {16, 16, 16, DType::kF16, DType::kF16}};
+  return profile;
+}
+
+TileUnit UnitFor(DType input, const Dims& lhs, const Dims& rhs, const target::DeviceProfile& profile) {
+  const ProductTest test({input, lhs}, {input, rhs}, [](ir::Block& block, const std::vector<ir::Value*>& operands) {
+    return AppendDot(block, operands, {{}, {}, {1}, {0}}, DType::kF32);
+  });
+  const Product product = test.Prepared();
+  const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), profile);
+  if (config.unit == TileUnit::kMatrix) {
+    EXPECT_EQ(config.matrix, (target::MatrixShape{16, 16, 16, DType::kBF16, DType::kF32}));
+    EXPECT_LE(MatrixSharedBytes(config), profile.shared_memory_bytes);
+    EXPECT_TRUE(StripFits(config));
+  }
+  return config.unit;
+}
+
+TEST(TileConfig, GivesMatrixUnitsWhatTheyTake) {
+  const target::DeviceProfile profile = WithMatrixUnit();
+  EXPECT_EQ(UnitFor(DType::kBF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kMatrix);
+  EXPECT_EQ(UnitFor(DType::kBF16, {8192, 384}, {384, 384}, profile), TileUnit::kMatrix);
+  // Sums in f16 would lose what XLA keeps; f32 loses digits as f16; rows of odd length have no pairs.
+  EXPECT_EQ(UnitFor(DType::kF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
+  EXPECT_EQ(UnitFor(DType::kF32, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
+  EXPECT_EQ(UnitFor(DType::kBF16, {4095, 4095}, {4095, 4096}, profile), TileUnit::kScalar);
+}
+
+TEST(TileConfig, LeavesMatrixUnitsAloneThatTheDeviceCannotUse) {
+  target::DeviceProfile spills = WithMatrixUnit();
+  spills.matrix_registers = 0;
+  target::DeviceProfile old = WithMatrixUnit();
+  old.vulkan_memory_model = false;
+  target::DeviceProfile varying = WithMatrixUnit();
+  varying.subgroup_min_size = 8;
+  varying.subgroup_size_control = false;
+  for (const auto& profile : {spills, old, varying}) {
+    EXPECT_EQ(UnitFor(DType::kBF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
   }
 }
 

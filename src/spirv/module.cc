@@ -58,6 +58,11 @@ void Module::AddCapability(spv::Capability capability) {
   }
 }
 
+void Module::UseVulkanMemoryModel() {
+  memory_model_ = spv::MemoryModel::Vulkan;
+  AddCapability(spv::Capability::VulkanMemoryModel);
+}
+
 void Module::AddExtension(std::string_view name) {
   if (std::find(extensions_.begin(), extensions_.end(), name) == extensions_.end()) extensions_.emplace_back(name);
 }
@@ -89,6 +94,12 @@ Id Module::Int(int bits) {
 Id Module::Float(int bits) {
   if (bits == 64) AddCapability(spv::Capability::Float64);
   return Declare(spv::Op::OpTypeFloat, {static_cast<uint32_t>(bits)}, false);
+}
+
+Id Module::BFloat16() { return Declare(spv::Op::OpTypeFloat, {16, kFPEncodingBFloat16KHR}, false); }
+
+Id Module::CooperativeMatrix(std::initializer_list<uint32_t> operands) {
+  return Declare(kOpTypeCooperativeMatrixKHR, operands, false);
 }
 
 Id Module::Vector(Id component, int count) {
@@ -132,6 +143,8 @@ Id Module::ConstantU32(uint32_t value) {
   const Id type = Int(32);
   return Declare(spv::Op::OpConstant, {type, value}, true);
 }
+
+Id Module::Splat(Id type, Id constant) { return Declare(spv::Op::OpConstantComposite, {type, constant}, true); }
 
 Id Module::ConstantU64(uint64_t value) {
   const Id type = Int(64);
@@ -225,7 +238,7 @@ void Module::SetPhi(const Phi& phi, int incoming, Id value, Id block) {
 void Module::AppendMemoryModelAndEntry(Words& out, std::array<uint32_t, 3> local_size) const {
   Append(out, spv::Op::OpMemoryModel,
          std::initializer_list<uint32_t>{static_cast<uint32_t>(spv::AddressingModel::PhysicalStorageBuffer64),
-                                         static_cast<uint32_t>(spv::MemoryModel::GLSL450)});
+                                         static_cast<uint32_t>(memory_model_)});
   Words entry = {static_cast<uint32_t>(spv::ExecutionModel::GLCompute), main_};
   AppendString(entry, "main");
   entry.insert(entry.end(), interface_.begin(), interface_.end());

@@ -24,12 +24,13 @@ using Id = uint32_t;  // 0: none
 
 class Module {
  public:
-  // GLSL450 memory model; with PhysicalStorageBuffer64 addresses.
+  // GLSL450 memory model unless UseVulkanMemoryModel is called; with PhysicalStorageBuffer64 addresses.
   Module();
 
   Id NewId() { return next_id_++; }
   // Both keep each entry once.
   void AddCapability(spv::Capability capability);
+  void UseVulkanMemoryModel();
   void AddExtension(std::string_view name);
 
   // Types. Equal arguments give the same id. Int(64) and Float(64) bring their capabilities; for 8 and 16 bits the
@@ -38,6 +39,9 @@ class Module {
   Id Bool();
   Id Int(int bits);
   Id Float(int bits);
+  Id BFloat16();
+  // Component type, scope, rows, columns and use, as OpTypeCooperativeMatrixKHR has them.
+  Id CooperativeMatrix(std::initializer_list<uint32_t> operands);
   Id Vector(Id component, int count);
   Id Array(Id element, uint32_t count);
   Id RuntimeArray(Id element, uint32_t stride_bytes);  // decorated with its stride
@@ -52,6 +56,8 @@ class Module {
   Id ConstantU32(uint32_t value);
   Id ConstantU64(uint64_t value);
   Id ConstantBool(bool value);
+  // A composite constant whose one constituent stands for all: cooperative matrices.
+  Id Splat(Id type, Id constant);
 
   void Decorate(Id target, spv::Decoration decoration, std::initializer_list<uint32_t> literals = {});
   void DecorateMember(Id type, uint32_t member, spv::Decoration decoration,
@@ -99,6 +105,7 @@ class Module {
   static void Append(Words& section, spv::Op op, std::span<const uint32_t> operands);
   void AppendMemoryModelAndEntry(Words& out, std::array<uint32_t, 3> local_size) const;
 
+  spv::MemoryModel memory_model_ = spv::MemoryModel::GLSL450;
   Id next_id_ = 1;
   Id glsl_ = 0;
   Id main_ = 0;

@@ -11,7 +11,7 @@
 namespace dragoman::spirv {
 
 // Runs `spirv-val --target-env vulkan1.2` on the words. Its complaint is the error's message; FAILED_PRECONDITION when
-// the program is not on the PATH.
+// the program is not on the PATH, UNIMPLEMENTED when it is too old to know the module's capabilities.
 Status Validate(std::span<const uint32_t> words);
 // The text form by spirv-dis; empty when that is not on the PATH.
 std::string Disassemble(std::span<const uint32_t> words);

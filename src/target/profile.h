@@ -90,7 +90,8 @@ struct DeviceProfile {
   bool unrolling_is_costly =
       false;                 // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
   int tile_registers = 128;  // 32-bit values that an invocation of a tile product may hold across its inner loop
-  int compute_units = 16;    // a guess of how many workgroups of 256 keep the device busy, divided by 4
+  int matrix_registers = 128;  // the same of a product on matrix units
+  int compute_units = 16;      // a guess of how many workgroups of 256 keep the device busy, divided by 4
 
   bool operator==(const DeviceProfile&) const = default;
 };

@@ -6,6 +6,7 @@ namespace {
 
 constexpr uint32_t kAmd = 0x1002;
 constexpr uint32_t kIntel = 0x8086;
+constexpr uint32_t kNvidia = 0x10de;
 constexpr uint32_t kQualcomm = 0x5143;
 constexpr uint32_t kMesa = 0x10005;
 
@@ -31,6 +32,16 @@ constexpr Quirk kQuirks[] = {
      "A thread has 128 registers whatever its width: tiles of 8x8 results an invocation spill 100 to 140 of them on "
      "every "
      "generation, tiles of 8x4 none.",
+     ""},
+    {"nvidia_matrix_registers", [](const DeviceProfile& p) { return p.vendor_id == kNvidia; },
+     [](DeviceProfile& p) { p.matrix_registers = 208; },
+     "An invocation has 255 registers: matrix tiles of 64x64 results a subgroup take 160 of them and read shared "
+     "memory least.",
+     ""},
+    {"intel_matrix_registers", [](const DeviceProfile& p) { return p.vendor_id == kIntel; },
+     [](DeviceProfile& p) { p.matrix_registers = 0; },
+     "No matrix tile fits: 32x32 results of four subgroups spill 9 to 24 registers on Battlemage and 81 to 147 on DG2, "
+     "at the smallest subgroup as at the largest.",
      ""},
     {"qualcomm_tile_registers", [](const DeviceProfile& p) { return p.vendor_id == kQualcomm; },
      [](DeviceProfile& p) { p.tile_registers = 44; },

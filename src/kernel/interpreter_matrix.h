@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrices of a subgroup, for the interpreter: where their elements lie, and their product.
+#pragma once
+
+#include <vector>
+
+#include "kernel/kernel_ir.h"
+
+namespace dragoman::kernel {
+
+using MatrixValue = std::vector<double>;  // row-major
+
+// Element `element` of a matrix is in word `word` of the shared array; of 16-bit elements in its half `half`.
+struct MatrixElement {
+  uint64_t word = 0;
+  int half = 0;
+  size_t element = 0;
+};
+
+// All elements of a matrix of the type whose first is in word `first`.
+std::vector<MatrixElement> MatrixElements(const target::MatrixShape& shape, KType type, MatrixLayout layout,
+                                          uint64_t first);
+
+// A x B + C with products and sums rounded to f32, in ascending order of k.
+MatrixValue MultiplyAddMatrices(const target::MatrixShape& shape, const MatrixValue& a, const MatrixValue& b,
+                                const MatrixValue& c);
+
+}  // namespace dragoman::kernel
