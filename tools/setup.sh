@@ -22,14 +22,14 @@ need_packages() {
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
-  local apt=(apt-get)
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get)  # sudo would drop the variable
   if [ "$(id -u)" -ne 0 ]; then
     sudo -n true 2>/dev/null || fail "these Debian packages are missing; type: sudo apt install ${missing[*]}"
-    apt=(sudo apt-get)
+    apt=(sudo "${apt[@]}")
   fi
   say "Installing ${missing[*]}"
   "${apt[@]}" update -qq
-  DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # The virtual environment, with the newest JAX and Keras that its Python takes.
