@@ -35,9 +35,10 @@ need_packages() {
 # The virtual environment, with the newest JAX and Keras that its Python takes.
 need_venv() {
   local python=${DRAGOMAN_PYTHON:-python3}
+  command -v "$python" >/dev/null || fail "there is no $python here; install Python 3.11 or newer, or name one with DRAGOMAN_PYTHON"
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$("$python" --version) is too old, Python 3.11 is needed; name one with DRAGOMAN_PYTHON=/path/to/python3"
-  if [ ! -x "$venv/bin/python" ]; then
+  if [ ! -x "$venv/bin/pip" ]; then  # comes last: an interrupted environment is made again
     say "Making the virtual environment $(basename "$venv") with $("$python" --version)"
     "$python" -m venv "$venv"
   fi
