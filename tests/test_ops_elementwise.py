@@ -208,3 +208,23 @@ def test_64_bit_types():
         compare(lambda x, y: (x + y, x * y, x / y, jnp.sqrt(y), x > y, jnp.floor(x)), x, y)
         i = random_array("int64", (33,), 0, -(2**62), 2**62)
         compare(lambda i: (i + i, i * 3, i >> 5, i ^ 77, i // 7, i.astype(jnp.int32), i.astype(jnp.float64)), i)
+
+
+# Drivers like to take x * 0 for 0 when the zero is in the program.
+ZEROS = {
+    "x * 0": lambda x: x * 0, "0 * x": lambda x: 0 * x, "x * -0": lambda x: x * jnp.asarray(-0.0, x.dtype),
+    "0 / x": lambda x: 0 / x, "x / 0": lambda x: x / 0, "x * 0 + x": lambda x: x * 0 + x, "x - x": lambda x: x - x,
+    "1 + x * 0": lambda x: 1 + x * 0, "x / x": lambda x: x / x, "x * zeros": lambda x: x * jnp.zeros_like(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZEROS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_constant_zeros_keep_nan_and_infinity(name, dtype):
+    compare(ZEROS[name], special(dtype))
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "int16", "bool"])
+def test_constants_without_elements(dtype):
+    compare(lambda x: (lax.full((3, 0), 1, x.dtype), jnp.concatenate([jnp.ones((2, 0), x.dtype), x], 1)),
+            random_array(dtype, (2, 3)))

@@ -161,15 +161,37 @@ const Emitter::Row& Emitter::RowOf(KOp op) {
 }
 
 void Emitter::EmitInstruction(const Instruction& inst) {
+  // Conversions of a constant are one to the driver.
+  if (inst.op >= KOp::kSToF && inst.op <= KOp::kF16FromBits) is_zero_[inst.first_result] = is_zero_[inst.operands[0]];
   const Row& row = RowOf(inst.op);
   if (row.is_custom) return (this->*row.custom)(inst);
   const Id type = TypeOf(KTypeOf(inst.first_result));
-  const std::vector<Id> operands = Operands(inst);
+  const bool is_product = inst.op == KOp::kFMul || inst.op == KOp::kFDiv || inst.op == KOp::kFma;
+  const std::vector<Id> operands = is_product && profile_.drops_zero_products ? FactorsOf(inst) : Operands(inst);
   if (row.glsl != GLSLstd450Bad) return Set(inst, module_.EmitGlsl(row.glsl, type, operands));
   const bool on_bool = row.on_bool != Op::OpNop && KTypeOf(inst.operands[0]) == KType::kBool;
   const Id result = module_.Emit(on_bool ? row.on_bool : row.core, type, operands);
   if (row.is_exact) module_.Decorate(result, spv::Decoration::NoContraction);
   Set(inst, result);
+}
+
+// The operands of a product or quotient, constant zeros out of the driver's sight.
+std::vector<Emitter::Id> Emitter::FactorsOf(const Instruction& inst) {
+  std::vector<Id> ids = Operands(inst);
+  for (size_t i = 0; i < 2; ++i) {
+    if (is_zero_[inst.operands[i]]) ids[i] = HiddenZero(KTypeOf(inst.operands[i]));
+  }
+  return ids;
+}
+
+// From the number of workgroups along z, which is 1 in every dispatch.
+Emitter::Id Emitter::HiddenZero(KType type) {
+  const Id i32 = module_.Int(32);
+  const Id triple = module_.Vector(i32, 3);
+  const Id counts = module_.Emit(Op::OpLoad, triple, {module_.BuiltIn(spv::BuiltIn::NumWorkgroups, triple)});
+  const Id depth = module_.Emit(Op::OpCompositeExtract, i32, {counts, 2});
+  const Id zero = module_.Emit(Op::OpISub, i32, {depth, U32(1)});
+  return module_.Emit(Op::OpConvertUToF, TypeOf(type), {zero});
 }
 
 void Emitter::EmitConstant(const Instruction& inst) {
@@ -179,6 +201,7 @@ void Emitter::EmitConstant(const Instruction& inst) {
   const uint32_t low = static_cast<uint32_t>(inst.imm);
   const uint32_t words[] = {ktype == KType::kF16 ? low & 0xffff : low, static_cast<uint32_t>(inst.imm >> 32)};
   const bool is_wide = ktype == KType::kI64 || ktype == KType::kF64;
+  is_zero_[inst.first_result] = inst.imm == 0;
   Set(inst, module_.Constant(type, std::span(words, is_wide ? 2 : 1)));
 }
 

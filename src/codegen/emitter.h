@@ -100,6 +100,8 @@ class Emitter {
 
   // emit_scalar.cc
   void EmitInstruction(const Instruction& inst);
+  std::vector<Id> FactorsOf(const Instruction& inst);
+  Id HiddenZero(kernel::KType type);
   void EmitConstant(const Instruction& inst);
   void EmitParam(const Instruction& inst);
   void EmitWorkgroupIndex(const Instruction& inst);
@@ -146,6 +148,7 @@ class Emitter {
   spirv::Module module_;
   Status status_;
   std::vector<Id> values_;
+  std::vector<bool> is_zero_;  // by value: a constant 0
   std::vector<Id> shared_;
   std::vector<Id> params_;
   // Per buffer: its address (u64) when by_offset_; otherwise pointers to arrays of 1, 2 and 4 elements.

@@ -9,7 +9,9 @@ using ir::OpCode;
 using ir::OpKind;
 
 bool HasEffect(const Op& op) {
-  if (op.code == OpCode::kCustomCall) return op.attributes.Int(AttrKey::kHasSideEffect) != 0;
+  // JAX's dce_sink only keeps XLA from leaving its operand out.
+  const auto is_sink = [&op] { return op.attributes.Text(AttrKey::kCallTargetName) == "dce_sink"; };
+  if (op.code == OpCode::kCustomCall) return op.attributes.Int(AttrKey::kHasSideEffect) != 0 && !is_sink();
   // A call may hold one; it is inlined before anyone asks in earnest.
   if (op.code == OpCode::kCall || op.code == OpCode::kComposite) return true;
   return Info(op.code).kind == OpKind::kEffect;

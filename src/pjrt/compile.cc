@@ -47,11 +47,11 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
   return parts;
 }
 
-// Ours begin with dragoman_; those of other backends come along in portable scripts and say nothing to us.
+// Ours begin with dragoman_; those of XLA come along in portable scripts and say nothing to us.
 StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
   compiler::Options result;
   for (const auto& [name, value] : options.overrides) {
-    if (!name.starts_with("dragoman_")) continue;
+    if (name.starts_with("xla_")) continue;
     if (name == "dragoman_fuse" && std::holds_alternative<bool>(value)) {
       result.fuse = std::get<bool>(value);
     } else if (name == "dragoman_skip_passes" && std::holds_alternative<std::string>(value)) {

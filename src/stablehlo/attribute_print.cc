@@ -55,11 +55,22 @@ Status AttributeTable::PrintTo(AttrIndex index, int depth, std::string& text) {
   }
   if (Is(index, Code(VhloAttr::kFloat), Code(BuiltinAttr::kFloat))) return PrintFloat(index, text);
   if (Is(index, Code(VhloAttr::kTensor), Code(BuiltinAttr::kDenseElements))) {
+    ASSIGN_OR_RETURN(const ir::Literal literal, Literal(index));
+    if (!IsInteger(literal.type().dtype)) {
+      text += literal.type().ToString();
+      return OkStatus();
+    }
     ASSIGN_OR_RETURN(const std::vector<int64_t> values, Ints(index));
     text += ToString(values);
     return OkStatus();
   }
-  ASSIGN_OR_RETURN(const int64_t value, Int(index));
+  const StatusOr<int64_t> number = Int(index);
+  if (!number.ok()) {
+    // A type, or another attribute that settles nothing here: it is named by its place.
+    text += Format("#{}", index);
+    return OkStatus();
+  }
+  const int64_t value = *number;
   text += IsBoolean(index) ? (value != 0 ? "true" : "false") : std::to_string(value);
   return OkStatus();
 }

@@ -32,10 +32,9 @@ std::vector<std::byte> UnpackBooleans(std::span<const std::byte> packed, int64_t
 
 bool HasRightSize(const TensorType& type, size_t size) {
   const auto count = static_cast<uint64_t>(type.num_elements());
-  if (count == 0) return size == 0;
   if (IsPred(type.dtype)) return size == (count + 7) / 8 || size == 1;
   const auto element = static_cast<uint64_t>(SizeBytes(type.dtype));
-  return size == element || size == count * element;
+  return size == element || size == count * element;  // one element stands for all, also for none
 }
 
 int64_t ElementAt(const ir::Literal& literal, int64_t index) {
@@ -149,7 +148,7 @@ StatusOr<ir::Literal> AttributeTable::DecodeLiteral(AttrIndex index) {
     return InvalidArgument(Format("A constant of type {} has {} bytes of data.", type->ToString(), data.size()));
   }
   if (IsPred(type->dtype)) return ir::Literal(*type, UnpackBooleans(data, type->num_elements()));
-  std::vector<std::byte> bytes(data.begin(), data.end());
+  std::vector<std::byte> bytes(data.begin(), type->num_elements() == 0 ? data.begin() : data.end());
   const int bits = Info(type->dtype).bits;
   if (bits < 8) {
     for (std::byte& byte : bytes) byte &= static_cast<std::byte>((1 << bits) - 1);

@@ -50,6 +50,10 @@ constexpr Quirk kQuirks[] = {
      ""},
     {"qualcomm_byte_offsets", [](const DeviceProfile& p) { return p.vendor_id == kQualcomm; }, UseByteOffsets,
      "Turnip adds the offset in the load: 49 instructions and 4 registers in place of 76 and 6 on Adreno 740.", ""},
+    {"llvmpipe_zero_products", IsLlvmpipe, [](DeviceProfile& p) { p.drops_zero_products = true; },
+     "Its code generator answers a product or quotient with a constant 0 without looking at the other operand: NaN and "
+     "infinity times 0 are 0, and so is 1 / 0.",
+     ""},
     {"llvmpipe_short_kernels", IsLlvmpipe, [](DeviceProfile& p) { p.unrolling_is_costly = true; },
      "LLVM compiles a kernel at its first dispatch, in time that grows with its length: 20 ms for one line, 330 ms for "
      "an unrolled tile product.",

@@ -47,6 +47,8 @@ TEST(Quirks, KeepKernelsShortOnLlvmpipeOnly) {
   ApplyQuirks(llvmpipe);
   EXPECT_TRUE(llvmpipe.unrolling_is_costly);
   EXPECT_FALSE(OfVendor(0x10de).unrolling_is_costly);
+  EXPECT_TRUE(llvmpipe.drops_zero_products);
+  EXPECT_FALSE(OfVendor(0x10de).drops_zero_products);
 }
 
 TEST(Quirks, DoNothingTheSecondTime) {
