@@ -169,6 +169,36 @@ KernelCase SharedCase(const DeviceProfile& profile, KType type) {
   return result;
 }
 
+// The last of many buffers are read in a loop, on both sides of an if in it, and after it.
+KernelCase ManyBuffersCase(const DeviceProfile& profile) {
+  constexpr int kNumInputs = 40;
+  Builder b(profile);
+  KernelCase result;
+  for (int k = 0; k < kNumInputs; ++k) {
+    b.AddBuffer({.memory = DType::kU32, .is_read = true});
+    result.buffers.push_back(RandomElements(DType::kU32, kCount, 100 + static_cast<uint64_t>(k)));
+  }
+  const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
+  result.buffers.emplace_back(size_t{kCount} * 4);
+  const V i = b.GlobalIndex(kWorkgroupSize);
+  const auto mix = [&](V sum, int first, int last) {
+    for (int k = first; k <= last; ++k) sum = b.IAdd(b.IMul(sum, b.I32(31)), b.Load(k, i));
+    return sum;
+  };
+  const V looped = b.For(b.I32(0), b.I32(3), b.I32(1), {mix(b.I32(0), 0, 33)}, [&](V k, std::span<const V> sum) {
+    const V is_odd = b.INe(b.And(b.IAdd(k, i), b.I32(1)), b.I32(0));
+    const V chosen = b.IfValue(
+        is_odd, [&] { return std::vector<V>{mix(sum[0], 34, 36)}; },
+        [&] { return std::vector<V>{mix(sum[0], 36, 37)}; })[0];
+    return std::vector<V>{mix(chosen, 38, 38)};
+  })[0];
+  b.Store(out, i, mix(looped, 36, 39));
+  result.name = "many buffers";
+  result.workgroups = 4;
+  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  return result;
+}
+
 KernelCase AtomicCase(const DeviceProfile& profile, KOp op) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
@@ -205,6 +235,7 @@ std::vector<KernelCase> MemoryCases(const DeviceProfile& profile) {
        {KOp::kAtomicAdd, KOp::kAtomicMin, KOp::kAtomicMax, KOp::kAtomicOr, KOp::kAtomicAnd, KOp::kAtomicExchange}) {
     cases.push_back(AtomicCase(profile, op));
   }
+  cases.push_back(ManyBuffersCase(profile));
   return cases;
 }
 

@@ -115,6 +115,33 @@ TEST(Codegen, SegmentedKernelsAreValid) {
   }
 }
 
+// Of a kernel that reads each of its buffers behind an if in a loop.
+int NumLoadsAheadOfTheLoop(int num_buffers) {
+  Builder b(FullProfile());
+  const V i = b.GlobalIndex(64);
+  b.For(b.I32(0), i, b.I32(1), {}, [&](V k, std::span<const V>) {
+    for (int n = 0; n < num_buffers; ++n) {
+      const int buffer = b.AddBuffer({.memory = DType::kU32, .is_read = true, .is_written = true});
+      b.If(b.IEq(k, b.I32(n)), [&] { b.Store(buffer, i, b.Load(buffer, k)); });
+    }
+    return std::vector<V>();
+  });
+  int num_loads = 0;
+  const std::vector<uint32_t> words = Generate(std::move(b).Finish(64), FullProfile());
+  for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
+    const auto op = static_cast<spv::Op>(words[at] & 0xffff);
+    if (op == spv::Op::OpLoopMerge) break;
+    num_loads += op == spv::Op::OpLoad ? 1 : 0;
+  }
+  return num_loads;
+}
+
+TEST(Codegen, LoadsOnlyTheFirstAddressesAtTheEntry) {
+  const int with_eight = NumLoadsAheadOfTheLoop(8);
+  EXPECT_EQ(NumLoadsAheadOfTheLoop(32), with_eight + 24);
+  EXPECT_EQ(NumLoadsAheadOfTheLoop(60), with_eight + 24);
+}
+
 TEST(Codegen, KernelsWithoutBuffersAreValid) {
   Builder b(FullProfile());
   b.Barrier();

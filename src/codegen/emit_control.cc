@@ -25,11 +25,17 @@ void Emitter::BindArguments(const kernel::Region& region, std::span<const Id> va
 
 // Emits the body; returns what it yields. current_block_ is then the block that it ends in, still open.
 std::vector<Id> Emitter::EmitRegion(const kernel::Region& region) {
+  const std::vector<Base> outer_buffers = buffers_;
+  std::vector<Id> yielded;
   for (const Instruction& inst : region.body) {
-    if (inst.op == kernel::KOp::kYield) return Operands(inst);
+    if (inst.op == kernel::KOp::kYield) {
+      yielded = Operands(inst);
+      break;
+    }
     EmitInstruction(inst);
   }
-  return {};
+  buffers_ = outer_buffers;
+  return yielded;
 }
 
 // The carried values at a loop's head: incoming 0 is the initial value, from the current block; 1 the next iteration's.
@@ -52,6 +58,7 @@ std::vector<Id> ResultsOf(std::span<const Module::Phi> phis) {
 // head: phis, test → body … → next: i + step → head; merge. The phis are the loop's results.
 void Emitter::EmitFor(const Instruction& inst) {
   const std::vector<Id> operands = Operands(inst);
+  for (const auto& region : inst.regions) EmitBasesOf(*region);
   const Id entry = current_block_;
   const Id head = module_.NewId(), body = module_.NewId(), next = module_.NewId(), merge = module_.NewId();
   const Id i32 = module_.Int(32);
@@ -89,6 +96,7 @@ void Emitter::EmitFor(const Instruction& inst) {
 // head: phis → test … → body … → next → head; test leads to merge.
 void Emitter::EmitWhile(const Instruction& inst) {
   const std::vector<Id> operands = Operands(inst);
+  for (const auto& region : inst.regions) EmitBasesOf(*region);
   const Id entry = current_block_;
   const Id head = module_.NewId(), test = module_.NewId(), body = module_.NewId();
   const Id next = module_.NewId(), merge = module_.NewId();

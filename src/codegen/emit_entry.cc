@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entry block: from the push constants to this workgroup's record, its buffers and parameters.
+#include <algorithm>
+
 #include "codegen/emitter.h"
 
 namespace dragoman::codegen {
@@ -14,6 +16,8 @@ namespace {
 constexpr auto kPhysical = spv::StorageClass::PhysicalStorageBuffer;
 constexpr auto kPush = spv::StorageClass::PushConstant;
 constexpr uint32_t kAligned = static_cast<uint32_t>(spv::MemoryAccessMask::Aligned);
+// AMD's waves have some 100 scalar registers, and an address takes two: all of many at once spill.
+constexpr size_t kMostEntryBases = 32;
 
 uint32_t RecordBytes(const kernel::Kernel& kernel) {
   const uint32_t bytes =
@@ -172,17 +176,33 @@ Id Emitter::EmitRecordMember(uint32_t member, Id type, uint32_t size_bytes) {
   return module_.Emit(Op::OpLoad, type, {pointer, kAligned, size_bytes});
 }
 
-void Emitter::EmitBufferBases() {
+const Emitter::Base& Emitter::EmitBase(int buffer) {
+  Base& base = buffers_[buffer];
+  if (base != Base{}) return base;
+  const Id address = EmitRecordMember(static_cast<uint32_t>(buffer), AddressType(buffer), 8);
+  const Op to_pointer = HasWideAddress(buffer) ? Op::OpConvertUToPtr : Op::OpBitcast;
+  if (by_offset_) base[0] = address;
+  for (int log2_count = 0; log2_count <= 2 && !by_offset_; ++log2_count) {
+    if ((uses_.buffer_counts[buffer] >> log2_count & 1) == 0) continue;
+    base[log2_count] = module_.Emit(to_pointer, BufferPointerType(buffer, 1 << log2_count), {address});
+  }
+  return base;
+}
+
+// The first addresses are one wide load for all of the kernel; the others are loaded where they are first needed.
+void Emitter::EmitEntryBases() {
   buffers_.resize(kernel_.buffers.size());
-  for (int i = 0; i < static_cast<int>(buffers_.size()); ++i) {
-    if (uses_.buffer_counts[i] == 0) continue;
-    const Id address = EmitRecordMember(static_cast<uint32_t>(i), AddressType(i), 8);
-    const Op to_pointer = HasWideAddress(i) ? Op::OpConvertUToPtr : Op::OpBitcast;
-    if (by_offset_) buffers_[i][0] = address;
-    for (int log2_count = 0; log2_count <= 2 && !by_offset_; ++log2_count) {
-      if ((uses_.buffer_counts[i] >> log2_count & 1) == 0) continue;
-      buffers_[i][log2_count] = module_.Emit(to_pointer, BufferPointerType(i, 1 << log2_count), {address});
-    }
+  for (size_t i = 0; i < std::min(buffers_.size(), kMostEntryBases); ++i) {
+    if (uses_.buffer_counts[i] != 0) EmitBase(static_cast<int>(i));
+  }
+}
+
+// Ahead of a loop: the addresses that each of its iterations needs.
+void Emitter::EmitBasesOf(const kernel::Region& region) {
+  for (const Instruction& inst : region.body) {
+    if (AccessesBuffer(inst)) EmitBase(inst.buffer);
+    if (inst.op != kernel::KOp::kFor && inst.op != kernel::KOp::kWhile) continue;
+    for (const auto& inner : inst.regions) EmitBasesOf(*inner);
   }
 }
 
@@ -208,7 +228,7 @@ void Emitter::EmitEntry() {
     }
     record_ = EmitRecordsPointer(push, record_type_);
   }
-  EmitBufferBases();
+  EmitEntryBases();
   EmitParams();
 }
 

@@ -90,7 +90,7 @@ Id Emitter::EmitChainPointer(int buffer, kernel::ValueId index, int count) {
   }
   const Id value = count == 1 ? element.type : module_.Vector(element.type, count);
   return module_.Emit(Op::OpAccessChain, module_.Pointer(kPhysical, value),
-                      {buffers_[buffer][Log2(count)], U32(0), position});
+                      {EmitBase(buffer)[Log2(count)], U32(0), position});
 }
 
 Id Emitter::EmitOffsetPointer(int buffer, kernel::ValueId index, int count) {
@@ -102,7 +102,7 @@ Id Emitter::EmitOffsetPointer(int buffer, kernel::ValueId index, int count) {
     offset = module_.Emit(Op::OpShiftLeftLogical, TypeOf(index_type), {offset, U32(Log2(element.size_bytes))});
   }
   if (index_type == KType::kI32) offset = module_.Emit(Op::OpUConvert, wide, {offset});
-  const Id address = module_.Emit(Op::OpIAdd, wide, {buffers_[buffer][0], offset});
+  const Id address = module_.Emit(Op::OpIAdd, wide, {EmitBase(buffer)[0], offset});
   const Id block = module_.Emit(Op::OpConvertUToPtr, BufferPointerType(buffer, count), {address});
   const Id value = count == 1 ? element.type : module_.Vector(element.type, count);
   return module_.Emit(Op::OpAccessChain, module_.Pointer(kPhysical, value), {block, U32(0)});

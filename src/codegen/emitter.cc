@@ -21,9 +21,7 @@ void GatherUsesOf(const kernel::Region& region, KernelUses& uses) {
     if (inst.op == KOp::kWorkgroupIndex) uses.workgroup_index = true;
     if (inst.op == KOp::kDeviceBarrier) uses.device_barrier = true;
     if (inst.op == KOp::kF16Bits || inst.op == KOp::kF16FromBits) uses.half_floats = true;
-    const bool is_shared = inst.op == KOp::kLoadShared || inst.op == KOp::kStoreShared || inst.op == KOp::kMatrixLoad ||
-                           inst.op == KOp::kMatrixStore;
-    if (inst.buffer >= 0 && !is_shared) {
+    if (AccessesBuffer(inst)) {
       const int count = inst.op == KOp::kLoad    ? std::max(1, inst.num_results)
                         : inst.op == KOp::kStore ? static_cast<int>(inst.operands.size()) - 1
                                                  : 1;
@@ -48,6 +46,12 @@ constexpr FloatControlRow kFloatControls[] = {
 };
 
 }  // namespace
+
+bool AccessesBuffer(const kernel::Instruction& inst) {
+  const bool is_shared = inst.op == KOp::kLoadShared || inst.op == KOp::kStoreShared || inst.op == KOp::kMatrixLoad ||
+                         inst.op == KOp::kMatrixStore;
+  return inst.buffer >= 0 && !is_shared;
+}
 
 KernelUses GatherUses(const kernel::Kernel& kernel) {
   KernelUses uses;

@@ -26,6 +26,8 @@ struct KernelUses {
   bool half_floats = false;  // f16 values, also in passing
 };
 KernelUses GatherUses(const kernel::Kernel& kernel);
+// Whether `inst.buffer` is a buffer behind an address, not shared memory.
+bool AccessesBuffer(const kernel::Instruction& inst);
 
 class Emitter {
  public:
@@ -56,6 +58,8 @@ class Emitter {
     bool is_signed = false;
     kernel::KType loaded = kernel::KType::kVoid;
   };
+  // A buffer's address (u64) when by_offset_; otherwise pointers to arrays of 1, 2 and 4 elements.
+  using Base = std::array<Id, 3>;
   // emit_entry.cc: from push constants to segment, record, buffer bases and parameters.
   void EmitEntry();
   void DeclareRecord();
@@ -68,7 +72,9 @@ class Emitter {
   Id EmitFlatWorkgroupId();
   Id EmitSegmentSearch(Id starts, Id first_start, Id num_segments);
   void EmitSegment();
-  void EmitBufferBases();
+  const Base& EmitBase(int buffer);
+  void EmitEntryBases();
+  void EmitBasesOf(const kernel::Region& region);
   void EmitParams();
   Id EmitRecordMember(uint32_t member, Id type, uint32_t size_bytes);
   void OpenGuard(Id num_workgroups);
@@ -151,8 +157,7 @@ class Emitter {
   std::vector<bool> is_zero_;  // by value: a constant 0
   std::vector<Id> shared_;
   std::vector<Id> params_;
-  // Per buffer: its address (u64) when by_offset_; otherwise pointers to arrays of 1, 2 and 4 elements.
-  std::vector<std::array<Id, 3>> buffers_;
+  std::vector<Base> buffers_;                             // zeros where no load dominates the current block
   std::map<std::tuple<Id, int, bool, bool>, Id> blocks_;  // by element or vector type, stride, writable, restrict
   Id record_type_ = 0;
   Id record_ = 0;  // pointer to this dispatch's or segment's record
