@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "kernel/matrix_product.h"
+#include "kernel/tile_loader.h"
 #include "kernel/tile_product.h"
 
 namespace dragoman::kernel {
@@ -28,6 +29,11 @@ struct Extents {
   int64_t k;
   int64_t results() const { return batch * m * n; }
 };
+
+Extents ExtentsOf(const ProductForm& form) {
+  return {form.extent(ProductAxis::kBatch), form.extent(ProductAxis::kM), form.extent(ProductAxis::kN),
+          form.extent(ProductAxis::kK)};
+}
 
 // A tile of results of a workgroup and how fast its inner loop runs. `rows` and `columns` are an invocation's, or on
 // matrix units a subgroup's.
@@ -109,15 +115,32 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
   return config;
 }
 
-// 32-bit values of an invocation: its results and what it carries from the operands to shared memory.
-int TileRegisters(const ProductConfig& config, DType accumulator) {
-  const int results = config.tile_m * config.tile_n / config.workgroup_size;
-  const int staged = (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size;
-  if (config.unit == TileUnit::kMatrix) return results + staged / 2;
-  return (results + staged) * std::max(1, SizeBytes(accumulator) / 4);
+// What an invocation keeps of where a load is: the index and the positions to look at, dilated ones also divided.
+int PlaceRegisters(const LinearMap& map) {
+  int registers = 1;
+  for (const PositionMap& position : map.positions) registers += position.dilation > 1 ? 2 : 1;
+  return registers;
 }
 
-bool Fits(const ProductConfig& config, const target::DeviceProfile& profile, DType accumulator) {
+// 32-bit values of an invocation: its results, what it carries from the operands to shared memory, and where its loads
+// are from step to step along K.
+int TileRegisters(const ProductConfig& config, const ProductForm& form, DType accumulator) {
+  const int results = config.tile_m * config.tile_n / config.workgroup_size;
+  if (config.unit == TileUnit::kMatrix) {
+    return results + (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size / 2;
+  }
+  const int words = std::max(1, SizeBytes(accumulator) / 4);
+  const auto staged = [&](const LinearMap& map, ProductAxis axis, int tile) {
+    const int elements = tile * config.tile_k / config.workgroup_size;
+    const int loads = std::max(1, elements / TileLoadWidth(form, map, axis, 4));
+    return elements * words + loads * PlaceRegisters(map);
+  };
+  return results * words + staged(form.lhs, ProductAxis::kM, config.tile_m) +
+         staged(form.rhs, ProductAxis::kN, config.tile_n);
+}
+
+bool Fits(const ProductConfig& config, const ProductForm& form, const target::DeviceProfile& profile,
+          DType accumulator) {
   const bool is_matrix = config.unit == TileUnit::kMatrix;
   const int64_t shared_bytes = is_matrix ? MatrixSharedBytes(config) : TileSharedBytes(config, accumulator);
   if (is_matrix && (config.rows % config.matrix.m != 0 || config.columns % config.matrix.n != 0 ||
@@ -125,7 +148,7 @@ bool Fits(const ProductConfig& config, const target::DeviceProfile& profile, DTy
     return false;
   }
   return config.workgroup_size <= profile.max_workgroup_invocations && shared_bytes <= profile.shared_memory_bytes &&
-         TileRegisters(config, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
+         TileRegisters(config, form, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
 }
 
 struct TileChoice {
@@ -134,11 +157,12 @@ struct TileChoice {
   double cycles = 0;
 };
 
-void ConsiderTiles(const UnitChoice& choice, const Extents& e, const target::DeviceProfile& profile, DType accumulator,
-                   TileChoice& best) {
+void ConsiderTiles(const UnitChoice& choice, const ProductForm& form, const target::DeviceProfile& profile,
+                   DType accumulator, TileChoice& best) {
+  const Extents e = ExtentsOf(form);
   for (const TileRow& row : choice.rows) {
     const ProductConfig config = RowConfiguration(choice, row, profile);
-    if (!Fits(config, profile, accumulator)) continue;
+    if (!Fits(config, form, profile, accumulator)) continue;
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
       const double cycles = TileCycles(row, e, splits, std::max(profile.compute_units, 1));
@@ -287,7 +311,7 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
   config.columns = RunAlong(form, columns, 4);
   // All places of a small window together, so that the other operand is read once for them.
   const int64_t rows = form.extent(config.row_axis);
-  const int most_results = std::min(40, profile.tile_registers * 5 / 8);
+  const int most_results = std::min(40, profile.tile_registers / 2);
   config.rows = rows <= 16 ? FittingRows(rows, std::max(1, most_results / config.columns)) : 1;
   config.workgroup_size = 64;
   SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
@@ -319,8 +343,7 @@ bool IsContiguousAlongK(const ProductForm& form, const LinearMap& map) {
 }
 
 ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
-  const Extents e = {form.extent(ProductAxis::kBatch), form.extent(ProductAxis::kM), form.extent(ProductAxis::kN),
-                     form.extent(ProductAxis::kK)};
+  const Extents e = ExtentsOf(form);
   constexpr int64_t kFew = 8;
   if (e.batch >= 16 && e.n <= 4 && e.k * e.n <= 256) {
     return DirectOnGpu(form, profile, ProductAxis::kBatch, "Groups of few channels: an invocation a few groups.");
@@ -340,9 +363,9 @@ ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const
   const std::span<const TileRow> rows =
       is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
   TileChoice choice;
-  ConsiderTiles({TileUnit::kScalar, rows, {}}, e, profile, product.accumulator, choice);
+  ConsiderTiles({TileUnit::kScalar, rows, {}}, form, profile, product.accumulator, choice);
   if (const auto matrix = BestMatrix(product, form, profile)) {
-    ConsiderTiles({TileUnit::kMatrix, kMatrixTiles, *matrix}, e, profile, product.accumulator, choice);
+    ConsiderTiles({TileUnit::kMatrix, kMatrixTiles, *matrix}, form, profile, product.accumulator, choice);
   }
   if (!choice.config.has_value()) {
     return DirectOnGpu(form, profile, ProductAxis::kN, "No tile fits the device's workgroup or shared memory.");
