@@ -73,14 +73,14 @@ constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
 constexpr int kMaxSplits = 256;
 constexpr int kMaxDirectSplits = 4096;
 
-double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int units) {
+double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int units, double step_cycles) {
   const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
   const double a_unit = static_cast<double>(CeilDiv(workgroups, units));
   const double steps = static_cast<double>(CeilDiv(CeilDiv(e.k, row.tile_k), splits));
   const double work = steps * row.tile_m * row.tile_n * row.tile_k / (kUnitMultiplyAdds * row.rate);
   // Up to four workgroups of a unit wait at the same time.
   const double rounds = static_cast<double>(CeilDiv(static_cast<int64_t>(a_unit), 4));
-  double cycles = std::max(a_unit * work, rounds * std::max(work, steps * kStepCycles));
+  double cycles = std::max(a_unit * work, rounds * std::max(work, steps * step_cycles));
   if (splits > 1) {
     const double traffic = static_cast<double>(e.results()) * static_cast<double>(splits + 1) * 8;
     cycles += kDispatchCycles + traffic / (16.0 * units);
@@ -113,6 +113,13 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
     config.workgroup_size *= config.subgroup_size;
   }
   return config;
+}
+
+// A step along K of one workgroup: its wait for loads, or an invocation's own multiply-adds.
+double StepCycles(const ProductConfig& config, const target::DeviceProfile& profile) {
+  if (config.unit == TileUnit::kMatrix) return kStepCycles;
+  const int multiply_adds = config.rows * config.columns * config.tile_k;
+  return std::max(kStepCycles, static_cast<double>(multiply_adds * profile.multiply_add_cycles));
 }
 
 // What an invocation keeps of where a load is: the index and the positions to look at, dilated ones also divided.
@@ -163,9 +170,11 @@ void ConsiderTiles(const UnitChoice& choice, const ProductForm& form, const targ
   for (const TileRow& row : choice.rows) {
     const ProductConfig config = RowConfiguration(choice, row, profile);
     if (!Fits(config, form, profile, accumulator)) continue;
+    const int units = std::max(profile.compute_units, 1);
+    const double step_cycles = StepCycles(config, profile);
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
-      const double cycles = TileCycles(row, e, splits, std::max(profile.compute_units, 1));
+      const double cycles = TileCycles(row, e, splits, units, step_cycles);
       if (!best.config.has_value() || cycles < best.cycles) best = {config, splits, cycles};
     }
   }

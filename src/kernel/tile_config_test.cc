@@ -84,6 +84,15 @@ TEST(TileConfig, KeepsTheDeviceBusyWithSmallProducts) {
   }
 }
 
+// One wave a workgroup would leave three of a compute unit's four multipliers idle.
+TEST(TileConfig, GivesSmallProductsSeveralWavesWhereAWaveIsSlow) {
+  target::DeviceProfile gcn = LargeGpu();
+  gcn.compute_units = 64;
+  EXPECT_EQ(ChooseDot(128, 128, 512, gcn).workgroup_size, 64);
+  gcn.multiply_add_cycles = 4;
+  EXPECT_GT(ChooseDot(128, 128, 512, gcn).workgroup_size, 64);
+}
+
 TEST(TileConfig, SplitsLongSumsOfFewResults) {
   const ConvolutionDims weights = {"f01b", "i01o", "01bf"};
   const ProductConfig config = ChooseConvolution({128, 13, 13, 32}, {128, 11, 11, 64}, weights, LargeGpu());

@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
   X(max_workgroup_invocations) X(max_workgroup_size) X(max_workgroup_count) X(shared_memory_bytes) \
   X(push_constant_bytes) X(max_allocation_bytes) X(max_buffer_bytes) X(device_memory_bytes) X(unified_memory) \
   X(address_form) X(vector_bytes) X(unrolling_is_costly) X(drops_zero_products) \
-  X(tile_registers) X(matrix_registers) X(compute_units)
+  X(tile_registers) X(matrix_registers) X(multiply_add_cycles) X(compute_units)
 // clang-format on
 
 // The number of members of an aggregate: the longest list of anythings that initialises it.

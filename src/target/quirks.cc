@@ -23,6 +23,11 @@ constexpr Quirk kQuirks[] = {
      "A base and a zero-extended 32-bit offset are one addressing mode of the hardware: a three-buffer kernel has 16 "
      "instructions in place of 27 on RDNA 3 and 13 in place of 23 on Vega.",
      ""},
+    {"amd_gcn_narrow_units", [](const DeviceProfile& p) { return p.vendor_id == kAmd && p.subgroup_min_size == 64; },
+     [](DeviceProfile& p) { p.multiply_add_cycles = 4; },
+     "A wave of 64 takes four cycles on the 16 lanes of its unit: a tile needs four waves to keep the four units of a "
+     "compute unit busy.",
+     ""},
     {"intel_byte_offsets", [](const DeviceProfile& p) { return p.vendor_id == kIntel; }, UseByteOffsets,
      "The compiler then does one 64-bit addition an access: 448 cycles in place of 556 on Gen 9, 534 for 576 on DG2, "
      "600 for 752 on Battlemage.",

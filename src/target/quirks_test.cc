@@ -40,6 +40,20 @@ TEST(Quirks, LimitTheRegistersOfTilesOnIntelAndQualcomm) {
   for (const uint32_t vendor : {0x8086u, 0x5143u}) EXPECT_LT(OfVendor(vendor).tile_registers, 64) << vendor;
 }
 
+TEST(Quirks, SlowTheMultiplyAddsOfAmdsWavesOf64Only) {
+  DeviceProfile gcn;
+  gcn.vendor_id = 0x1002;
+  gcn.subgroup_size = gcn.subgroup_min_size = gcn.subgroup_max_size = 64;
+  DeviceProfile rdna = gcn;
+  rdna.subgroup_min_size = 32;
+  DeviceProfile adreno = gcn;
+  adreno.vendor_id = 0x5143;
+  for (DeviceProfile* profile : {&gcn, &rdna, &adreno}) ApplyQuirks(*profile);
+  EXPECT_EQ(gcn.multiply_add_cycles, 4);
+  EXPECT_EQ(rdna.multiply_add_cycles, 1);
+  EXPECT_EQ(adreno.multiply_add_cycles, 1);
+}
+
 TEST(Quirks, KeepKernelsShortOnLlvmpipeOnly) {
   DeviceProfile llvmpipe;
   llvmpipe.vendor_id = 0x10005;
