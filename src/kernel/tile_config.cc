@@ -72,6 +72,7 @@ constexpr double kStepCycles = 700;        // a step along K whose loads nobody 
 constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
 constexpr int kMaxSplits = 256;
 constexpr int kMaxDirectSplits = 4096;
+constexpr int64_t kLeastK = 64;  // of K, that a part of a direct product must have to be worth its sum
 
 double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int units, double step_cycles) {
   const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
@@ -235,7 +236,6 @@ int FittingRows(int64_t extent, int most) {
 
 // Enough parts of K's outermost digits to occupy the device with `wanted` invocations.
 void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocations, int64_t wanted) {
-  constexpr int64_t kLeastK = 64;  // of K, that a part must have to be worth its sum
   const int64_t most = form.extent(ProductAxis::kK) / kLeastK;
   const int64_t splits = std::min({CeilDiv(wanted, invocations), most, int64_t{kMaxDirectSplits}});
   if (splits <= 1) return;
@@ -323,6 +323,11 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
   const int most_results = std::min(40, profile.tile_registers / 2);
   config.rows = rows <= 16 ? FittingRows(rows, std::max(1, most_results / config.columns)) : 1;
   config.workgroup_size = 64;
+  // Sums too short to split: while compute units lack work, invocations take fewer of them.
+  const bool is_short = form.extent(ProductAxis::kK) < 2 * kLeastK;
+  while (is_short && config.rows > 1 && 2 * DirectInvocations(config, form) <= int64_t{profile.compute_units} * 64) {
+    config.rows = static_cast<int>(CeilDiv(config.rows, 2));
+  }
   SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
   config.reason = std::move(reason);
   return config;

@@ -117,6 +117,15 @@ TEST(TileConfig, ComputesDepthwiseConvolutionsDirectly) {
   EXPECT_EQ(config.columns, 4);
 }
 
+TEST(TileConfig, SharesFewShortSumsAmongInvocations) {
+  const ProductConfig few = ChooseDot(8, 64, 16, LargeGpu());
+  const ProductConfig many = ChooseDot(8, 65536, 16, LargeGpu());
+  ASSERT_EQ(few.kernel, ProductKernel::kDirect);
+  ASSERT_EQ(many.kernel, ProductKernel::kDirect);
+  EXPECT_EQ(few.rows, 1);
+  EXPECT_EQ(many.rows, 8);
+}
+
 TEST(TileConfig, WritesShortCodeForCpus) {
   const ProductConfig config = ChooseDot(512, 512, 512, ScalarProfile());
   EXPECT_EQ(config.kernel, ProductKernel::kDirect);
