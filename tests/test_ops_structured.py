@@ -157,6 +157,11 @@ def test_pooling_and_its_gradients(window, strides, padding):
         compare(jax.value_and_grad(lambda x: jnp.sum(jnp.sin(pool(x, window, strides, padding)))), f32(2, 9, 7, 3))
 
 
+@pytest.mark.parametrize("channels", [16, 3])
+def test_gradient_of_max_pooling_over_many_images(channels):
+    compare(jax.grad(lambda x: jnp.sum(jnp.sin(max_pool(x, (2, 2), (2, 2), "VALID")))), f32(100, 14, 14, channels))
+
+
 def test_pooling_of_equal_values_gives_one_gradient():
     compare(jax.grad(lambda x: (max_pool(x, (3, 3), (2, 2), "SAME") * 1.5).sum()), np.zeros((1, 6, 6, 2), np.float32))
 

@@ -52,8 +52,14 @@ V FloatMath::CopySign(V magnitude, V sign) {
 }
 
 V FloatMath::Divide(V x, V y) {
+  if (b_.profile().type == target::DeviceType::kCpu) return b_.FDiv(x, y);
+  if (type_ == KType::kF32) {
+    // Devices divide by way of the reciprocal, which of a number beyond 2^126 is lost.
+    const V scale = b_.Select(Less(Const(0x1p125), Abs(y)), Const(0x1p-32), Const(1));
+    x = b_.FMul(x, scale);
+    y = b_.FMul(y, scale);
+  }
   const V quotient = b_.FDiv(x, y);
-  if (b_.profile().type == target::DeviceType::kCpu) return quotient;
   const V rest = b_.Fma(Neg(quotient), y, x);
   const V refined = b_.Fma(rest, b_.FDiv(Const(1), y), quotient);
   return b_.Select(Less(Abs(refined), Const(kInfinity)), refined, quotient);

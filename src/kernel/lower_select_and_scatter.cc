@@ -118,6 +118,11 @@ class SelectAndScatter {
     return OkStatus();
   }
 
+  // Along such a dimension an element is in one window, of its own number.
+  static bool IsUnit(const WindowDimension& dimension) {
+    return dimension.size == 1 && dimension.stride == 1 && dimension.padding_low == 0 && dimension.padding_high == 0;
+  }
+
   // Loops over the windows that contain the element along the dimensions that `window` does not have yet.
   std::vector<V> GatherDimension(Elemental& elemental, const Index& element, std::vector<V> window,
                                  std::vector<V> carried, Status& status) {
@@ -126,6 +131,10 @@ class SelectAndScatter {
     while (d < window.size() && window[d].id != kNoValue) ++d;
     if (d == window.size()) return GatherWindow(elemental, element, window, std::move(carried), status);
     const WindowDimension& dimension = window_[d];
+    if (IsUnit(dimension)) {
+      window[d] = element.dims[d];
+      return GatherDimension(elemental, element, std::move(window), std::move(carried), status);
+    }
     const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
     const auto windows_before = [&](V place) {
       const V floor = b.UDiv(b.SMax(b.IAdd(place, b.I32(dimension.stride)), b.I32(0)), b.I32(dimension.stride));
