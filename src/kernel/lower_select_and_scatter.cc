@@ -111,8 +111,11 @@ class SelectAndScatter {
     ASSIGN_OR_RETURN(const Scalar initial, elemental.At(op_.operands[2], Index{}));
     std::vector<V> window(element.size());
     Status status;
-    const std::vector<V> sum = GatherDimension(elemental, {element, linear}, window,
-                                               FlattenScalars(std::vector<Scalar>(lanes_, initial)), status);
+    std::vector<V> sum = FlattenScalars(std::vector<Scalar>(lanes_, initial));
+    if (source()->type.num_elements() > 0) {
+      const V is_window = elemental.builder().Bool(true);
+      sum = GatherDimension(elemental, {element, linear}, window, is_window, std::move(sum), status);
+    }
     RETURN_IF_ERROR(status);
     elemental.StoreLanes(op_.result(), Index{element, linear}, UnflattenScalars(sum, dtypes_), lanes_);
     return OkStatus();
@@ -123,32 +126,38 @@ class SelectAndScatter {
     return dimension.size == 1 && dimension.stride == 1 && dimension.padding_low == 0 && dimension.padding_high == 0;
   }
 
-  // Loops over the windows that contain the element along the dimensions that `window` does not have yet.
-  std::vector<V> GatherDimension(Elemental& elemental, const Index& element, std::vector<V> window,
+  // Visits the windows that contain the element along the dimensions that `window` does not have yet. As many as there
+  // can be at most, so that the loops have constant bounds; `is_window` says whether this one exists.
+  std::vector<V> GatherDimension(Elemental& elemental, const Index& element, std::vector<V> window, V is_window,
                                  std::vector<V> carried, Status& status) {
     Builder& b = elemental.builder();
     size_t d = 0;
     while (d < window.size() && window[d].id != kNoValue) ++d;
-    if (d == window.size()) return GatherWindow(elemental, element, window, std::move(carried), status);
+    if (d == window.size()) return GatherWindow(elemental, element, window, is_window, std::move(carried), status);
     const WindowDimension& dimension = window_[d];
     if (IsUnit(dimension)) {
       window[d] = element.dims[d];
-      return GatherDimension(elemental, element, std::move(window), std::move(carried), status);
+      return GatherDimension(elemental, element, std::move(window), is_window, std::move(carried), status);
     }
     const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
+    const int64_t count = source()->type.dims[d];
     const auto windows_before = [&](V place) {
       const V floor = b.UDiv(b.SMax(b.IAdd(place, b.I32(dimension.stride)), b.I32(0)), b.I32(dimension.stride));
-      return b.SMin(floor, b.I32(source()->type.dims[d]));
+      return b.SMin(floor, b.I32(count));
     };
     const V first = windows_before(b.ISub(padded, b.I32(dimension.size)));
-    return b.For(first, windows_before(padded), b.I32(1), std::move(carried), [&](V i, std::span<const V> c) {
+    const V last = windows_before(padded);
+    const int64_t most = (dimension.size + dimension.stride - 1) / dimension.stride;
+    return b.For(b.I32(0), b.I32(most), b.I32(1), std::move(carried), [&](V i, std::span<const V> c) {
+      const V number = b.IAdd(first, i);
       std::vector<V> inner = window;
-      inner[d] = i;
-      return GatherDimension(elemental, element, std::move(inner), {c.begin(), c.end()}, status);
+      inner[d] = b.SMin(number, b.I32(count - 1));
+      const V is_inner = b.And(is_window, b.SLt(number, last));
+      return GatherDimension(elemental, element, std::move(inner), is_inner, {c.begin(), c.end()}, status);
     });
   }
 
-  std::vector<V> GatherWindow(Elemental& elemental, const Index& element, const std::vector<V>& window,
+  std::vector<V> GatherWindow(Elemental& elemental, const Index& element, const std::vector<V>& window, V is_window,
                               std::vector<V> carried, Status& status) {
     Builder& b = elemental.builder();
     Elemental::Scope scope(elemental);
@@ -157,7 +166,8 @@ class SelectAndScatter {
     std::vector<V> hits;
     V any = b.Bool(false);
     for (int lane = 0; lane < lanes_; ++lane) {
-      hits.push_back(b.IEq(selected[lane], b.IAdd(element.linear, b.I32(lane))));
+      const V is_own = b.IEq(selected[lane], b.IAdd(element.linear, b.I32(lane)));
+      hits.push_back(b.And(is_window, is_own));
       any = b.Or(any, hits.back());
     }
     return b.IfValue(
