@@ -109,12 +109,11 @@ class SelectAndScatter {
   Status EmitGather(Elemental& elemental, V linear) {
     const std::vector<V> element = elemental.Delinearize(Index::FromLinear(linear), op_.type().dims);
     ASSIGN_OR_RETURN(const Scalar initial, elemental.At(op_.operands[2], Index{}));
-    std::vector<V> window(element.size());
     Status status;
     std::vector<V> sum = FlattenScalars(std::vector<Scalar>(lanes_, initial));
     if (source()->type.num_elements() > 0) {
-      const V is_window = elemental.builder().Bool(true);
-      sum = GatherDimension(elemental, {element, linear}, window, is_window, std::move(sum), status);
+      const WindowAt window = {std::vector<V>(element.size()), elemental.builder().Bool(true)};
+      sum = GatherDimension(elemental, {element, linear}, window, std::move(sum), status);
     }
     RETURN_IF_ERROR(status);
     elemental.StoreLanes(op_.result(), Index{element, linear}, UnflattenScalars(sum, dtypes_), lanes_);
@@ -126,18 +125,25 @@ class SelectAndScatter {
     return dimension.size == 1 && dimension.stride == 1 && dimension.padding_low == 0 && dimension.padding_high == 0;
   }
 
-  // Visits the windows that contain the element along the dimensions that `window` does not have yet. As many as there
-  // can be at most, so that the loops have constant bounds; `is_window` says whether this one exists.
-  std::vector<V> GatherDimension(Elemental& elemental, const Index& element, std::vector<V> window, V is_window,
-                                 std::vector<V> carried, Status& status) {
+  // A window of the source, and whether there is one.
+  struct WindowAt {
+    std::vector<V> position;
+    V exists;
+  };
+
+  // Visits the windows that contain the element along the dimensions that `window` does not have yet; as many as there
+  // can be at most, so that the loops have constant bounds. (With bounds that depend on the element, results
+  // on NVIDIA's driver 580 were wrong where the outermost dimension had more than 32 windows.)
+  std::vector<V> GatherDimension(Elemental& elemental, const Index& element, WindowAt window, std::vector<V> carried,
+                                 Status& status) {
     Builder& b = elemental.builder();
     size_t d = 0;
-    while (d < window.size() && window[d].id != kNoValue) ++d;
-    if (d == window.size()) return GatherWindow(elemental, element, window, is_window, std::move(carried), status);
+    while (d < window.position.size() && window.position[d].id != kNoValue) ++d;
+    if (d == window.position.size()) return GatherWindow(elemental, element, window, std::move(carried), status);
     const WindowDimension& dimension = window_[d];
     if (IsUnit(dimension)) {
-      window[d] = element.dims[d];
-      return GatherDimension(elemental, element, std::move(window), is_window, std::move(carried), status);
+      window.position[d] = element.dims[d];
+      return GatherDimension(elemental, element, std::move(window), std::move(carried), status);
     }
     const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
     const int64_t count = source()->type.dims[d];
@@ -150,31 +156,31 @@ class SelectAndScatter {
     const int64_t most = (dimension.size + dimension.stride - 1) / dimension.stride;
     return b.For(b.I32(0), b.I32(most), b.I32(1), std::move(carried), [&](V i, std::span<const V> c) {
       const V number = b.IAdd(first, i);
-      std::vector<V> inner = window;
-      inner[d] = b.SMin(number, b.I32(count - 1));
-      const V is_inner = b.And(is_window, b.SLt(number, last));
-      return GatherDimension(elemental, element, std::move(inner), is_inner, {c.begin(), c.end()}, status);
+      WindowAt inner = window;
+      inner.position[d] = b.SMin(number, b.I32(count - 1));
+      inner.exists = b.And(window.exists, b.SLt(number, last));
+      return GatherDimension(elemental, element, std::move(inner), {c.begin(), c.end()}, status);
     });
   }
 
-  std::vector<V> GatherWindow(Elemental& elemental, const Index& element, const std::vector<V>& window, V is_window,
+  std::vector<V> GatherWindow(Elemental& elemental, const Index& element, const WindowAt& window,
                               std::vector<V> carried, Status& status) {
     Builder& b = elemental.builder();
     Elemental::Scope scope(elemental);
-    const V number = elemental.Linear(Index::FromDims(window), source()->type.dims);
+    const V number = elemental.Linear(Index::FromDims(window.position), source()->type.dims);
     const std::vector<V> selected = b.LoadVector(elemental.BindTemporary(0, DType::kU32, true, false), number, lanes_);
     std::vector<V> hits;
     V any = b.Bool(false);
     for (int lane = 0; lane < lanes_; ++lane) {
       const V is_own = b.IEq(selected[lane], b.IAdd(element.linear, b.I32(lane)));
-      hits.push_back(b.And(is_window, is_own));
+      hits.push_back(b.And(window.exists, is_own));
       any = b.Or(any, hits.back());
     }
     return b.IfValue(
         any,
         [&] {
           Elemental::Scope inner(elemental);
-          const auto combined = Combine(elemental, Index{window, number}, hits, carried);
+          const auto combined = Combine(elemental, Index{window.position, number}, hits, carried);
           if (combined.ok()) return FlattenScalars(*combined);
           status = combined.status();
           return carried;

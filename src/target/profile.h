@@ -88,9 +88,9 @@ struct DeviceProfile {
   AddressForm address_form = AddressForm::kAccessChain;
   int vector_bytes = 16;  // bytes one invocation should move at once in streaming kernels
   bool unrolling_is_costly =
-      false;                 // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
+      false;  // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
   bool drops_zero_products = false;  // the driver takes x * 0, 0 / x and x / 0 of a constant 0 for 0
-  int tile_registers = 128;  // 32-bit values that an invocation of a tile product may hold across its inner loop
+  int tile_registers = 128;     // 32-bit values that an invocation of a tile product may hold across its inner loop
   int matrix_registers = 128;   // the same of a product on matrix units
   int multiply_add_cycles = 1;  // at least, from one multiply-add of an invocation to its next
   int compute_units = 16;       // a guess of how many workgroups of 256 keep the device busy, divided by 4
