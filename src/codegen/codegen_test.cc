@@ -117,7 +117,8 @@ TEST(Codegen, SegmentedKernelsAreValid) {
 
 // Of a kernel that reads each of its buffers behind an if in a loop.
 int NumLoadsAheadOfTheLoop(int num_buffers) {
-  Builder b(FullProfile());
+  const target::DeviceProfile profile = FullProfile();
+  Builder b(profile);
   const V i = b.GlobalIndex(64);
   b.For(b.I32(0), i, b.I32(1), {}, [&](V k, std::span<const V>) {
     for (int n = 0; n < num_buffers; ++n) {
@@ -127,7 +128,7 @@ int NumLoadsAheadOfTheLoop(int num_buffers) {
     return std::vector<V>();
   });
   int num_loads = 0;
-  const std::vector<uint32_t> words = Generate(std::move(b).Finish(64), FullProfile());
+  const std::vector<uint32_t> words = Generate(std::move(b).Finish(64), profile);
   for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
     const auto op = static_cast<spv::Op>(words[at] & 0xffff);
     if (op == spv::Op::OpLoopMerge) break;
@@ -143,10 +144,11 @@ TEST(Codegen, LoadsOnlyTheFirstAddressesAtTheEntry) {
 }
 
 TEST(Codegen, KernelsWithoutBuffersAreValid) {
-  Builder b(FullProfile());
+  const target::DeviceProfile profile = FullProfile();
+  Builder b(profile);
   b.Barrier();
   const Kernel kernel = std::move(b).Finish(1);
-  ExpectValid(kernel, Generate(kernel, FullProfile()));
+  ExpectValid(kernel, Generate(kernel, profile));
 }
 
 TEST(Codegen, SaysWhatTheDeviceLacks) {
