@@ -34,7 +34,7 @@ def compiles(folder, path):
     return done.stderr if done.returncode else ""
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="There is no g++.")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="There is no g++ to build the new operation with.")
 def test_the_compiler_asks_for_each_row(tmp_path):
     shutil.copytree(ROOT / "src", tmp_path / "src")
     table, *rest = edits()

@@ -219,7 +219,7 @@ def test_many_threads_compile_and_run_at_once(jax, device):
 
 def test_several_partitions_are_refused_with_a_reason(jax, device):
     if len(jax.devices("dragoman")) < 2:
-        pytest.skip("Only one device is visible.")
+        pytest.skip("Only one Vulkan device is visible; a program over two needs two.")
     with pytest.raises(Exception, match="partitions"):
         jax.pmap(lambda x: x)(np.ones((2, 3), np.float32))
 

@@ -52,7 +52,7 @@ def fetch_header():
 @pytest.fixture(scope="module")
 def published():
     if not COMPILER:
-        pytest.skip("There is no C++ compiler.")
+        pytest.skip("There is no C++ compiler (c++, g++ or clang++) to lay out the published header with.")
     header = fetch_header()
     if isinstance(header, str):
         pytest.skip(header)

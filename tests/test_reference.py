@@ -31,7 +31,7 @@ def command():
     beside = pathlib.Path(library).parent / "dragoman" if library else None
     found = str(beside) if beside and beside.exists() else shutil.which("dragoman")
     if found is None:
-        pytest.skip("the dragoman command is not built")
+        pytest.skip("The dragoman command is neither beside DRAGOMAN_LIBRARY nor on the PATH; pip install . brings it.")
     return found
 
 

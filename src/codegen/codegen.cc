@@ -19,6 +19,7 @@ StatusOr<program::Kernel> GenerateSpirv(const kernel::Kernel& kernel, const targ
   out.workgroup_size = static_cast<uint32_t>(kernel.workgroup_size);
   out.num_buffers = static_cast<uint32_t>(kernel.buffers.size());
   out.num_params = static_cast<uint32_t>(kernel.num_params);
+  // A size that the device always has is not asked for: not every device can be asked.
   const bool has_one_size = profile.subgroup_min_size == profile.subgroup_max_size;
   const bool is_given = has_one_size && profile.subgroup_size == kernel.required_subgroup_size;
   out.required_subgroup_size = is_given ? 0 : static_cast<uint32_t>(kernel.required_subgroup_size);

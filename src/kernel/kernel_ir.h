@@ -25,7 +25,6 @@ namespace dragoman::kernel {
 // kI32 and kI64 carry no sign; ops say it. The matrix types are of Kernel::matrix_shape: a whole matrix that the
 // invocations of a subgroup hold together, its elements wherever the device likes.
 enum class KType : uint8_t { kVoid, kBool, kI32, kI64, kF16, kF32, kF64, kMatrixA, kMatrixB, kMatrixC };
-inline bool IsMatrix(KType type) { return type >= KType::kMatrixA; }
 
 // How a buffer's elements become values on load and back on store.
 //   i1 → kBool (byte ≠ 0)   si2..si16 → kI32 sign-extended   ui2..ui16 → kI32 zero-extended   si32, ui32 → kI32

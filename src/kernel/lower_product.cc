@@ -27,8 +27,7 @@ StatusOr<int64_t> EmitProduct(ProductContext& context, const ProductConfig& conf
 }
 
 std::string LabelOf(const fusion::Group& group, const ProductConfig& config, const ProductForm& form) {
-  return Format("{} {} {} {}x{}x{}x{}", ir::Info(group.hero->code).name,
-                config.unit == TileUnit::kMatrix ? "matrix tile" : Name(config.kernel),
+  return Format("{} {} {} {}x{}x{}x{}", ir::Info(group.hero->code).name, NameOf(config),
                 ToString(group.hero->type().dims), form.extent(ProductAxis::kBatch), form.extent(ProductAxis::kM),
                 form.extent(ProductAxis::kN), form.extent(ProductAxis::kK));
 }

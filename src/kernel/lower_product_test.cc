@@ -4,75 +4,26 @@
 
 #include <gtest/gtest.h>
 
-#include "kernel/hero_testing.h"
 #include "kernel/product_run_testing.h"
 
 namespace dragoman::kernel {
 namespace {
 
-// The function's parameters are the inputs, every other op is a member, what it returns are the outputs; the one
-// dot_general or convolution is the hero.
-struct GroupCase {
-  std::unique_ptr<ir::Module> module;
-  fusion::Group group;
-
-  explicit GroupCase(const std::string& body) {
-    auto parsed = ir::Parse("module @test\nfunc public @main" + body);
-    if (!parsed.ok()) {
-      ADD_FAILURE() << parsed.status().message();
-      return;
-    }
-    module = std::move(*parsed);
-    const Status verified = ir::Verify(*module);
-    EXPECT_TRUE(verified.ok()) << verified.message();
-    ir::Block& block = module->main()->body;
-    for (const auto& argument : block.arguments) group.inputs.push_back(argument.get());
-    for (const auto& op : block.ops) {
-      if (op->code == ir::OpCode::kReturn) continue;
-      group.members.push_back(op.get());
-      if (op->code == ir::OpCode::kDotGeneral) group.kind = fusion::GroupKind::kDot;
-      if (op->code == ir::OpCode::kConvolution) group.kind = fusion::GroupKind::kConvolution;
-      if (ir::Info(op->code).kind == ir::OpKind::kContraction) group.hero = op.get();
-    }
-    group.outputs = block.terminator()->operands;
+// Through split, tiled and direct kernels, and what the profiles choose.
+void ExpectMatches(ProductGroup group) {
+  if (group.module == nullptr) return;
+  group.Evaluate();
+  ASSERT_FALSE(group.expected.empty());
+  ProductConfig split = TileTestConfig(8, 8, 4, 2, 4);
+  split.splits = 2;
+  const ProductConfig direct = DirectTestConfig(2, 4, ProductAxis::kM, ProductAxis::kN);
+  std::vector<StatusOr<LoweredGroup>> all;
+  for (const ProductConfig& config : {split, TileTestConfig(16, 16, 8, 8, 8), direct}) {
+    all.push_back(group.LowerWith(config));
   }
-
-  void ExpectMatches() const {
-    if (module == nullptr) return;
-    HeroTest data(fusion::GroupKind::kLoop, "(%0: tensor<f32>) { %1 = negate(%0) : tensor<f32> return(%1) }");
-    std::vector<ir::Literal> inputs;
-    for (const ir::Value* input : group.inputs) inputs.push_back(data.Random(input->type));
-    const auto expected = reference::Evaluate(*module, "main", inputs);
-    ASSERT_TRUE(expected.ok()) << expected.status().message();
-    const Product product = PrepareProduct(
-        group, group.kind == fusion::GroupKind::kDot ? DotProduct(*group.hero) : ConvolutionProduct(*group.hero));
-    ProductConfig split = TileTestConfig(8, 8, 4, 2, 4);
-    split.splits = 2;
-    ProductConfig direct = DirectTestConfig(2, 4, ProductAxis::kM, ProductAxis::kN);
-    std::vector<StatusOr<LoweredGroup>> all;
-    for (const ProductConfig& config : {split, TileTestConfig(16, 16, 8, 8, 8), direct}) {
-      all.push_back(LowerProductWith(group, VectorProfile(), product, config));
-    }
-    for (const target::DeviceProfile& profile : TestProfiles()) all.push_back(LowerGroup(group, profile));
-    for (const auto& lowered : all) Check(lowered, inputs, *expected);
-  }
-
-  void Check(const StatusOr<LoweredGroup>& lowered, const std::vector<ir::Literal>& inputs,
-             const std::vector<ir::Literal>& expected) const {
-    ASSERT_TRUE(lowered.ok()) << lowered.status().message();
-    Memory memory;
-    for (size_t i = 0; i < inputs.size(); ++i) memory[group.inputs[i]] = inputs[i].Dense();
-    for (const Dispatch& dispatch : lowered->dispatches) {
-      const Status verified = Verify(dispatch.kernel);
-      ASSERT_TRUE(verified.ok()) << verified.message();
-    }
-    const Status run = RunLoweredGroup(*lowered, memory);
-    ASSERT_TRUE(run.ok()) << run.message();
-    for (size_t i = 0; i < expected.size(); ++i) {
-      HeroTest::ExpectClose(ir::Literal(expected[i].type(), memory[group.outputs[i]]), expected[i], 1e-5);
-    }
-  }
-};
+  for (const target::DeviceProfile& profile : TestProfiles()) all.push_back(LowerGroup(group.group, profile));
+  for (const auto& lowered : all) group.ExpectRight(lowered, 1e-5);
+}
 
 constexpr std::string_view kDot =
     "{lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], "
@@ -84,99 +35,99 @@ constexpr std::string_view kSame3x3 =
     "kernel_spatial_dimensions = [0, 1], feature_group_count = 1, batch_group_count = 1, precision = 0, ";
 
 TEST(LowerProduct, AddsBiasAndClampsInTheEpilogue) {
-  GroupCase(Format("(%0: tensor<12x20xf32>, %1: tensor<20x16xf32>, %2: tensor<16xf32>) {{"
-                   "%3 = dot_general(%0, %1) {} : tensor<12x16xf32>"
-                   "%4 = broadcast_in_dim(%2) {{broadcast_dimensions = [1]}} : tensor<12x16xf32>"
-                   "%5 = add(%3, %4) : tensor<12x16xf32>"
-                   "%6 = constant() {{value = dense<0.0>}} : tensor<12x16xf32>"
-                   "%7 = maximum(%5, %6) : tensor<12x16xf32>"
-                   "return(%7) }}",
-                   kDot))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<12x20xf32>, %1: tensor<20x16xf32>, %2: tensor<16xf32>) {{"
+                          "%3 = dot_general(%0, %1) {} : tensor<12x16xf32>"
+                          "%4 = broadcast_in_dim(%2) {{broadcast_dimensions = [1]}} : tensor<12x16xf32>"
+                          "%5 = add(%3, %4) : tensor<12x16xf32>"
+                          "%6 = constant() {{value = dense<0.0>}} : tensor<12x16xf32>"
+                          "%7 = maximum(%5, %6) : tensor<12x16xf32>"
+                          "return(%7) }}",
+                          kDot)));
 }
 
 TEST(LowerProduct, WritesSeveralOutputs) {
-  GroupCase(Format("(%0: tensor<7x9xf32>, %1: tensor<9x5xf32>, %2: tensor<7x5xf32>) {{"
-                   "%3 = dot_general(%0, %1) {} : tensor<7x5xf32>"
-                   "%4 = multiply(%3, %2) : tensor<7x5xf32>"
-                   "%5 = reshape(%4) : tensor<35xf32>"
-                   "%6 = convert(%4) : tensor<7x5xbf16>"
-                   "return(%3, %4, %5, %6) }}",
-                   kDot))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<7x9xf32>, %1: tensor<9x5xf32>, %2: tensor<7x5xf32>) {{"
+                          "%3 = dot_general(%0, %1) {} : tensor<7x5xf32>"
+                          "%4 = multiply(%3, %2) : tensor<7x5xf32>"
+                          "%5 = reshape(%4) : tensor<35xf32>"
+                          "%6 = convert(%4) : tensor<7x5xbf16>"
+                          "return(%3, %4, %5, %6) }}",
+                          kDot)));
 }
 
 TEST(LowerProduct, ComputesOperandsInPlace) {
-  GroupCase(Format("(%0: tensor<12x20xf32>, %1: tensor<20x16xf32>, %2: tensor<12xf32>) {{"
-                   "%3 = broadcast_in_dim(%2) {{broadcast_dimensions = [0]}} : tensor<12x20xf32>"
-                   "%4 = multiply(%0, %3) : tensor<12x20xf32>"
-                   "%5 = constant() {{value = dense<2.0>}} : tensor<20x16xf32>"
-                   "%6 = add(%1, %5) : tensor<20x16xf32>"
-                   "%7 = dot_general(%4, %6) {} : tensor<12x16xf32>"
-                   "return(%7) }}",
-                   kDot))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<12x20xf32>, %1: tensor<20x16xf32>, %2: tensor<12xf32>) {{"
+                          "%3 = broadcast_in_dim(%2) {{broadcast_dimensions = [0]}} : tensor<12x20xf32>"
+                          "%4 = multiply(%0, %3) : tensor<12x20xf32>"
+                          "%5 = constant() {{value = dense<2.0>}} : tensor<20x16xf32>"
+                          "%6 = add(%1, %5) : tensor<20x16xf32>"
+                          "%7 = dot_general(%4, %6) {} : tensor<12x16xf32>"
+                          "return(%7) }}",
+                          kDot)));
 }
 
 TEST(LowerProduct, LooksThroughMovementOfOperands) {
-  GroupCase(Format("(%0: tensor<20x12xf32>, %1: tensor<4x5x16xbf16>) {{"
-                   "%2 = transpose(%0) {{permutation = [1, 0]}} : tensor<12x20xf32>"
-                   "%3 = reverse(%2) {{dimensions = [1]}} : tensor<12x20xf32>"
-                   "%4 = convert(%1) : tensor<4x5x16xf32>"
-                   "%5 = reshape(%4) : tensor<20x16xf32>"
-                   "%6 = dot_general(%3, %5) {} : tensor<12x16xf32>"
-                   "return(%6) }}",
-                   kDot))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<20x12xf32>, %1: tensor<4x5x16xbf16>) {{"
+                          "%2 = transpose(%0) {{permutation = [1, 0]}} : tensor<12x20xf32>"
+                          "%3 = reverse(%2) {{dimensions = [1]}} : tensor<12x20xf32>"
+                          "%4 = convert(%1) : tensor<4x5x16xf32>"
+                          "%5 = reshape(%4) : tensor<20x16xf32>"
+                          "%6 = dot_general(%3, %5) {} : tensor<12x16xf32>"
+                          "return(%6) }}",
+                          kDot)));
 }
 
 TEST(LowerProduct, MultipliesByASplat) {
-  GroupCase(Format("(%0: tensor<8x12xf32>) {{"
-                   "%1 = constant() {{value = dense<0.5>}} : tensor<12x8xf32>"
-                   "%2 = dot_general(%0, %1) {} : tensor<8x8xf32>"
-                   "return(%2) }}",
-                   kDot))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<8x12xf32>) {{"
+                          "%1 = constant() {{value = dense<0.5>}} : tensor<12x8xf32>"
+                          "%2 = dot_general(%0, %1) {} : tensor<8x8xf32>"
+                          "return(%2) }}",
+                          kDot)));
 }
 
 TEST(LowerProduct, FoldsTheKernelFlipOfDataGradients) {
-  GroupCase(Format("(%0: tensor<2x5x6x8xf32>, %1: tensor<3x3x4x8xf32>) {{"
-                   "%2 = reverse(%1) {{dimensions = [0, 1]}} : tensor<3x3x4x8xf32>"
-                   "%3 = convolution(%0, %2) {{{} kernel_input_feature_dimension = 3, "
-                   "kernel_output_feature_dimension = 2}} : tensor<2x5x6x4xf32>"
-                   "return(%3) }}",
-                   kSame3x3))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<2x5x6x8xf32>, %1: tensor<3x3x4x8xf32>) {{"
+                          "%2 = reverse(%1) {{dimensions = [0, 1]}} : tensor<3x3x4x8xf32>"
+                          "%3 = convolution(%0, %2) {{{} kernel_input_feature_dimension = 3, "
+                          "kernel_output_feature_dimension = 2}} : tensor<2x5x6x4xf32>"
+                          "return(%3) }}",
+                          kSame3x3)));
 }
 
 TEST(LowerProduct, FusesAroundAConvolution) {
-  GroupCase(Format("(%0: tensor<2x5x6x4xf32>, %1: tensor<3x3x4x8xf32>, %2: tensor<8xf32>, %3: tensor<2x5x6x4xf32>) {{"
-                   "%4 = multiply(%0, %3) : tensor<2x5x6x4xf32>"
-                   "%5 = convolution(%4, %1) {{{} kernel_input_feature_dimension = 2, "
-                   "kernel_output_feature_dimension = 3}} : tensor<2x5x6x8xf32>"
-                   "%6 = broadcast_in_dim(%2) {{broadcast_dimensions = [3]}} : tensor<2x5x6x8xf32>"
-                   "%7 = subtract(%5, %6) : tensor<2x5x6x8xf32>"
-                   "%8 = tanh(%7) : tensor<2x5x6x8xf32>"
-                   "return(%8, %5) }}",
-                   kSame3x3))
-      .ExpectMatches();
+  ExpectMatches(ProductGroup(
+      Format("(%0: tensor<2x5x6x4xf32>, %1: tensor<3x3x4x8xf32>, %2: tensor<8xf32>, %3: tensor<2x5x6x4xf32>) {{"
+             "%4 = multiply(%0, %3) : tensor<2x5x6x4xf32>"
+             "%5 = convolution(%4, %1) {{{} kernel_input_feature_dimension = 2, "
+             "kernel_output_feature_dimension = 3}} : tensor<2x5x6x8xf32>"
+             "%6 = broadcast_in_dim(%2) {{broadcast_dimensions = [3]}} : tensor<2x5x6x8xf32>"
+             "%7 = subtract(%5, %6) : tensor<2x5x6x8xf32>"
+             "%8 = tanh(%7) : tensor<2x5x6x8xf32>"
+             "return(%8, %5) }}",
+             kSame3x3)));
 }
 
 TEST(LowerProduct, PadsAfterWhatProducesTheInput) {
   // exp(0) is 1: the padding must stay 0.
-  GroupCase(Format("(%0: tensor<1x4x4x3xf32>, %1: tensor<3x3x3x4xf32>) {{"
-                   "%2 = constant() {{value = dense<0.25>}} : tensor<1x4x4x3xf32>"
-                   "%3 = multiply(%0, %2) : tensor<1x4x4x3xf32>"
-                   "%4 = exponential(%3) : tensor<1x4x4x3xf32>"
-                   "%5 = convolution(%4, %1) {{{} kernel_input_feature_dimension = 2, "
-                   "kernel_output_feature_dimension = 3}} : tensor<1x4x4x4xf32>"
-                   "return(%5) }}",
-                   kSame3x3))
-      .ExpectMatches();
+  ExpectMatches(
+      ProductGroup(Format("(%0: tensor<1x4x4x3xf32>, %1: tensor<3x3x3x4xf32>) {{"
+                          "%2 = constant() {{value = dense<0.25>}} : tensor<1x4x4x3xf32>"
+                          "%3 = multiply(%0, %2) : tensor<1x4x4x3xf32>"
+                          "%4 = exponential(%3) : tensor<1x4x4x3xf32>"
+                          "%5 = convolution(%4, %1) {{{} kernel_input_feature_dimension = 2, "
+                          "kernel_output_feature_dimension = 3}} : tensor<1x4x4x4xf32>"
+                          "return(%5) }}",
+                          kSame3x3)));
 }
 
 TEST(LowerProduct, AddressesTensorsOf4GiBAndMore) {
-  const GroupCase test(
+  const ProductGroup test(
       Format("(%0: tensor<80000x20000xf32>, %1: tensor<20000x32000xf32>, %2: tensor<32000xf32>) {{"
              "%3 = dot_general(%0, %1) {} : tensor<80000x32000xf32>"
              "%4 = broadcast_in_dim(%2) {{broadcast_dimensions = [1]}} : tensor<80000x32000xf32>"
@@ -195,7 +146,7 @@ TEST(LowerProduct, AddressesTensorsOf4GiBAndMore) {
 }
 
 TEST(LowerProduct, RefusesAnEpilogueThatMovesElements) {
-  const GroupCase test(
+  const ProductGroup test(
       Format("(%0: tensor<4x6xf32>, %1: tensor<6x4xf32>) {{"
              "%2 = dot_general(%0, %1) {} : tensor<4x4xf32>"
              "%3 = transpose(%2) {{permutation = [1, 0]}} : tensor<4x4xf32>"

@@ -112,9 +112,9 @@ int Subgroups(const ProductConfig& config) { return config.tile_m / config.rows 
 
 class MatrixEmitter : public TileWalk {
  public:
-  MatrixEmitter(ProductContext& context, const ProductConfig& config, DType input)
-      : MatrixEmitter(context, config, input, LoadForm(context.product.lhs, input),
-                      LoadForm(context.product.rhs, input)) {}
+  MatrixEmitter(ProductContext& context, const ProductConfig& config)
+      : MatrixEmitter(context, config, LoadForm(context.product.lhs, config.matrix.input),
+                      LoadForm(context.product.rhs, config.matrix.input)) {}
 
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);
@@ -135,13 +135,13 @@ class MatrixEmitter : public TileWalk {
   }
 
  private:
-  MatrixEmitter(ProductContext& context, const ProductConfig& config, DType input, TileLoader::Form lhs_form,
+  MatrixEmitter(ProductContext& context, const ProductConfig& config, TileLoader::Form lhs_form,
                 TileLoader::Form rhs_form)
       : TileWalk(context, config, lhs_form, rhs_form),
         shape_(config.matrix),
         strip_(config),
-        lhs_(context, lhs_loader_, lhs_form, input, 0, config.tile_m, config.tile_k),
-        rhs_(context, rhs_loader_, rhs_form, input, lhs_.end_word(), config.tile_n, config.tile_k) {}
+        lhs_(context, lhs_loader_, lhs_form, config.matrix.input, 0, config.tile_m, config.tile_k),
+        rhs_(context, rhs_loader_, rhs_form, config.matrix.input, lhs_.end_word(), config.tile_n, config.tile_k) {}
 
   int RowMatrices() const { return config_.rows / shape_.m; }
   int ColumnMatrices() const { return config_.columns / shape_.n; }
@@ -237,9 +237,7 @@ std::optional<DType> MatrixInput(const Product& product, const ProductForm& form
 }
 
 StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config) {
-  const std::optional<DType> input = MatrixInput(context.product, context.form);
-  if (!input.has_value()) return Internal("A product that matrix units cannot compute was given to them.");
-  MatrixEmitter emitter(context, config, *input);
+  MatrixEmitter emitter(context, config);
   RETURN_IF_ERROR(emitter.Emit());
   return emitter.NumWorkgroups();
 }

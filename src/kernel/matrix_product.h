@@ -14,7 +14,8 @@ namespace dragoman::kernel {
 // other sums than f32, and for operands that are not contiguous in runs of two elements along K or their own axis.
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form);
 
-// Emits the kernel of a configuration with TileUnit::kMatrix; gives the number of workgroups.
+// Emits the kernel of a configuration with TileUnit::kMatrix, whose matrix has the type that MatrixInput gives; gives
+// the number of workgroups.
 StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config);
 
 // Whether each subgroup can hand on whole rows of its results at a time.

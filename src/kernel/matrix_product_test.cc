@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kernel/hero_testing.h"
 #include "kernel/product_run_testing.h"
 
 namespace dragoman::kernel {
@@ -76,58 +75,24 @@ TEST(MatrixProduct, ComputesBatches) {
   ExpectDotRight(DType::kBF16, DType::kBF16, {2, 20, 3, 16}, {2, 24, 3, 16}, {{0, 2}, {0, 2}, {3}, {3}});
 }
 
-// A group from text: the operands' conversions come before the product, an epilogue after it.
-struct ConvertingGroup {
-  std::unique_ptr<ir::Module> module;
-  fusion::Group group;
-
-  explicit ConvertingGroup(const std::string& body) {
-    auto parsed = ir::Parse("module @test\nfunc public @main" + body);
-    EXPECT_TRUE(parsed.ok()) << parsed.status().message();
-    module = *std::move(parsed);
-    ir::Block& block = module->main()->body;
-    group.kind = fusion::GroupKind::kDot;
-    for (const auto& argument : block.arguments) group.inputs.push_back(argument.get());
-    for (const auto& op : block.ops) {
-      if (op->code == ir::OpCode::kReturn) continue;
-      group.members.push_back(op.get());
-      if (op->code == ir::OpCode::kDotGeneral) group.hero = op.get();
-    }
-    group.outputs = block.terminator()->operands;
-  }
-
-  void ExpectMatches(const ProductConfig& config, const std::string& what) const {
-    HeroTest data(fusion::GroupKind::kLoop, "(%0: tensor<f32>) { %1 = negate(%0) : tensor<f32> return(%1) }");
-    std::vector<ir::Literal> inputs;
-    Memory memory;
-    for (const ir::Value* input : group.inputs) {
-      inputs.push_back(data.Random(input->type));
-      memory[input] = inputs.back().Dense();
-    }
-    const auto expected = reference::Evaluate(*module, "main", inputs);
-    ASSERT_TRUE(expected.ok()) << expected.status().message();
-    const auto lowered =
-        LowerProductWith(group, VectorProfile(), PrepareProduct(group, DotProduct(*group.hero)), config);
-    ASSERT_TRUE(lowered.ok()) << what << lowered.status().message();
-    const Status run = RunLoweredGroup(*lowered, memory);
-    ASSERT_TRUE(run.ok()) << what << run.message();
-    HeroTest::ExpectClose(ir::Literal((*expected)[0].type(), memory[group.outputs[0]]), (*expected)[0], 1e-2);
-  }
-};
-
 TEST(MatrixProduct, ConvertsOperandsOnTheirWayAndResultsAfterwards) {
   const std::string attributes =
       "{lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], "
       "rhs_contracting_dimensions = [0], precision = 0}";
   for (const std::string type : {"bf16", "f16"}) {
-    const ConvertingGroup group(
+    ProductGroup group(
         Format("(%0: tensor<40x48xf32>, %1: tensor<48x36x{0}>, %2: tensor<40x36x{0}>) {{ "
                "%3 = convert(%0) : tensor<40x48x{0}> "
                "%4 = dot_general(%3, %1) {1} : tensor<40x36x{0}> "
                "%5 = add(%4, %2) : tensor<40x36x{0}> return(%5) }}",
                type, attributes));
     ASSERT_NE(group.group.hero, nullptr);
-    for (auto& [name, config] : Configs(type == "bf16" ? DType::kBF16 : DType::kF16)) group.ExpectMatches(config, name);
+    group.Evaluate();
+    ASSERT_FALSE(group.expected.empty());
+    for (auto& [name, config] : Configs(type == "bf16" ? DType::kBF16 : DType::kF16)) {
+      SCOPED_TRACE(name);
+      group.ExpectRight(group.LowerWith(config), 1e-2);
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/format.h"
 #include "kernel/group_testing.h"
+#include "kernel/hero_testing.h"
 #include "kernel/lower_product.h"
 #include "kernel/product_testing.h"
 
@@ -143,13 +144,73 @@ inline void ProductTest::ExpectRightEverywhere() const {
       if (splits > 1 && !can_split) continue;
       config.splits = splits;
       config.split_digits = splits > 1 ? static_cast<int>((form.DigitsOf(ProductAxis::kK).size() + 1) / 2) : 1;
-      ExpectRightWith(config, Format("{} {}x{} of {}x{}x{} in {} parts: ", Name(config.kernel), config.rows,
-                                     config.columns, config.tile_m, config.tile_n, config.tile_k, splits));
+      ExpectRightWith(config, Format("{} {}x{} of {}x{}x{} in {} parts: ", NameOf(config), config.rows, config.columns,
+                                     config.tile_m, config.tile_n, config.tile_k, splits));
     }
   }
   for (const target::DeviceProfile& profile : TestProfiles()) {
     ExpectRight(LowerGroup(group, profile), profile.unrolling_is_costly ? "on a CPU: " : "on a GPU: ");
   }
 }
+
+// The function's parameters are the inputs, every other op is a member, what it returns are the outputs; the one
+// dot_general or convolution is the hero.
+struct ProductGroup {
+  std::unique_ptr<ir::Module> module;
+  fusion::Group group;
+  std::vector<ir::Literal> inputs;
+  std::vector<ir::Literal> expected;
+
+  explicit ProductGroup(const std::string& body) {
+    auto parsed = ir::Parse("module @test\nfunc public @main" + body);
+    if (!parsed.ok()) {
+      ADD_FAILURE() << parsed.status().message();
+      return;
+    }
+    module = std::move(*parsed);
+    const Status verified = ir::Verify(*module);
+    EXPECT_TRUE(verified.ok()) << verified.message();
+    ir::Block& block = module->main()->body;
+    for (const auto& argument : block.arguments) group.inputs.push_back(argument.get());
+    for (const auto& op : block.ops) {
+      if (op->code == ir::OpCode::kReturn) continue;
+      group.members.push_back(op.get());
+      if (op->code == ir::OpCode::kDotGeneral) group.kind = fusion::GroupKind::kDot;
+      if (op->code == ir::OpCode::kConvolution) group.kind = fusion::GroupKind::kConvolution;
+      if (ir::Info(op->code).kind == ir::OpKind::kContraction) group.hero = op.get();
+    }
+    group.outputs = block.terminator()->operands;
+  }
+
+  // Random inputs and what the reference makes of them; before ExpectRight.
+  void Evaluate() {
+    HeroTest data(fusion::GroupKind::kLoop, "(%0: tensor<f32>) { %1 = negate(%0) : tensor<f32> return(%1) }");
+    for (const ir::Value* input : group.inputs) inputs.push_back(data.Random(input->type));
+    auto evaluated = reference::Evaluate(*module, "main", inputs);
+    ASSERT_TRUE(evaluated.ok()) << evaluated.status().message();
+    expected = *std::move(evaluated);
+  }
+
+  StatusOr<LoweredGroup> LowerWith(const ProductConfig& config) const {
+    const bool is_dot = group.kind == fusion::GroupKind::kDot;
+    const Product product = PrepareProduct(group, is_dot ? DotProduct(*group.hero) : ConvolutionProduct(*group.hero));
+    return LowerProductWith(group, VectorProfile(), product, config);
+  }
+
+  void ExpectRight(const StatusOr<LoweredGroup>& lowered, double tolerance) const {
+    ASSERT_TRUE(lowered.ok()) << lowered.status().message();
+    Memory memory;
+    for (size_t i = 0; i < inputs.size(); ++i) memory[group.inputs[i]] = inputs[i].Dense();
+    for (const Dispatch& dispatch : lowered->dispatches) {
+      const Status verified = Verify(dispatch.kernel);
+      ASSERT_TRUE(verified.ok()) << verified.message();
+    }
+    const Status run = RunLoweredGroup(*lowered, memory);
+    ASSERT_TRUE(run.ok()) << run.message();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      HeroTest::ExpectClose(ir::Literal(expected[i].type(), memory[group.outputs[i]]), expected[i], tolerance);
+    }
+  }
+};
 
 }  // namespace dragoman::kernel

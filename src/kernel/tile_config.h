@@ -23,7 +23,6 @@ enum class ProductKernel : uint8_t {
   DRAGOMAN_PRODUCT_KERNELS(X)
 #undef X
 };
-std::string_view Name(ProductKernel kernel);
 
 // What computes the multiply-adds of kTile. kMatrix is for the shapes of DeviceProfile::matrix_shapes.
 enum class TileUnit : uint8_t { kScalar, kMatrix };
@@ -53,6 +52,9 @@ struct ProductConfig {
   int subgroup_size = 0;       // kMatrix: required
   std::string reason;
 };
+
+// For people.
+std::string_view NameOf(const ProductConfig& config);
 
 ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
                                   const target::DeviceProfile& profile);

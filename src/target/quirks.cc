@@ -45,8 +45,8 @@ constexpr Quirk kQuirks[] = {
      ""},
     {"intel_matrix_registers", [](const DeviceProfile& p) { return p.vendor_id == kIntel; },
      [](DeviceProfile& p) { p.matrix_registers = 0; },
-     "No matrix tile fits: 32x32 results of four subgroups spill 9 to 24 registers on Battlemage and 81 to 147 on DG2, "
-     "at the smallest subgroup as at the largest.",
+     "Matrix tiles spill there: at the smallest subgroup 8 to 24 registers on Battlemage and 81 to 147 on DG2, at the "
+     "default one 13 to 28 and 197 to 416.",
      ""},
     {"qualcomm_tile_registers", [](const DeviceProfile& p) { return p.vendor_id == kQualcomm; },
      [](DeviceProfile& p) { p.tile_registers = 52; },
