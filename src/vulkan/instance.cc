@@ -10,6 +10,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "vulkan/driver_binding.h"
 
 namespace dragoman::vulkan {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::string_view kDriverCure =
 StatusOr<GlobalFunctions> OpenLoader() {
   const char* override_path = std::getenv("DRAGOMAN_VULKAN_LIBRARY");
   const char* path = override_path != nullptr && *override_path != '\0' ? override_path : "libvulkan.so.1";
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | DeepBindingFlags());
   if (library == nullptr) {
     const char* reason = dlerror();
     return Unavailable(
@@ -31,6 +32,10 @@ StatusOr<GlobalFunctions> OpenLoader() {
   }
   const auto get = reinterpret_cast<PFN_vkGetInstanceProcAddr>(dlsym(library, "vkGetInstanceProcAddr"));
   if (get == nullptr) return Unavailable(Format("The library {} is no Vulkan loader.", path));
+  if (!OpenDriversDeeply(library)) {
+    Log(LogLevel::kDebug,
+        "Drivers are not bound to their own libraries first; another LLVM in this process may meet them.");
+  }
   return LoadGlobalFunctions(get);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,6 +7,7 @@
 #include <cstring>
 
 #include "vulkan/command_buffer.h"
+#include "vulkan/driver_binding.h"
 #include "vulkan/pipeline.h"
 
 namespace dragoman::vulkan {
@@ -59,6 +61,15 @@ TEST(Instance, MissingLoaderIsUnavailableAndNamesTheCure) {
   EXPECT_THAT(instance.status().message(), HasSubstr("libno_such_loader.so.1"));
   EXPECT_THAT(instance.status().message(), HasSubstr("mesa-vulkan-drivers"));
   EXPECT_EQ(other_library.status().code(), StatusCode::kUnavailable);
+}
+
+// tests/test_foreign_llvm.py shows what it is for. A sanitizer's allocator forbids it.
+TEST(DriverBinding, RedirectsTheLoaderAndNothingElse) {
+  void* loader = dlopen("libvulkan.so.1", RTLD_NOW);
+  ASSERT_NE(loader, nullptr);
+  EXPECT_EQ(OpenDriversDeeply(loader), DeepBindingFlags() != 0);
+  EXPECT_EQ(OpenDriversDeeply(loader), DeepBindingFlags() != 0);  // as often as one likes
+  EXPECT_FALSE(OpenDriversDeeply(dlopen("libm.so.6", RTLD_NOW)));
 }
 
 class VulkanTest : public ::testing::Test {
