@@ -99,3 +99,68 @@ def test_checks_raise_what_they_say(jax, device):
     error, _ = checked(jax.device_put(np.float32(-1), device))
     with pytest.raises(Exception, match="is not positive"):
         error.throw()
+
+
+@pytest.mark.parametrize("name", [*DECOMPOSITIONS, "eigenvalues"])
+def test_linear_algebra_ignores_strict_type_promotion(jax, device, cpu, name):
+    """Rules are our code and JAX's: a user's stricter settings are not meant for them."""
+    matrix = symmetric(4, np.complex64)
+    functions = {**DECOMPOSITIONS, "eigenvalues": lambda la, m: la.eigh(m)[0]}
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        function = jax.jit(lambda m: functions[name](jax.numpy.linalg, m))
+        there, here = function(jax.device_put(matrix, device)), function(jax.device_put(matrix, cpu))
+    np.testing.assert_allclose(np.asarray(there), np.asarray(here), rtol=1e-4, atol=1e-5)
+
+
+def test_eigh_of_a_part(jax, device):
+    matrix = symmetric(6, np.float32)
+    vectors, values = jax.lax.linalg.eigh(jax.device_put(matrix, device), subset_by_index=(1, 3))
+    np.testing.assert_allclose(np.asarray(values), np.linalg.eigvalsh(matrix)[1:3], atol=1e-5)
+    np.testing.assert_allclose(matrix @ np.asarray(vectors), np.asarray(vectors * values), atol=1e-5)
+
+
+def tridiagonal(dtype, *batch, size, width):
+    """lower, diagonal, upper and right-hand side; every other diagonal element is zero, so that rows are exchanged."""
+    random = np.random.default_rng(size)
+    parts = [random.standard_normal((*batch, size)) for _ in range(3)] + [random.standard_normal((*batch, size, width))]
+    if np.issubdtype(dtype, np.complexfloating):
+        parts = [part + 1j * random.standard_normal(part.shape) for part in parts]
+    parts[1][..., ::2] = 0
+    parts[0][..., :1] = parts[2][..., -1:] = 0
+    return [part.astype(dtype) for part in parts]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+@pytest.mark.parametrize("size", [2, 8, 30])
+@pytest.mark.parametrize("perturb", [False, True])
+def test_tridiagonal_systems_are_pivoted(jax, device, dtype, size, perturb):
+    lower, diagonal, upper, rhs = parts = tridiagonal(dtype, 2, size=size, width=3)
+    solve = jax.jit(lambda *given: jax.lax.linalg.tridiagonal_solve(*given, perturb_singular=perturb))
+    dense = [
+        np.diag(middle) + np.diag(above[:-1], 1) + np.diag(below[1:], -1)
+        for below, middle, above in zip(lower, diagonal, upper)
+    ]
+    exact = np.result_type(dtype, np.float64)
+    expected = np.linalg.solve(np.stack(dense).astype(exact), rhs.astype(exact))
+    solution = np.asarray(solve(*jax.device_put(parts, device)))
+    np.testing.assert_allclose(solution, expected, rtol=2e-3, atol=2e-4 * np.abs(expected).max())
+
+
+def test_singular_tridiagonal_systems(jax, device):
+    """NaN, or, perturbed, a finite solution along the null space; the other systems of the batch do not notice."""
+    ones = np.ones((2, 4), np.float32)
+    diagonal = np.stack([np.array([1, 1, 0, 1], np.float32), 2 * ones[0]])
+    parts = jax.device_put([0 * ones, diagonal, 0 * ones, np.ones((2, 4, 1), np.float32)], device)
+    solution = np.asarray(jax.lax.linalg.tridiagonal_solve(*parts))
+    assert np.all(np.isnan(solution[0])) and np.all(solution[1] == 0.5)
+    perturbed = np.asarray(jax.lax.linalg.tridiagonal_solve(*parts, perturb_singular=True))[..., 0]
+    np.testing.assert_allclose(perturbed, [[1, 1, 2**23, 1], [0.5] * 4], rtol=1e-6)
+
+
+def test_vectors_of_a_tridiagonal_matrix(jax, device):
+    _, diagonal, upper, _ = tridiagonal(np.float32, size=8, width=1)
+    matrix = np.diag(diagonal) + np.diag(upper[:-1], 1) + np.diag(upper[:-1], -1)
+    given = jax.device_put([diagonal, upper[:-1]], device)
+    values, vectors = map(np.asarray, jax.scipy.linalg.eigh_tridiagonal(*given))
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), atol=1e-5)
+    np.testing.assert_allclose(matrix @ vectors, vectors * values, atol=1e-4)

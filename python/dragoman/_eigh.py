@@ -12,14 +12,16 @@ MAX_SWEEPS = 20
 
 
 def eigh(matrix, *, lower=True, sort_eigenvalues=True, subset_by_index=None, **_):
-    """(eigenvectors as columns, ascending eigenvalues) of [..., n, n]; NaN where the input is not finite."""
+    """(eigenvectors as columns, ascending eigenvalues) of [..., n, n]; NaN where the input is not finite.
+
+    `subset_by_index` (start, stop) chooses among the eigenvalues, from the smallest.
+    """
     import jax.numpy as jnp
     from jax import lax
 
     del sort_eigenvalues
     size = matrix.shape[-1]
-    if subset_by_index not in (None, (0, size)):
-        raise NotImplementedError("eigh of a part of the eigenvalues is not supported on this platform.")
+    start_index, stop_index = subset_by_index or (0, size)
     given = hermitian_part(matrix, lower)
     if size == 0:
         return matrix, jnp.real(matrix)[..., 0]
@@ -50,7 +52,7 @@ def eigh(matrix, *, lower=True, sort_eigenvalues=True, subset_by_index=None, **_
     is_finite = jnp.isfinite(jnp.sum(jnp.abs(given), axis=(-2, -1)))[..., None]
     values = jnp.where(is_finite, values, jnp.nan)
     vectors = jnp.where(is_finite[..., None], vectors, jnp.nan)
-    return vectors, values
+    return vectors[..., start_index:stop_index], values[..., start_index:stop_index]
 
 
 def hermitian_part(matrix, lower):

@@ -23,9 +23,13 @@ def enable_callbacks(platform):
         """The callback, refusing results that are not what it promised."""
 
         def call(*args):
-            values = tuple(dtypes.canonicalize_value(np.asarray(value)) for value in callback(*args))
+            values = tuple(np.asarray(value) for value in callback(*args))
             if len(values) != len(result_avals):
                 raise RuntimeError(f"The callback gives {len(values)} results, {len(result_avals)} are expected.")
+            values = tuple(
+                value if value.dtype == aval.dtype else dtypes.canonicalize_value(value)
+                for value, aval in zip(values, result_avals)
+            )
             for number, (value, aval) in enumerate(zip(values, result_avals)):
                 if value.shape != aval.shape or value.dtype != aval.dtype:
                     raise RuntimeError(
@@ -91,14 +95,44 @@ def enable_checks(platform):
     mlir.register_lowering(checkify.check_p, checkify.check_lowering_rule, platform=platform, cacheable=False)
 
 
-def enable_eigh(platform):
+def enable_linear_algebra(platform):
+    """eigh and tridiagonal_solve of our own; JAX's rules for all platforms, freed of the user's stricter settings."""
+    from jax._src import core
     from jax._src.interpreters import mlir
     from jax._src.lax import linalg
 
-    from dragoman import _eigh
+    from dragoman import _eigh, _host, _tridiagonal
 
-    rule = mlir.lower_fun(_eigh.eigh, multiple_results=True)
-    mlir.register_lowering(linalg.eigh_p, rule, platform=platform)
+    def add(primitive, rule):
+        def with_plain_settings(ctx, *operands, **params):
+            with _host.plain_settings():
+                return rule(ctx, *operands, **params)
+
+        mlir.register_lowering(primitive, with_plain_settings, platform=platform)
+
+    for primitive in vars(linalg).values():
+        if isinstance(primitive, core.Primitive) and primitive in mlir._lowerings:
+            add(primitive, mlir._lowerings[primitive].rule)
+    add(linalg.eigh_p, mlir.lower_fun(_eigh.eigh, multiple_results=True))
+    add(linalg.tridiagonal_solve_p, mlir.lower_fun(_tridiagonal.solve, multiple_results=False))
+
+
+def enable_missing_rules(platform):
+    from dragoman import _missing_rules
+
+    _missing_rules.install(platform)
+
+
+def enable_ffi(platform):
+    from jax._src import ffi
+    from jax._src.interpreters import mlir
+    from jax._src.lib import xla_client
+
+    from dragoman import _host
+
+    targets = _host.FfiTargets(platform)
+    xla_client.register_custom_call_handler(platform, targets.register)
+    mlir.register_lowering(ffi.ffi_call_p, _host.ffi_rule(targets), platform=platform, cacheable=False)
 
 
 FEATURES = [
@@ -106,5 +140,7 @@ FEATURES = [
     ("lower debug callbacks", enable_debug_callback),
     ("lower debug prints", enable_debug_print),
     ("lower checks", enable_checks),
-    ("lower eigh", enable_eigh),
+    ("lower linear algebra", enable_linear_algebra),
+    ("run on the host what has no kernel", enable_missing_rules),
+    ("call jax.ffi targets", enable_ffi),
 ]
