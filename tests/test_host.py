@@ -87,6 +87,19 @@ def test_host_functions_ignore_the_users_settings(jax, device, cpu):
         jax.block_until_ready(jax.jit(jax.numpy.linalg.eigvals)(operand))
 
 
+def test_host_functions_within_a_mesh(jax, device):
+    matrix = matrices(np.float32, 4, 4)
+    with jax.set_mesh(jax.sharding.Mesh(np.array([device]), ("x",))):
+        values = np.asarray(jax.jit(jax.numpy.linalg.eigvals)(matrix))
+    np.testing.assert_allclose(np.sort_complex(values), np.sort_complex(np.linalg.eigvals(matrix)), rtol=1e-4)
+
+
+def test_what_the_cpu_backend_refuses_is_refused_before_the_program_runs(jax, device):
+    matrix = jax.ShapeDtypeStruct((3, 3), np.float16, sharding=jax.sharding.SingleDeviceSharding(device))
+    with pytest.raises(NotImplementedError, match="Unsupported dtype float16"):
+        jax.jit(jax.lax.linalg.schur).lower(matrix)
+
+
 def test_spsolve(jax, device, cpu):
     sparse = pytest.importorskip("scipy.sparse")
     from jax.experimental.sparse.linalg import spsolve

@@ -9,6 +9,7 @@ differentiates and batches the primitive before it is lowered.
 
 import contextlib
 import logging
+from concurrent import futures
 
 import numpy as np
 
@@ -40,26 +41,41 @@ def plain_settings():
         yield
 
 
-class CpuCall:
-    """A primitive on JAX's CPU backend, as a function of NumPy arrays; compiled at its first call."""
+@contextlib.contextmanager
+def cpu_settings(device):
+    """For what the CPU backend compiles and runs. Its types are the program's, so 64 bits must be allowed."""
+    import jax
 
-    def __init__(self, primitive, params):
+    with plain_settings(), jax.enable_x64(True), jax.default_device(device), jax.transfer_guard("allow"):
+        yield
+
+
+class CpuCall:
+    """A primitive compiled for JAX's CPU backend, as a function of NumPy arrays."""
+
+    def __init__(self, primitive, params, operand_types):
         import jax
 
         def function(*operands):
             results = primitive.bind(*operands, **params)
             return tuple(results) if primitive.multiple_results else (results,)
 
-        self.function = jax.jit(function)
+        def compile_it():
+            types = [jax.ShapeDtypeStruct(operand.shape, operand.dtype) for operand in operand_types]
+            with cpu_settings(self.device):
+                return jax.jit(function).lower(*types).compile()
+
+        self.device = cpu_device()
+        # A thread of its own knows nothing of the mesh and the other contexts that the user's program is traced in.
+        with futures.ThreadPoolExecutor(1) as thread:
+            self.compiled = thread.submit(compile_it).result()
 
     def __call__(self, *operands):
         import jax
 
-        device = cpu_device()
-        # The thread that calls has its own settings. Types are what the program says, so 64 bits must be allowed.
-        with plain_settings(), jax.enable_x64(True), jax.default_device(device), jax.transfer_guard("allow"):
-            results = self.function(*jax.device_put([np.asarray(operand) for operand in operands], device))
-            return tuple(np.asarray(result) for result in results)
+        with cpu_settings(self.device):  # the thread that calls has settings of its own
+            given = jax.device_put([np.asarray(operand) for operand in operands], self.device)
+            return tuple(np.asarray(result) for result in self.compiled(*given))
 
 
 def cpu_device():
@@ -84,9 +100,10 @@ def emit_call(ctx, name, primitive, operands, params, *, has_side_effect=False):
             f"{name} runs on the host through JAX's CPU backend on the platform dragoman, and JAX_PLATFORMS leaves "
             "that backend out. Set JAX_PLATFORMS=dragoman,cpu."
         ) from error
+    call = CpuCall(primitive, params, ctx.avals_in)
     say_once(f"{name} runs on the host, through JAX's CPU backend: there is no GPU kernel for it.")
     results, _, _ = jax_callback.emit_python_callback(
-        ctx, CpuCall(primitive, params), None, list(operands), ctx.avals_in, ctx.avals_out,
+        ctx, call, None, list(operands), ctx.avals_in, ctx.avals_out,
         has_side_effect=has_side_effect, returns_token=False,
     )  # fmt: skip
     return results
