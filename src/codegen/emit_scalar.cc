@@ -273,11 +273,19 @@ Emitter::Id Emitter::EmitFloatBitsCompare(const Instruction& inst, Op compare) {
 void Emitter::EmitIsNan(const Instruction& inst) { Set(inst, EmitFloatBitsCompare(inst, Op::OpUGreaterThan)); }
 void Emitter::EmitIsInf(const Instruction& inst) { Set(inst, EmitFloatBitsCompare(inst, Op::OpIEqual)); }
 
+// The driver then sees no extension that a comparison could be of.
+Emitter::Id Emitter::EmitSignExtensionByWords(Id value) {
+  const Id sign = module_.Emit(Op::OpShiftRightArithmetic, module_.Int(32), {value, U32(31)});
+  const Id words = module_.Emit(Op::OpCompositeConstruct, module_.Vector(module_.Int(32), 2), {value, sign});
+  return module_.Emit(Op::OpBitcast, TypeOf(KType::kI64), {words});
+}
+
 void Emitter::EmitConversion(const Instruction& inst) {
   const KType from = KTypeOf(inst.operands[0]);
   const KType to = KTypeOf(inst.first_result);
   const Id value = Get(inst.operands[0]);
   if (from == to) return Set(inst, value);
+  if (inst.op == KOp::kSExt && profile_.misreads_widened_comparisons) return Set(inst, EmitSignExtensionByWords(value));
   const Op op = inst.op == KOp::kFToF      ? Op::OpFConvert
                 : inst.op == KOp::kSExt    ? Op::OpSConvert
                 : inst.op == KOp::kBitcast ? Op::OpBitcast

@@ -118,6 +118,7 @@ class Emitter {
   void EmitUMulHigh(const Instruction& inst);
   void EmitIsNan(const Instruction& inst);
   void EmitIsInf(const Instruction& inst);
+  Id EmitSignExtensionByWords(Id value);
   void EmitConversion(const Instruction& inst);
   void EmitF16Bits(const Instruction& inst);
   void EmitF16FromBits(const Instruction& inst);

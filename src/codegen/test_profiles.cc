@@ -53,6 +53,9 @@ std::vector<DeviceProfile> ProfileMatrix() {
     for (bool DeviceProfile::*feature : removal.features) profile.*feature = false;
     profiles.push_back(profile);
   }
+  profiles.push_back(FullProfile());
+  profiles.back().name = "misreads widened comparisons";
+  profiles.back().misreads_widened_comparisons = true;
   const size_t count = profiles.size();
   for (size_t i = 0; i < count; ++i) {
     profiles.push_back(profiles[i]);

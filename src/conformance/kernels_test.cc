@@ -41,6 +41,7 @@ constexpr Override kOverrides[] = {
        p.address_form = p.address_form == target::AddressForm::kAccessChain ? target::AddressForm::kByteOffset32
                                                                             : target::AddressForm::kAccessChain;
      }},
+    {"sign extension by words", [](DeviceProfile& p) { p.misreads_widened_comparisons = true; }},
     {"no int64", [](DeviceProfile& p) { p.int64 = false; }},
     {"no storage8", [](DeviceProfile& p) { p.storage8 = false; }},
     {"no storage16", [](DeviceProfile& p) { p.storage16 = false; }},

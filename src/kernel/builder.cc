@@ -131,7 +131,9 @@ V Builder::Emit(KOp op, std::span<const V> operands, KType type) {
       const V swapped[] = {operands[1], operands[0]};
       return AppendPure(op, swapped, type, 0);
     }
-    return AppendPure(op, operands, type, 0);
+    const V result = AppendPure(op, operands, type, 0);
+    if (operands.size() == 1) RememberWidening(op, operands[0], result);
+    return result;
   }
   const V result = NewValue(type);
   Append({op, type, Ids(operands), result.id, 1, 0, -1, {}});

@@ -2,7 +2,7 @@
 // Builds kernel IR. Every method appends one instruction to the innermost open region and returns its (first) result.
 // Integer constants fold, and so do x+0, x*1, x*0, and/or with constants, division and remainder by powers of two,
 // selects and branches on constants, and equal pure instructions within a region are shared: index arithmetic written
-// plainly comes out short. Typical use:
+// plainly comes out short. Comparisons, minima and maxima of numbers extended to 64 bits take 32. Typical use:
 //   Builder b(profile);
 //   int in = b.AddBuffer({DType::kF32, /*is_read=*/true, false});
 //   V i = b.GlobalIndex();
@@ -143,6 +143,13 @@ class Builder {
     bool is_constant = false;
     uint64_t bits = 0;
   };
+  // How a kI64 came from a kI32: kSExt or kZExt, and of what.
+  struct Widening {
+    KOp op;
+    V from;
+  };
+  void RememberWidening(KOp op, V from, V to);
+  const Widening* WideningOf(V v) const;
 
   Scope& Current();
   V NewValue(KType type);
@@ -152,6 +159,9 @@ class Builder {
   std::optional<V> Fold(KOp op, std::span<const V> operands, KType type);
   std::optional<V> FoldConstants(KOp op, std::span<const V> operands, KType type);
   std::optional<V> FoldBinary(KOp op, V a, V b);
+  std::optional<V> FoldWidened(KOp op, V a, V b);
+  std::optional<V> FoldWidened(KOp op, V a, KType type);
+  V OrderedApart(KOp op, V a, V b, bool a_is_less);
   std::optional<V> FoldWithConstant(KOp op, V a, int64_t b, KType type);
   std::unique_ptr<Region> BuildRegion(std::span<const KType> arguments,
                                       const std::function<std::vector<V>(std::span<const V>)>& body);
@@ -160,6 +170,7 @@ class Builder {
   const target::DeviceProfile& profile_;
   Kernel kernel_;
   std::vector<Constant> constants_;  // by ValueId
+  std::unordered_map<ValueId, Widening> widened_;
   std::vector<Scope> scopes_;
 };
 

@@ -151,6 +151,7 @@ std::optional<V> Builder::Fold(KOp op, std::span<const V> operands, KType type) 
   if (all_constant) {
     if (const std::optional<V> folded = FoldConstants(op, operands, type)) return folded;
   }
+  if (operands.size() == 1) return FoldWidened(op, operands[0], type);
   return operands.size() == 2 ? FoldBinary(op, operands[0], operands[1]) : std::nullopt;
 }
 
@@ -194,6 +195,9 @@ std::optional<V> Builder::FoldBinary(KOp op, V a, V b) {
     if (ReturnsOperandWhenEqual(op)) return a;
   }
   if (!is_bits) return std::nullopt;
+  if (a.type == KType::kI64) {
+    if (const std::optional<V> narrowed = FoldWidened(op, a, b)) return narrowed;
+  }
   if (const auto constant = ConstantInt(b)) return FoldWithConstant(op, a, *constant, b.type);
   const auto constant = ConstantInt(a);
   if (constant.has_value() && IsCommutative(op)) return FoldWithConstant(op, b, *constant, a.type);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "kernel/interpreter.h"
 
 namespace dragoman::kernel {
@@ -42,6 +45,115 @@ TEST_F(BuilderTest, DropsOperationsWithoutEffect) {
   EXPECT_EQ(b.And(x, b.I32(-1)).id, x.id);
   EXPECT_EQ(b.Select(b.Bool(false), b.I32(7), x).id, x.id);
   EXPECT_EQ(b.And(b.ULt(x, b.I32(4)), b.Bool(true)).id, b.ULt(x, b.I32(4)).id);
+}
+
+// Every comparison, minimum and maximum of a 32-bit value extended to 64 bits with a constant, on both sides.
+class WidenedTest : public testing::TestWithParam<KOp> {
+ protected:
+  static constexpr int32_t kValues[] = {0, 1, 2, -1, -2, 100, INT32_MAX, INT32_MIN, INT32_MIN + 1};
+  static constexpr int64_t kConstants[] = {0,
+                                           1,
+                                           -4,
+                                           INT32_MAX,
+                                           INT32_MIN,
+                                           1ll << 31,
+                                           UINT32_MAX,
+                                           1ll << 32,
+                                           INT32_MIN - 1ll,
+                                           1ll << 40,
+                                           -(1ll << 40),
+                                           INT64_MAX,
+                                           INT64_MIN};
+
+  static int64_t Expected(KOp op, int64_t a, int64_t b) {
+    const uint64_t ua = static_cast<uint64_t>(a), ub = static_cast<uint64_t>(b);
+    switch (op) {
+      case KOp::kIEq:
+        return a == b;
+      case KOp::kINe:
+        return a != b;
+      case KOp::kSLt:
+        return a < b;
+      case KOp::kSLe:
+        return a <= b;
+      case KOp::kULt:
+        return ua < ub;
+      case KOp::kULe:
+        return ua <= ub;
+      case KOp::kSMin:
+        return std::min(a, b);
+      case KOp::kSMax:
+        return std::max(a, b);
+      case KOp::kUMin:
+        return static_cast<int64_t>(std::min(ua, ub));
+      default:
+        return static_cast<int64_t>(std::max(ua, ub));
+    }
+  }
+
+  // out[0] = op(extension(in[0]), constant), or with the operands changed over.
+  static Kernel Make(KOp op, KOp extension, int64_t constant, bool is_reversed) {
+    const target::DeviceProfile profile;
+    Builder b(profile);
+    const int in = b.AddBuffer({.memory = DType::kS32, .is_read = true});
+    const int out = b.AddBuffer({.memory = DType::kS64, .is_written = true});
+    const V x = b.Convert(extension, b.Load(in, b.I32(0)), KType::kI64);
+    const V c = b.I64(constant);
+    const bool is_compare = op < KOp::kSMin || op > KOp::kUMax;
+    const V operands[] = {is_reversed ? c : x, is_reversed ? x : c};
+    V result = b.Emit(op, operands, is_compare ? KType::kBool : KType::kI64);
+    if (is_compare) result = b.Select(result, b.I64(1), b.I64(0));
+    b.Store(out, b.I32(0), result);
+    return std::move(b).Finish(1);
+  }
+
+  static bool ComparesWideSigned(const Kernel& kernel) {
+    for (const Instruction& inst : kernel.body.body) {
+      const bool is_signed =
+          inst.op == KOp::kSLt || inst.op == KOp::kSLe || inst.op == KOp::kSMin || inst.op == KOp::kSMax;
+      if (is_signed && kernel.value_types[inst.operands[0]] == KType::kI64) return true;
+    }
+    return false;
+  }
+};
+
+TEST_P(WidenedTest, TakesTheValueItHadIn64Bits) {
+  for (const KOp extension : {KOp::kSExt, KOp::kZExt}) {
+    for (const int64_t constant : kConstants) {
+      for (const bool is_reversed : {false, true}) {
+        const Kernel kernel = Make(GetParam(), extension, constant, is_reversed);
+        EXPECT_FALSE(ComparesWideSigned(kernel)) << Print(kernel);
+        for (const int32_t value : kValues) {
+          std::vector<std::byte> in(16), out(16);
+          std::memcpy(in.data(), &value, sizeof(value));
+          std::vector<std::byte>* buffers[] = {&in, &out};
+          ASSERT_TRUE(Interpret(kernel, buffers, {}, 1).ok()) << Print(kernel);
+          int64_t actual = 0;
+          std::memcpy(&actual, out.data(), sizeof(actual));
+          const int64_t x = extension == KOp::kSExt ? int64_t{value} : int64_t{static_cast<uint32_t>(value)};
+          EXPECT_EQ(actual, is_reversed ? Expected(GetParam(), constant, x) : Expected(GetParam(), x, constant))
+              << value << " and " << constant << "\n"
+              << Print(kernel);
+        }
+      }
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Ops, WidenedTest,
+                         testing::Values(KOp::kIEq, KOp::kINe, KOp::kSLt, KOp::kSLe, KOp::kULt, KOp::kULe, KOp::kSMin,
+                                         KOp::kSMax, KOp::kUMin, KOp::kUMax),
+                         [](const auto& info) { return std::string(Name(info.param)); });
+
+TEST_F(BuilderTest, ComparesTwoWidenedValuesBeforeTheyAre) {
+  const V x = b.LocalIndex(), y = b.WorkgroupIndex();
+  const auto widen = [&](KOp op, V v) { return b.Convert(op, v, KType::kI64); };
+  EXPECT_EQ(b.SLt(widen(KOp::kSExt, x), widen(KOp::kSExt, y)).id, b.SLt(x, y).id);
+  EXPECT_EQ(b.SLt(widen(KOp::kZExt, x), widen(KOp::kZExt, y)).id, b.ULt(x, y).id);
+  EXPECT_EQ(b.SMax(widen(KOp::kZExt, x), widen(KOp::kZExt, y)).id, widen(KOp::kZExt, b.Binary(KOp::kUMax, x, y)).id);
+  EXPECT_EQ(b.Convert(KOp::kTruncI, widen(KOp::kSExt, x), KType::kI32).id, x.id);
+  EXPECT_EQ(b.Convert(KOp::kSToF, widen(KOp::kZExt, x), KType::kF32).id, b.Convert(KOp::kUToF, x, KType::kF32).id);
+  // Of different extensions the order is not that of the 32 bits.
+  EXPECT_NE(b.SLt(widen(KOp::kSExt, x), widen(KOp::kZExt, y)).id, b.SLt(x, y).id);
 }
 
 TEST_F(BuilderTest, KeepsFloatZeroAndInfinityArithmetic) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "target/quirks.h"
 
+#include <cstdio>
+
 namespace dragoman::target {
 namespace {
 
@@ -12,6 +14,13 @@ constexpr uint32_t kMesa = 0x10005;
 
 bool IsLlvmpipe(const DeviceProfile& profile) {
   return profile.type == DeviceType::kCpu && (profile.vendor_id == kMesa || profile.driver_name == "llvmpipe");
+}
+
+// Whether the driver is of Mesa and older than that version; they all say "Mesa 22.3.6" and more after it.
+bool IsMesaBefore(const DeviceProfile& profile, int major, int minor) {
+  int has_major = 0, has_minor = 0;
+  if (std::sscanf(profile.driver_info.c_str(), "Mesa %d.%d", &has_major, &has_minor) != 2) return false;
+  return has_major < major || (has_major == major && has_minor < minor);
 }
 
 void UseByteOffsets(DeviceProfile& profile) {
@@ -59,6 +68,13 @@ constexpr Quirk kQuirks[] = {
      "Its code generator answers a product or quotient with a constant 0 without looking at the other operand: NaN and "
      "infinity times 0 are 0, and so is 1 / 0.",
      ""},
+    {"mesa_widened_comparisons", [](const DeviceProfile& p) { return IsMesaBefore(p, 24, 2); },
+     [](DeviceProfile& p) { p.misreads_widened_comparisons = true; },
+     "From 19.2 on it compares what was sign-extended from 32 to 64 bits with a constant by looking whether the "
+     "constant "
+     "is within 32 bits, and takes the least of them, -2^31, for 2^31: x < c is then false for every c up to 2^31. A "
+     "sign extension that is spelled out by words costs nothing more.",
+     "https://gitlab.freedesktop.org/mesa/mesa/-/commit/270446ee2145186ba4af6c0934ad58e4dbf91448"},
     {"llvmpipe_short_kernels", IsLlvmpipe, [](DeviceProfile& p) { p.unrolling_is_costly = true; },
      "LLVM compiles a kernel at its first dispatch, in time that grows with its length: 20 ms for one line, 330 ms for "
      "an unrolled tile product.",

@@ -65,6 +65,22 @@ TEST(Quirks, KeepKernelsShortOnLlvmpipeOnly) {
   EXPECT_FALSE(OfVendor(0x10de).drops_zero_products);
 }
 
+TEST(Quirks, TellMesasVersionsApart) {
+  const auto misreads = [](const char* driver_info) {
+    DeviceProfile profile;
+    profile.driver_info = driver_info;
+    ApplyQuirks(profile);
+    return profile.misreads_widened_comparisons;
+  };
+  EXPECT_TRUE(misreads("Mesa 22.3.6 (LLVM 15.0.6)"));
+  EXPECT_TRUE(misreads("Mesa 23.2.1-1ubuntu3.1~22.04.2"));
+  EXPECT_TRUE(misreads("Mesa 24.1.0-devel (git-8dc234b36b)"));
+  EXPECT_FALSE(misreads("Mesa 24.2.0"));
+  EXPECT_FALSE(misreads("Mesa 26.1.6-1~bpo13+1"));
+  EXPECT_FALSE(misreads("580.159.04"));
+  EXPECT_FALSE(misreads(""));
+}
+
 TEST(Quirks, DoNothingTheSecondTime) {
   for (const uint32_t vendor : {0x1002u, 0x8086u, 0x5143u, 0x10deu, 0x10005u}) {
     DeviceProfile once = OfVendor(vendor);
