@@ -15,7 +15,7 @@ struct DevicesOptions {
 };
 int Devices(const DevicesOptions& options);
 
-// `dragoman doctor [--json]`: from the loader to a first kernel whose numbers are checked.
+// `dragoman doctor [--json]`: from the loader to kernels whose numbers are checked.
 struct Check {
   std::string name;  // "Vulkan loader"
   bool ok = false;

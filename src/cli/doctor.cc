@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
+#include "cli/arithmetic.h"
 #include "cli/cli.h"
 #include "compiler/compiler.h"
 #include "runtime/runtime.h"
@@ -102,6 +103,7 @@ std::vector<Check> RunChecks() {
   runtime::Device& device = *(*client)->devices().front();
   checks.push_back({"Device opens", true, device.profile().name, ""});
   checks.push_back(FirstKernel(device));
+  if (checks.back().ok) checks.push_back(ArithmeticOf(device));
   return checks;
 }
 
