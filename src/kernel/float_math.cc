@@ -2,7 +2,9 @@
 #include "kernel/float_math.h"
 
 #include <bit>
+#include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "kernel/float_constants.h"
 
@@ -51,14 +53,22 @@ V FloatMath::CopySign(V magnitude, V sign) {
   return FromBits(b_.Or(Bits(magnitude), sign_bit));
 }
 
+// Devices divide by way of the reciprocal, which of a number beyond the largest power of two but one is lost.
+std::pair<V, V> FloatMath::WithReciprocal(V x, V y) {
+  const V is_huge = Less(Const(std::ldexp(1.0, k_.exponent_bias - 2)), Abs(y));
+  const V scale = b_.Select(is_huge, Const(0x1p-32), Const(1));
+  return {b_.FMul(x, scale), b_.FMul(y, scale)};
+}
+
+V FloatMath::Quotient(V x, V y) {
+  if (b_.profile().type == target::DeviceType::kCpu) return b_.FDiv(x, y);
+  const auto [scaled_x, scaled_y] = WithReciprocal(x, y);
+  return b_.FDiv(scaled_x, scaled_y);
+}
+
 V FloatMath::Divide(V x, V y) {
   if (b_.profile().type == target::DeviceType::kCpu) return b_.FDiv(x, y);
-  if (type_ == KType::kF32) {
-    // Devices divide by way of the reciprocal, which of a number beyond 2^126 is lost.
-    const V scale = b_.Select(Less(Const(0x1p125), Abs(y)), Const(0x1p-32), Const(1));
-    x = b_.FMul(x, scale);
-    y = b_.FMul(y, scale);
-  }
+  std::tie(x, y) = WithReciprocal(x, y);
   const V quotient = b_.FDiv(x, y);
   const V rest = b_.Fma(Neg(quotient), y, x);
   const V refined = b_.Fma(rest, b_.FDiv(Const(1), y), quotient);
@@ -103,7 +113,8 @@ V FloatMath::Exp(V x, V low) {
   return Finite(x, x, result);
 }
 
-// 2 (p 2^(n-1) + 2^(n-1) - 1/2) with p = exp(r) - 1: exact but for one rounding, and 2^n itself may overflow.
+// 2 (p 2^(n-1) + 2^(n-1) - 1/2) with p = exp(r) - 1: exact but for one rounding, and 2^n itself may overflow. Below -1
+// exp(x) / 2 comes first, so that the sum rounds to -1/2 where the exact one does.
 V FloatMath::Expm1(V x) {
   const V least = Const(k_.expm1_min);
   const V clamped = b_.Select(Less(x, least), least, x);
@@ -113,7 +124,8 @@ V FloatMath::Expm1(V x) {
   const V p = b_.FAdd(ExpTail(r), r);
   const V scale =
       FromBits(b_.Binary(KOp::kShl, b_.IAdd(nearest.bits, Integer(k_.exponent_bias - 1)), Integer(k_.mantissa_bits)));
-  const V half = b_.Fma(p, scale, b_.FSub(scale, Const(0.5)));
+  const V near = b_.Fma(p, scale, b_.FSub(scale, Const(0.5)));
+  const V half = b_.Select(Less(clamped, Const(-1)), b_.FSub(b_.Fma(p, scale, scale), Const(0.5)), near);
   const V result = Finite(clamped, clamped, b_.FAdd(half, half));
   return b_.Select(Equal(x, Const(0)), x, result);
 }
@@ -207,26 +219,35 @@ V FloatMath::Power(V x, V y) {
   return b_.Select(is_undefined, Const(kNan), result);
 }
 
-// x P(x^2) / Q(x^2), of magnitude at most 1; from `limit` on the value there.
+// x P(x^2) / Q(x^2), of magnitude below 1; 1 from `limit` on, where the function rounds to it.
 V FloatMath::RationalOdd(V x, std::span<const double> numerator, std::span<const double> denominator, double limit) {
   const V a = Abs(x);
-  const V clamped = b_.Select(LessOrEqual(Const(limit), a), Const(limit), a);
-  const V z = b_.FMul(clamped, clamped);
-  const V ratio = b_.FDiv(b_.FMul(clamped, Horner(z, numerator)), Horner(z, denominator));
-  return CopySign(b_.Select(Less(Const(1), ratio), Const(1), ratio), x);
+  const V z = b_.FMul(a, a);
+  V ratio = b_.FDiv(b_.FMul(a, Horner(z, numerator)), Horner(z, denominator));
+  const V below_one = Const(1 - 0x1p-24);
+  ratio = b_.Select(Less(below_one, ratio), below_one, ratio);
+  return CopySign(b_.Select(LessOrEqual(Const(limit), a), Const(1), ratio), x);
 }
 
+// With t = exp(2a) - 1: t / (t + 2), or 1 - 2 / (t + 2), whose subtraction rounds to 1 where it should.
 V FloatMath::Tanh(V x) {
-  if (type_ == KType::kF32) return RationalOdd(x, kTanhNumeratorF32, kTanhDenominatorF32, 9.02);
+  if (type_ == KType::kF32) return RationalOdd(x, kTanhNumeratorF32, kTanhDenominatorF32, 0x1.205968p+3);
   const V a = Abs(x);
-  const V t = Expm1(b_.FMul(a, Const(-2)));
-  return CopySign(b_.FDiv(Neg(t), b_.FAdd(t, Const(2))), x);
+  const V t = Expm1(b_.FAdd(a, a));
+  const V is_small = Less(a, Const(0.5));
+  const V quotient = b_.FDiv(b_.Select(is_small, t, Const(2)), b_.FAdd(t, Const(2)));
+  return CopySign(b_.Select(is_small, quotient, b_.FSub(Const(1), quotient)), x);
 }
 
-V FloatMath::Logistic(V x) { return b_.FDiv(Const(1), b_.FAdd(Exp(Neg(x)), Const(1))); }
+// With e = exp(-|x|) the smaller side is e / (1 + e), the other what that leaves of 1.
+V FloatMath::Logistic(V x) {
+  const V e = Exp(Neg(Abs(x)));
+  const V smaller = b_.FDiv(e, b_.FAdd(e, Const(1)));
+  return b_.Select(Less(x, Const(0)), smaller, b_.FSub(Const(1), smaller));
+}
 
 V FloatMath::Erf(V x) {
-  if (type_ == KType::kF32) return RationalOdd(x, kErfNumeratorF32, kErfDenominatorF32, 3.925);
+  if (type_ == KType::kF32) return RationalOdd(x, kErfNumeratorF32, kErfDenominatorF32, 0x1.f5a88ap+1);
   const V z = b_.FMul(x, x);
   const V small = b_.FMul(x, Horner(z, kErfSmallF64));
   const V large = CopySign(b_.FSub(Const(1), Erfc(Abs(x))), x);
@@ -268,7 +289,7 @@ V FloatMath::Atan2(V y, V x) {
   const V is_steep = Less(ax, ay);
   const V high = b_.Select(is_steep, ay, ax), low = b_.Select(is_steep, ax, ay);
   const V if_equal = b_.Select(Equal(high, Const(0)), Const(0), Const(1));
-  const V q = b_.Select(Equal(low, high), if_equal, b_.FDiv(low, high));
+  const V q = b_.Select(Equal(low, high), if_equal, Quotient(low, high));
   const V z = b_.FMul(q, q);
   V angle = b_.Fma(b_.FMul(q, z), Horner(z, k_.atan), q);
   const auto reflect = [&](double factor) {
@@ -283,7 +304,7 @@ V FloatMath::Hypot(V x, V y) {
   const V ax = Abs(x), ay = Abs(y);
   const V is_steep = Less(ax, ay);
   const V high = b_.Select(is_steep, ay, ax), low = b_.Select(is_steep, ax, ay);
-  const V ratio = b_.FDiv(low, high);
+  const V ratio = Quotient(low, high);
   const V length = b_.FMul(high, Sqrt(b_.Fma(ratio, ratio, Const(1))));
   const V infinity = Const(kInfinity);
   const V result = b_.Select(Equal(high, Const(0)), b_.FAdd(ax, ay), length);

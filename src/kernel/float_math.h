@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mathematical functions on floats, built from additions, products and bit operations. Drivers' own exp, log, sin, cos
-// and pow are too coarse on many devices; these are within a few units in the last place on all of them. Results below
-// the smallest normal number are zero. SPIR-V has no such functions for f64 at all.
+// and pow are too coarse on many devices; these are within a few units in the last place on all of them, and where the
+// exact result rounds to a function's limit (tanh's 1, expm1's -1) they are that limit, whatever the device's division
+// gives; nowhere else. Results below the smallest normal number are zero. SPIR-V has no such functions for f64 at all.
 #pragma once
 
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "kernel/builder.h"
 
@@ -92,10 +95,13 @@ class FloatMath {
   V LogTail(V fraction);  // log(1 + f) - f for a split's fraction
   V Finite(V x, V otherwise_of, V result);
   V RationalOdd(V x, std::span<const double> numerator, std::span<const double> denominator, double limit);
+  std::pair<V, V> WithReciprocal(V x, V y);
+  V Quotient(V x, V y);  // the device's own, of any y
   Angle ReduceAngle(V x);
   Angle ReduceLargeAngle(V x);
+  std::vector<V> TwoOverPiFrom(V first_bit, int count, int first_word_bits);
+  std::vector<V> MultiplyWords(std::span<const V> factor, std::span<const V> number);
   SinCos SinCosOf(V x);
-  double MaxAngle() const;
   V KeepZero(V x, V result);  // for odd functions with a period
   V PowerOfMagnitude(V a, V y);
 

@@ -40,6 +40,7 @@ const Function kFunctions[] = {
     {ScalarOp::kCosine, cosl, -1e12, 1e12, 3, 3},
     {ScalarOp::kTan, tanl, -10, 10, 4, 4},
     {ScalarOp::kTanh, tanhl, -12, 12, 5, 4},
+    {ScalarOp::kTanh, tanhl, -25, 25, 5, 4},
     {ScalarOp::kTanh, tanhl, -0.5, 0.5, 4, 4},
     {ScalarOp::kLogistic, Logistic, -80, 80, 3, 3},
     {ScalarOp::kErf, erfl, -5, 5, 6, 3},
@@ -119,14 +120,26 @@ TEST_P(FloatMath, FunctionsOfTwoOperandsKeepTheirBounds) {
 }
 
 TEST_P(FloatMath, AnglesOfAnySizeAreReducedExactly) {
-  std::mt19937 random(9);
-  std::uniform_real_distribution<double> exponent(10, 127);
-  std::vector<double> x(4000);
-  for (double& value : x) value = static_cast<float>(std::exp2(exponent(random)));
-  const std::vector<double> actual =
-      RunScalar({ScalarOp::kSine, {DType::kF32}, DType::kF32, {}}, {x}, TestProfile(), fuses_fma);
-  for (size_t i = 0; i < x.size(); ++i) {
-    ASSERT_LE(UnitsOff(actual[i], std::sin(static_cast<double>(x[i])), DType::kF32), 3.5) << x[i];
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
+    std::mt19937 random(9);
+    std::uniform_real_distribution<double> exponent(10, dtype == DType::kF32 ? 127 : 1023);
+    std::vector<double> x(4000);
+    for (double& value : x) value = std::exp2(exponent(random));
+    // The f64 that is nearest to a multiple of pi/2, 2^-60.9 away from it.
+    x[0] = 0x1.6ac5b262ca1ffp+849;
+    x[1] = -0x1.fffffffffffffp+1023;
+    x[2] = 0x1p1000;
+    if (dtype == DType::kF32) {
+      for (double& value : x) value = static_cast<float>(std::min(std::fabs(value), 0x1.fffffep127));
+    }
+    for (const auto& [op, exact] : {std::pair(ScalarOp::kSine, &sinl), std::pair(ScalarOp::kCosine, &cosl)}) {
+      const std::vector<double> actual = RunScalar({op, {dtype}, dtype, {}}, {x}, TestProfile(), fuses_fma);
+      for (size_t i = 0; i < x.size(); ++i) {
+        // glibc reduces by as many bits of pi as it takes.
+        const Real right = exact(static_cast<Real>(x[i]));
+        ASSERT_LE(UnitsOff(actual[i], right, dtype), 3.5) << Info(op).name << " of " << x[i];
+      }
+    }
   }
 }
 

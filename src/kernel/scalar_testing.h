@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernel/coarse_division_testing.h"
 #include "kernel/elemental.h"
 #include "kernel/interpreter.h"
 #include "kernel/interpreter_scalar.h"
@@ -65,7 +66,8 @@ inline target::DeviceProfile TestProfile() {
 
 // One result element for each element of the operands (real types; complex ones interleave their parts).
 inline std::vector<std::byte> RunScalarBytes(const ScalarRun& run, std::vector<std::vector<std::byte>> operands,
-                                             const target::DeviceProfile& profile, bool fuses_fma = true) {
+                                             const target::DeviceProfile& profile, bool fuses_fma = true,
+                                             bool divides_by_reciprocal = false) {
   constexpr int kWorkgroup = 64;
   Builder b(profile);
   const int64_t count = static_cast<int64_t>(operands[0].size()) / SizeBytes(run.operands[0]);
@@ -95,7 +97,8 @@ inline std::vector<std::byte> RunScalarBytes(const ScalarRun& run, std::vector<s
     b.Store(out, index, result->re);
     b.Store(out, b.IAdd(index, b.I32(1)), result->im);
   });
-  const Kernel kernel = std::move(b).Finish(kWorkgroup);
+  Kernel kernel = std::move(b).Finish(kWorkgroup);
+  if (divides_by_reciprocal) kernel = CoarseDivision(std::move(kernel)).Run();
   std::vector<std::byte> result(static_cast<size_t>(count * SizeBytes(run.result)));
   std::vector<std::vector<std::byte>*> bound;
   for (auto& operand : operands) bound.push_back(&operand);
