@@ -24,9 +24,25 @@ class ComplexMath {
     return {b_.Select(condition, x.re, y.re), b_.Select(condition, x.im, y.im)};
   }
   Scalar Constant(double re) { return {m_.Const(re), m_.Const(0)}; }
-  V IsZero(Scalar x) { return b_.And(m_.Equal(x.re, m_.Const(0)), m_.Equal(x.im, m_.Const(0))); }
+  V IsZero(V x) { return m_.Equal(x, m_.Const(0)); }
+  V IsZero(Scalar x) { return b_.And(IsZero(x.re), IsZero(x.im)); }
+  V IsNan(V x) { return b_.Compare(KOp::kFNe, x, x); }
+  V Infinity() { return m_.Const(std::numeric_limits<double>::infinity()); }
+  V IsInfinite(V x) { return m_.Equal(m_.Abs(x), Infinity()); }
+  V IsInfinite(Scalar x) { return b_.Or(IsInfinite(x.re), IsInfinite(x.im)); }
+  V IsFinite(Scalar x) { return b_.And(m_.Less(m_.Abs(x.re), Infinity()), m_.Less(m_.Abs(x.im), Infinity())); }
 
-  // Smith's method: the divisor's larger part is divided out first, so that squares do not overflow.
+  // Of an infinite number: 1 for its infinite parts, 0 for others, with their signs.
+  Scalar Signs(Scalar x) {
+    const auto sign = [&](V part) { return m_.CopySign(b_.Select(IsInfinite(part), m_.Const(1), m_.Const(0)), part); };
+    return {sign(x.re), sign(x.im)};
+  }
+  Scalar TimesConjugate(Scalar x, Scalar y) {
+    return {b_.FAdd(b_.FMul(x.re, y.re), b_.FMul(x.im, y.im)), b_.FSub(b_.FMul(x.im, y.re), b_.FMul(x.re, y.im))};
+  }
+
+  // Smith's method: the divisor's larger part is divided out first, so that squares do not overflow. What is left of
+  // infinities is as in C's Annex G.
   Scalar Divide(Scalar x, Scalar y) {
     const V re_is_larger = m_.LessOrEqual(m_.Abs(y.im), m_.Abs(y.re));
     const V large = b_.Select(re_is_larger, y.re, y.im), small = b_.Select(re_is_larger, y.im, y.re);
@@ -36,20 +52,29 @@ class ComplexMath {
     const V re = b_.Fma(second, ratio, first);
     const V im = b_.Select(re_is_larger, b_.Fma(m_.Neg(x.re), ratio, x.im), b_.Fma(x.im, ratio, m_.Neg(x.re)));
     const Scalar quotient{m_.Divide(re, divisor), m_.Divide(im, divisor)};
-    return Choose(IsZero(y), {m_.Divide(x.re, y.re), m_.Divide(x.im, y.re)}, quotient);
+    const Scalar finite = Choose(IsZero(y), {m_.Divide(x.re, y.re), m_.Divide(x.im, y.re)}, quotient);
+    const V x_is_infinite = IsInfinite(x), y_is_infinite = IsInfinite(y);
+    const V both_nan = b_.And(IsNan(quotient.re), IsNan(quotient.im));
+    const V overflows = b_.And(both_nan, b_.And(x_is_infinite, IsFinite(y)));
+    const V vanishes = b_.And(y_is_infinite, IsFinite(x));
+    const Scalar direction = TimesConjugate(Choose(x_is_infinite, Signs(x), x), Choose(y_is_infinite, Signs(y), y));
+    // No constant zero: some drivers take its products for zero, whatever the other factor's sign.
+    const Scalar result = Choose(overflows, Scale(direction, Infinity()), finite);
+    return Choose(vanishes, {m_.CopySign(m_.Const(0), direction.re), m_.CopySign(m_.Const(0), direction.im)}, result);
   }
 
+  // exp(a) may overflow where its product with sin b does not: twice the root of it.
   Scalar Exp(Scalar x) {
-    const V scale = m_.Exp(x.re);
-    const V im = b_.Select(m_.Equal(x.im, m_.Const(0)), x.im, b_.FMul(scale, m_.Sin(x.im)));
-    return {b_.FMul(scale, m_.Cos(x.im)), im};
+    const V root = m_.Exp(b_.FMul(x.re, m_.Const(0.5)));
+    const V im = b_.FMul(b_.FMul(root, m_.Sin(x.im)), root);
+    return {b_.FMul(b_.FMul(root, m_.Cos(x.im)), root), b_.Select(IsZero(x.im), x.im, im)};
   }
 
   // (e^a - 1) cos b - 2 sin^2(b/2) keeps its digits near zero.
   Scalar Expm1(Scalar x) {
     const V half_sine = m_.Sin(b_.FMul(x.im, m_.Const(0.5)));
     const V drop = b_.FMul(b_.FMul(half_sine, half_sine), m_.Const(-2));
-    return {b_.Fma(m_.Expm1(x.re), m_.Cos(x.im), drop), b_.FMul(m_.Exp(x.re), m_.Sin(x.im))};
+    return {b_.Fma(m_.Expm1(x.re), m_.Cos(x.im), drop), Exp(x).im};
   }
 
   // log |x| = log(large) + log1p((small / large)^2) / 2.
@@ -76,15 +101,18 @@ class ComplexMath {
     return {b_.Select(is_near, near, far.re), far.im};
   }
 
+  // Huge numbers come down by 2^4 first: the length of the two parts may overflow.
   Scalar Sqrt(Scalar x) {
-    const V half = m_.Const(0.5), zero = m_.Const(0);
-    const V length = b_.Fma(m_.Abs(x.re), half, b_.FMul(m_.Hypot(x.re, x.im), half));
+    const V half = m_.Const(0.5), zero = m_.Const(0), limit = m_.Const(0x1p100);
+    const V is_huge = b_.Or(m_.Less(limit, m_.Abs(x.re)), m_.Less(limit, m_.Abs(x.im)));
+    const Scalar y = Scale(x, b_.Select(is_huge, m_.Const(0x1p-4), m_.Const(1)));
+    const V length = b_.Fma(m_.Abs(y.re), half, b_.FMul(m_.Hypot(y.re, y.im), half));
     const V root = m_.Sqrt(length);
-    const V other = b_.Select(m_.Equal(root, zero), m_.Abs(x.im), m_.Divide(m_.Abs(x.im), b_.FAdd(root, root)));
+    const V other = b_.Select(m_.Equal(root, zero), m_.Abs(y.im), m_.Divide(m_.Abs(y.im), b_.FAdd(root, root)));
     const V is_left = m_.IsNegative(x.re);
-    const Scalar result{b_.Select(is_left, other, root), m_.CopySign(b_.Select(is_left, root, other), x.im)};
-    const V infinity = m_.Const(std::numeric_limits<double>::infinity());
-    return Choose(m_.Equal(m_.Abs(x.im), infinity), {infinity, x.im}, result);
+    const Scalar near{b_.Select(is_left, other, root), m_.CopySign(b_.Select(is_left, root, other), x.im)};
+    const Scalar result = Scale(near, b_.Select(is_huge, m_.Const(4), m_.Const(1)));
+    return Choose(IsInfinite(x.im), {Infinity(), x.im}, result);
   }
 
   // Kahan: with t = tan b and s = sinh a, both parts over 1 + (1 + t^2) s^2.
@@ -100,8 +128,12 @@ class ComplexMath {
     const Scalar near{m_.Divide(b_.FMul(b_.FMul(beta, rho), sinh), divisor), m_.Divide(tan, divisor)};
     const V decay = m_.Exp(b_.FMul(a, m_.Const(-2)));
     const V turn = b_.FMul(b_.FMul(m_.Sin(x.im), m_.Cos(x.im)), m_.Const(4));
-    const Scalar far{m_.CopySign(one, x.re), b_.FMul(turn, decay)};
-    return Choose(m_.Less(m_.Const(m_.type() == KType::kF64 ? 20 : 10), a), far, near);
+    // At infinity the angle, even one that is none, does not matter.
+    const V is_none = IsNan(turn), is_end = m_.Equal(a, Infinity());
+    const V far_im = b_.Select(b_.And(is_none, is_end), m_.Const(0), b_.FMul(turn, decay));
+    const Scalar far{b_.Select(b_.And(is_none, b_.Not(is_end)), turn, m_.CopySign(one, x.re)), far_im};
+    const Scalar result = Choose(m_.Less(m_.Const(m_.type() == KType::kF64 ? 20 : 10), a), far, near);
+    return {result.re, b_.Select(IsZero(x.im), x.im, result.im)};
   }
 
   // tan z = -i tanh(i z).
