@@ -74,7 +74,8 @@ V Legalizer::Decode(DType memory, V bits) {
     return builder_.Binary(KOp::kShrS, builder_.Binary(KOp::kShl, bits, I32(32 - width)), I32(32 - width));
   }
   if (memory == DType::kF16 && profile_.float16) return builder_.Convert(KOp::kF16FromBits, bits, KType::kF16);
-  if (memory == DType::kF4E2M1FN) bits = builder_.And(bits, I32(0xf));
+  // Of a byte the value has the low bits only.
+  if (Info(memory).bits < 8) bits = builder_.And(bits, I32((int64_t{1} << Info(memory).bits) - 1));
   return DecodeSmallFloat(builder_, memory, bits);
 }
 

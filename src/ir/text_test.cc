@@ -86,9 +86,9 @@ TEST(Text, LongLiteralsBecomeHexadecimalBytes) {
 }
 
 TEST(Text, EverySmallFloatPatternSurvivesDecodingAndEncoding) {
-  for (const DType dtype :
-       {DType::kF4E2M1FN, DType::kF8E3M4, DType::kF8E4M3, DType::kF8E4M3B11FNUZ, DType::kF8E4M3FN, DType::kF8E4M3FNUZ,
-        DType::kF8E5M2, DType::kF8E5M2FNUZ, DType::kF8E8M0FNU, DType::kBF16, DType::kF16}) {
+  for (const DType dtype : {DType::kF4E2M1FN, DType::kF6E2M3FN, DType::kF6E3M2FN, DType::kF8E3M4, DType::kF8E4M3,
+                            DType::kF8E4M3B11FNUZ, DType::kF8E4M3FN, DType::kF8E4M3FNUZ, DType::kF8E5M2,
+                            DType::kF8E5M2FNUZ, DType::kF8E8M0FNU, DType::kBF16, DType::kF16}) {
     const SmallFloatFormat format = *SmallFloat(dtype);
     const uint32_t count = 1u << (format.sign_bits + format.exponent_bits + format.mantissa_bits);
     for (uint32_t bits = 0; bits < count; ++bits) {

@@ -65,13 +65,14 @@ TEST(LowerDot, TakesEveryElementType) {
     DType result;
   };
   const std::vector<Row> rows = {
-      {DType::kF16, DType::kF16},   {DType::kF16, DType::kF32},      {DType::kBF16, DType::kBF16},
-      {DType::kBF16, DType::kF32},  {DType::kF64, DType::kF64},      {DType::kS8, DType::kS32},
-      {DType::kS8, DType::kS8},     {DType::kU8, DType::kS32},       {DType::kU8, DType::kU8},
-      {DType::kS16, DType::kS16},   {DType::kS32, DType::kS32},      {DType::kU32, DType::kU32},
-      {DType::kS64, DType::kS64},   {DType::kPred, DType::kPred},    {DType::kC64, DType::kC64},
-      {DType::kC128, DType::kC128}, {DType::kF8E4M3FN, DType::kF32}, {DType::kF8E5M2, DType::kF32},
-      {DType::kS4, DType::kS32},    {DType::kU4, DType::kS32},       {DType::kF4E2M1FN, DType::kF32},
+      {DType::kF16, DType::kF16},      {DType::kF16, DType::kF32},      {DType::kBF16, DType::kBF16},
+      {DType::kBF16, DType::kF32},     {DType::kF64, DType::kF64},      {DType::kS8, DType::kS32},
+      {DType::kS8, DType::kS8},        {DType::kU8, DType::kS32},       {DType::kU8, DType::kU8},
+      {DType::kS16, DType::kS16},      {DType::kS32, DType::kS32},      {DType::kU32, DType::kU32},
+      {DType::kS64, DType::kS64},      {DType::kPred, DType::kPred},    {DType::kC64, DType::kC64},
+      {DType::kC128, DType::kC128},    {DType::kF8E4M3FN, DType::kF32}, {DType::kF8E5M2, DType::kF32},
+      {DType::kS4, DType::kS32},       {DType::kU4, DType::kS32},       {DType::kF4E2M1FN, DType::kF32},
+      {DType::kF6E2M3FN, DType::kF32}, {DType::kF6E3M2FN, DType::kF32},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(std::string(Name(row.operand)) + " to " + std::string(Name(row.result)));

@@ -9,7 +9,7 @@
 namespace dragoman::pjrt {
 namespace {
 
-constexpr std::array<std::pair<DType, PJRT_Buffer_Type>, 29> kTypes = {{
+constexpr std::array<std::pair<DType, PJRT_Buffer_Type>, 31> kTypes = {{
     {DType::kPred, PJRT_Buffer_Type_PRED},
     {DType::kS2, PJRT_Buffer_Type_S2},
     {DType::kS4, PJRT_Buffer_Type_S4},
@@ -24,6 +24,8 @@ constexpr std::array<std::pair<DType, PJRT_Buffer_Type>, 29> kTypes = {{
     {DType::kU32, PJRT_Buffer_Type_U32},
     {DType::kU64, PJRT_Buffer_Type_U64},
     {DType::kF4E2M1FN, PJRT_Buffer_Type_F4E2M1FN},
+    {DType::kF6E2M3FN, PJRT_Buffer_Type_INVALID},
+    {DType::kF6E3M2FN, PJRT_Buffer_Type_INVALID},
     {DType::kF8E3M4, PJRT_Buffer_Type_F8E3M4},
     {DType::kF8E4M3, PJRT_Buffer_Type_F8E4M3},
     {DType::kF8E4M3B11FNUZ, PJRT_Buffer_Type_F8E4M3B11FNUZ},
@@ -57,7 +59,7 @@ StatusOr<TensorType> ToTensorType(PJRT_Buffer_Type type, const int64_t* dims, si
   TensorType tensor;
   bool is_known = false;
   for (const auto& [dtype, buffer_type] : kTypes) {
-    if (buffer_type != type) continue;
+    if (buffer_type != type || type == PJRT_Buffer_Type_INVALID) continue;
     tensor.dtype = dtype;
     is_known = true;
   }

@@ -17,6 +17,10 @@ TEST(BufferTypes, EveryTypeOfTheAbiIsOneOfOursAndBack) {
     EXPECT_EQ(ToBufferType(tensor->dtype), type);
     seen.insert(tensor->dtype);
   }
+  for (const DType dtype : {DType::kF6E2M3FN, DType::kF6E3M2FN}) {
+    EXPECT_EQ(ToBufferType(dtype), PJRT_Buffer_Type_INVALID);
+    EXPECT_TRUE(seen.insert(dtype).second);
+  }
   EXPECT_EQ(seen.size(), static_cast<size_t>(DType::kToken) + 1);
 }
 

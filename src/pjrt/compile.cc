@@ -122,6 +122,21 @@ std::shared_ptr<const ExecutableInfo> Describe(const std::shared_ptr<ClientState
   return info;
 }
 
+// UNIMPLEMENTED, naming the type, where a program takes or gives what the ABI has no buffers of.
+Status CheckBufferTypes(const program::Program& program) {
+  const auto check = [](const std::vector<program::TensorSpec>& specs, std::string_view what) -> Status {
+    for (size_t i = 0; i < specs.size(); ++i) {
+      if (ToBufferType(specs[i].type.dtype) != PJRT_Buffer_Type_INVALID) continue;
+      return Unimplemented(Format(
+          "{} {} of the program is a {}, and PJRT has no buffers of such elements; convert it inside the program.",
+          what, i, specs[i].type.ToString()));
+    }
+    return OkStatus();
+  };
+  RETURN_IF_ERROR(check(program.parameters, "Parameter"));
+  return check(program.outputs, "Result");
+}
+
 // The same program on two devices is loaded twice.
 Hash128 LoadedKey(const Hash128& key, const PJRT_Device& device) {
   return HashString(key.Hex(), static_cast<uint64_t>(device.description.id));
@@ -145,6 +160,7 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared
     ASSIGN_OR_RETURN(program::Program program,
                      compiler::CompileCached(Bytes(request.artifact), device->device->profile(), compiler_options,
                                              program::DiskCache(CacheDirectory())));
+    RETURN_IF_ERROR(CheckBufferTypes(program));
     ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
     client->loaded_programs.Insert(loaded_key, executable);
   }

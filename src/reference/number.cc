@@ -108,6 +108,8 @@ constexpr Access kAccess[] = {
     Int<uint32_t>(DType::kU32),
     Int<uint64_t>(DType::kU64),
     Small8<DType::kF4E2M1FN>(),
+    Small8<DType::kF6E2M3FN>(),
+    Small8<DType::kF6E3M2FN>(),
     Small8<DType::kF8E3M4>(),
     Small8<DType::kF8E4M3>(),
     Small8<DType::kF8E4M3B11FNUZ>(),

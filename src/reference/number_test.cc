@@ -9,9 +9,10 @@
 namespace dragoman::reference {
 namespace {
 
-constexpr DType kSmallFloats[] = {DType::kF4E2M1FN,  DType::kF8E3M4,     DType::kF8E4M3, DType::kF8E4M3B11FNUZ,
-                                  DType::kF8E4M3FN,  DType::kF8E4M3FNUZ, DType::kF8E5M2, DType::kF8E5M2FNUZ,
-                                  DType::kF8E8M0FNU, DType::kBF16,       DType::kF16};
+constexpr DType kSmallFloats[] = {DType::kF6E2M3FN, DType::kF6E3M2FN,      DType::kF4E2M1FN,  DType::kF8E3M4,
+                                  DType::kF8E4M3,   DType::kF8E4M3B11FNUZ, DType::kF8E4M3FN,  DType::kF8E4M3FNUZ,
+                                  DType::kF8E5M2,   DType::kF8E5M2FNUZ,    DType::kF8E8M0FNU, DType::kBF16,
+                                  DType::kF16};
 
 uint32_t Encode(DType dtype, double value) { return EncodeSmallFloat(value, *SmallFloat(dtype)); }
 double Decode(DType dtype, uint32_t bits) { return DecodeSmallFloat(bits, *SmallFloat(dtype)); }
@@ -54,6 +55,8 @@ TEST(SmallFloat, OverflowBecomesWhatTheTypeHasForIt) {
   EXPECT_TRUE(std::isnan(Decode(DType::kF8E4M3FN, Encode(DType::kF8E4M3FN, 465))));
   EXPECT_TRUE(std::isnan(Decode(DType::kF8E4M3FNUZ, Encode(DType::kF8E4M3FNUZ, infinity))));
   EXPECT_EQ(Decode(DType::kF4E2M1FN, Encode(DType::kF4E2M1FN, 1e9)), 6);
+  EXPECT_EQ(Decode(DType::kF6E2M3FN, Encode(DType::kF6E2M3FN, 1e9)), 7.5);
+  EXPECT_EQ(Decode(DType::kF6E3M2FN, Encode(DType::kF6E3M2FN, -infinity)), -28);
 }
 
 TEST(SmallFloat, TypesWithoutNegativeZeroHaveNone) {

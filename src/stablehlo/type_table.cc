@@ -23,8 +23,6 @@ enum VhloType : uint64_t {
   kQuantizedPerAxis = 30,
   kNone = 33,
   kTf32 = 34,
-  kF6E2M3FN = 38,
-  kF6E3M2FN = 39,
   kBuffer = 41,
   kFuture = 42,
 };
@@ -48,7 +46,8 @@ constexpr VhloElement kVhloElements[] = {
     {27, DType::kF8E4M3FNUZ}, {28, DType::kF8E5M2FNUZ},
     {35, DType::kF8E4M3},     {36, DType::kF8E3M4},
     {40, DType::kF8E8M0FNU},  {29, DType::kF8E4M3B11FNUZ},
-    {37, DType::kF4E2M1FN},
+    {37, DType::kF4E2M1FN},   {38, DType::kF6E2M3FN},
+    {39, DType::kF6E3M2FN},
 };
 
 // What has no place in the tensor IR, by the name to refuse it with.
@@ -64,8 +63,6 @@ constexpr RefusedType kRefusedTypes[] = {
     {kQuantizedPerAxis, "quantized per axis"},
     {kNone, "none"},
     {kTf32, "tf32"},
-    {kF6E2M3FN, "f6E2M3FN"},
-    {kF6E3M2FN, "f6E3M2FN"},
     {kBuffer, "buffer"},
     {kFuture, "future"},
 };

@@ -33,6 +33,10 @@ std::optional<SmallFloatFormat> SmallFloat(DType dtype) {
   switch (dtype) {
     case DType::kF4E2M1FN:
       return SmallFloatFormat{1, 2, 1, 1, false, false, false};
+    case DType::kF6E2M3FN:
+      return SmallFloatFormat{1, 2, 3, 1, false, false, false};
+    case DType::kF6E3M2FN:
+      return SmallFloatFormat{1, 3, 2, 3, false, false, false};
     case DType::kF8E3M4:
       return SmallFloatFormat{1, 3, 4, 3, true, true, false};
     case DType::kF8E4M3:

@@ -28,6 +28,8 @@ enum class DTypeKind : uint8_t { kBool, kSigned, kUnsigned, kFloat, kComplex, kT
   X(kU32, "ui32", 32, 4, kUnsigned)                \
   X(kU64, "ui64", 64, 8, kUnsigned)                \
   X(kF4E2M1FN, "f4E2M1FN", 4, 1, kFloat)           \
+  X(kF6E2M3FN, "f6E2M3FN", 6, 1, kFloat)           \
+  X(kF6E3M2FN, "f6E3M2FN", 6, 1, kFloat)           \
   X(kF8E3M4, "f8E3M4", 8, 1, kFloat)               \
   X(kF8E4M3, "f8E4M3", 8, 1, kFloat)               \
   X(kF8E4M3B11FNUZ, "f8E4M3B11FNUZ", 8, 1, kFloat) \
@@ -84,7 +86,7 @@ struct SmallFloatFormat {
   bool has_nan;
   bool nan_is_negative_zero;  // the FNUZ types: the bits of -0 mean NaN, there is no -0
 };
-// For f4, all f8, bf16 and f16; nullopt otherwise.
+// For f4, all f6 and f8, bf16 and f16; nullopt otherwise.
 std::optional<SmallFloatFormat> SmallFloat(DType dtype);
 
 }  // namespace dragoman
