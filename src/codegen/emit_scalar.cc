@@ -168,7 +168,12 @@ void Emitter::EmitInstruction(const Instruction& inst) {
   const Id type = TypeOf(KTypeOf(inst.first_result));
   const bool is_product = inst.op == KOp::kFMul || inst.op == KOp::kFDiv || inst.op == KOp::kFma;
   const std::vector<Id> operands = is_product && profile_.drops_zero_products ? FactorsOf(inst) : Operands(inst);
-  if (row.glsl != GLSLstd450Bad) return Set(inst, module_.EmitGlsl(row.glsl, type, operands));
+  if (row.glsl != GLSLstd450Bad) {
+    const Id result = module_.EmitGlsl(row.glsl, type, operands);
+    // Mesa 26 takes chains of them apart otherwise: a reduced angle lost its last digits.
+    if (inst.op == KOp::kFma) module_.Decorate(result, spv::Decoration::NoContraction);
+    return Set(inst, result);
+  }
   const bool on_bool = row.on_bool != Op::OpNop && KTypeOf(inst.operands[0]) == KType::kBool;
   const Id result = module_.Emit(on_bool ? row.on_bool : row.core, type, operands);
   if (row.is_exact) module_.Decorate(result, spv::Decoration::NoContraction);
