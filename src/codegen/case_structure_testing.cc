@@ -49,7 +49,7 @@ KernelCase IndexCase(const DeviceProfile& profile, std::string name,
 // Sums the divisors of x up to 17: a loop with a selection inside.
 V SumOfDivisors(Builder& b, int in, V i) {
   const V x = b.Load(in, i);
-  return b.For(b.I32(1), b.Param(0), b.I32(1), {b.I32(0)}, [&](V k, std::span<const V> sum) {
+  return b.For({b.I32(1), b.Param(0), b.I32(1), 17}, {b.I32(0)}, [&](V k, std::span<const V> sum) {
     const V divides = b.IEq(b.URem(x, k), b.I32(0));
     return b.IfValue(
         divides, [&] { return std::vector<V>{b.IAdd(sum[0], k)}; }, [&] { return std::vector<V>{sum[0]}; });
@@ -59,7 +59,7 @@ V SumOfDivisors(Builder& b, int in, V i) {
 V GreatestCommonDivisor(Builder& b, int in, V i) {
   const V x = b.Load(in, i);
   return b.While(
-      {x, b.IAdd(i, b.I32(6))}, [&](std::span<const V> pair) { return b.INe(pair[1], b.I32(0)); },
+      200, {x, b.IAdd(i, b.I32(6))}, [&](std::span<const V> pair) { return b.INe(pair[1], b.I32(0)); },
       [&](std::span<const V> pair) {
         return std::vector<V>{pair[1], b.URem(pair[0], pair[1])};
       })[0];
@@ -67,9 +67,9 @@ V GreatestCommonDivisor(Builder& b, int in, V i) {
 
 // Loops in loops with carried values of two types, swapped at each turn; a step of 3; bounds from parameters.
 V NestedLoops(Builder& b, int in, V i) {
-  const std::vector<V> outer =
-      b.For(b.I32(-4), b.Param(0), b.I32(3), {b.I32(1), b.Load(in, i), b.F32(0.5f)}, [&](V k, std::span<const V> x) {
-        const V inner = b.For(b.I32(0), b.Param(1), b.I32(1), {x[2]}, [&](V m, std::span<const V> f) {
+  const std::vector<V> outer = b.For(
+      {b.I32(-4), b.Param(0), b.I32(3), 7}, {b.I32(1), b.Load(in, i), b.F32(0.5f)}, [&](V k, std::span<const V> x) {
+        const V inner = b.For({b.I32(0), b.Param(1), b.I32(1), 5}, {x[2]}, [&](V m, std::span<const V> f) {
           return std::vector<V>{b.FAdd(f[0], b.Convert(KOp::kSToF, b.IMul(m, k), KType::kF32))};
         })[0];
         return std::vector<V>{b.IAdd(x[1], k), x[0], inner};
@@ -80,7 +80,7 @@ V NestedLoops(Builder& b, int in, V i) {
 // A condition that itself branches.
 V BranchingCondition(Builder& b, int in, V i) {
   return b.While(
-      {b.Load(in, i), b.I32(0)},
+      32, {b.Load(in, i), b.I32(0)},
       [&](std::span<const V> x) {
         const V is_odd = b.INe(b.And(x[0], b.I32(1)), b.I32(0));
         return b.IfValue(

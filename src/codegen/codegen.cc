@@ -5,6 +5,7 @@
 
 #include "codegen/emitter.h"
 #include "codegen/legalize.h"
+#include "kernel/loop_bound.h"
 
 namespace dragoman::codegen {
 
@@ -14,6 +15,7 @@ StatusOr<program::Kernel> GenerateSpirv(const kernel::Kernel& kernel, const targ
   if (NeedsLegalization(kernel, profile)) {
     ASSIGN_OR_RETURN(legal, Legalize(kernel, profile));
   }
+  RETURN_IF_ERROR(kernel::Verify(legal.has_value() ? *legal : kernel, profile));
   program::Kernel out;
   ASSIGN_OR_RETURN(out.spirv, Emitter(legal.has_value() ? *legal : kernel, profile).Run());
   out.workgroup_size = static_cast<uint32_t>(kernel.workgroup_size);

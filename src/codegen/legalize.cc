@@ -262,8 +262,9 @@ void Legalizer::VisitFor(const Instruction& inst) {
     BindArguments(body, arguments);
     return VisitRegion(body);
   };
-  SetResults(inst,
-             builder_.For(Low(operands[0]), Low(operands[1]), Low(operands[2]), Flat(operands.subspan(3)), visit_body));
+  const kernel::LoopRange range = {Low(operands[0]), Low(operands[1]), Low(operands[2]),
+                                   static_cast<int64_t>(inst.imm)};
+  SetResults(inst, builder_.For(range, Flat(operands.subspan(3)), visit_body));
 }
 
 void Legalizer::VisitWhile(const Instruction& inst) {
@@ -275,7 +276,8 @@ void Legalizer::VisitWhile(const Instruction& inst) {
     BindArguments(*inst.regions[1], carried);
     return VisitRegion(*inst.regions[1]);
   };
-  SetResults(inst, builder_.While(Flat(inst.operands), visit_condition, visit_body));
+  const auto most = static_cast<int64_t>(inst.imm);
+  SetResults(inst, builder_.While(most, Flat(inst.operands), visit_condition, visit_body));
 }
 
 void Legalizer::VisitIf(const Instruction& inst) {

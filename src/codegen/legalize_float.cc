@@ -74,7 +74,9 @@ V Legalizer::ExactRemainder(V a, V b) {
   };
   // Below any divisor where there is nothing to do.
   const V start = builder_.Select(is_valid, magnitude, builder_.Float(type, -1.0));
-  const V rest = builder_.While({start}, goes_on, body)[0];
+  // Each iteration takes the leading bit of what is left, at least.
+  const int64_t most = type == KType::kF64 ? 2100 : type == KType::kF32 ? 280 : 42;
+  const V rest = builder_.While(most, {start}, goes_on, body)[0];
   const V is_negative = builder_.Compare(KOp::kFLt, a, zero);
   V result = builder_.Select(is_negative, builder_.Unary(KOp::kFNeg, rest), rest);
   // a itself where nothing is to subtract: keeps -0.

@@ -12,6 +12,7 @@
 #include "conformance/device_kernels.h"
 #include "kernel/builder.h"
 #include "kernel/interpreter.h"
+#include "kernel/loop_bound.h"
 
 namespace dragoman::conformance {
 namespace {
@@ -148,6 +149,55 @@ TEST(LargeGridOnDevice, WorkgroupsBeyondTheLastDoNothing) {
   uint32_t count = 0;
   std::memcpy(&count, (*actual)[0].buffers[0].data(), 4);
   EXPECT_EQ(count, 32769u);
+}
+
+using kernel::Builder;
+using kernel::V;
+
+// As many iterations as `limit` lets loops make in all, in loops of every arrangement; each adds to a sum.
+V OneLongLoop(Builder& b, V start, int64_t limit) {
+  return b.For(b.I32(0), b.I32(limit - 1), b.I32(1), {start},
+               [&](V i, std::span<const V> sum) { return std::vector<V>{b.IAdd(b.IMul(sum[0], b.I32(3)), i)}; })[0];
+}
+
+V ShortLoopsAfterALongOne(Builder& b, V start, int64_t limit) {
+  V sum = OneLongLoop(b, start, limit - 60);
+  for (int i = 0; i < 10; ++i) sum = OneLongLoop(b, sum, 6);
+  return sum;
+}
+
+// Inner loops of as many iterations as the invocation's number asks for, on both sides of an if.
+V NestedLoops(Builder& b, V start, int64_t limit) {
+  const int64_t inner = (limit - 120) / 200;
+  return b.For(b.I32(0), b.I32(100), b.I32(1), {start}, [&](V i, std::span<const V> sum) {
+    const auto walk = [&](V count) {
+      return [&b, inner, count, sum, i] {
+        return b.For({b.I32(0), count, b.I32(1), inner - 1}, {sum[0]}, [&](V k, std::span<const V> c) {
+          return std::vector<V>{b.IAdd(b.IMul(c[0], b.I32(5)), b.Xor(k, i))};
+        });
+      };
+    };
+    const V is_even = b.IEq(b.And(b.IAdd(i, b.LocalIndex()), b.I32(1)), b.I32(0));
+    return b.IfValue(is_even, walk(b.I32(inner - 1)), walk(b.ISub(b.I32(inner - 1), b.LocalIndex())));
+  })[0];
+}
+
+// Devices without a limit have none that is near.
+TEST(LoopsOnDevice, ComeRoundAsOftenAsTheProfileAllows) {
+  const DeviceProfile& profile = TheDevice().profile();
+  const int64_t limit = profile.max_loop_iterations > 0 ? profile.max_loop_iterations : 300000;
+  for (const auto make : {OneLongLoop, ShortLoopsAfterALongOne, NestedLoops}) {
+    KernelCase one;
+    Builder b(profile);
+    const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
+    b.Store(out, b.GlobalIndex(16), make(b, b.GlobalIndex(16), limit));
+    one.workgroups = 2;
+    one.buffers = {Bytes(32 * 4)};
+    one.kernel = std::move(b).Finish(16);
+    EXPECT_LE(kernel::LoopIterations(one.kernel), limit);
+    EXPECT_GT(kernel::LoopIterations(one.kernel), limit * 99 / 100);
+    ExpectDeviceAgrees(one, profile);
+  }
 }
 
 }  // namespace

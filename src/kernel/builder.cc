@@ -150,6 +150,11 @@ V Builder::Select(V condition, V a, V b) {
   return Emit(KOp::kSelect, operands, a.type);
 }
 
+V Builder::EndOfPart(V lo, int64_t part, int64_t extent) {
+  if (part + extent < int64_t{1} << 31) return SMin(IAdd(lo, I32(part)), I32(extent));
+  return IAdd(lo, SMin(I32(part), ISub(I32(extent), lo)));
+}
+
 V Builder::MulAdd(V index, int64_t stride, V a) { return IAdd(IMul(index, Int(index.type, stride)), a); }
 
 V Builder::Load(int buffer, V index) { return LoadVector(buffer, index, 1)[0]; }
@@ -254,32 +259,36 @@ std::vector<V> Builder::IfValue(V condition, const std::function<std::vector<V>(
   return AppendStructured(std::move(instruction), values);
 }
 
-std::vector<V> Builder::For(V lo, V hi, V step, std::vector<V> initial,
-                            const std::function<std::vector<V>(V, std::span<const V>)>& body) {
-  const auto from = ConstantInt(lo), to = ConstantInt(hi), by = ConstantInt(step);
+std::vector<V> Builder::For(const LoopRange& range, std::vector<V> initial, const LoopBody& body) {
+  const auto from = ConstantInt(range.lo), to = ConstantInt(range.hi), by = ConstantInt(range.step);
   if (from.has_value() && to.has_value() && *from >= *to) return initial;
-  if (from.has_value() && to.has_value() && by.has_value() && *from + *by >= *to) return body(lo, initial);
+  const bool is_constant = from.has_value() && to.has_value() && by.has_value() && *by > 0;
+  const int64_t most = is_constant ? (*to - *from + *by - 1) / *by : range.most;
+  if (is_constant && most == 1) return body(range.lo, initial);
   std::vector<KType> arguments = Types(initial);
   arguments.insert(arguments.begin(), KType::kI32);
-  std::vector<ValueId> operands = {lo.id, hi.id, step.id};
+  std::vector<ValueId> operands = {range.lo.id, range.hi.id, range.step.id};
   for (const V value : initial) operands.push_back(value.id);
   Instruction instruction{KOp::kFor, KType::kVoid, std::move(operands), kNoValue, 0, 0, -1, {}};
+  instruction.imm = static_cast<uint64_t>(std::max<int64_t>(most, 0));
   instruction.regions.push_back(
       BuildRegion(arguments, [&](std::span<const V> values) { return body(values[0], values.subspan(1)); }));
   return AppendStructured(std::move(instruction), initial);
 }
 
-void Builder::ForEach(V lo, V hi, V step, const std::function<void(V)>& body) {
-  For(lo, hi, step, {}, [&](V i, std::span<const V>) -> std::vector<V> {
+void Builder::ForEach(const LoopRange& range, const std::function<void(V)>& body) {
+  For(range, {}, [&](V i, std::span<const V>) -> std::vector<V> {
     body(i);
     return {};
   });
 }
 
-std::vector<V> Builder::While(std::vector<V> initial, const std::function<V(std::span<const V>)>& condition,
+std::vector<V> Builder::While(int64_t most, std::vector<V> initial,
+                              const std::function<V(std::span<const V>)>& condition,
                               const std::function<std::vector<V>(std::span<const V>)>& body) {
   const std::vector<KType> types = Types(initial);
   Instruction instruction{KOp::kWhile, KType::kVoid, Ids(initial), kNoValue, 0, 0, -1, {}};
+  instruction.imm = static_cast<uint64_t>(std::max<int64_t>(most, 0));
   instruction.regions.push_back(
       BuildRegion(types, [&](std::span<const V> values) { return std::vector<V>{condition(values)}; }));
   instruction.regions.push_back(BuildRegion(types, body));

@@ -28,6 +28,14 @@ struct V {
   KType type = KType::kVoid;
 };
 
+// The counter of a loop: for (i = lo; i < hi; i += step), signed, kI32.
+struct LoopRange {
+  V lo;
+  V hi;
+  V step;
+  int64_t most = 0;  // iterations; to be stated where lo, hi and step are not all constants
+};
+
 class Builder {
  public:
   explicit Builder(const target::DeviceProfile& profile);
@@ -103,6 +111,8 @@ class Builder {
   V Fma(V a, V b, V c);
   V Select(V condition, V a, V b);
   V Bitcast(V a, KType type) { return Convert(KOp::kBitcast, a, type); }
+  // The end of the part [lo, lo + part) of [0, extent), lo <= extent, without overflow.
+  V EndOfPart(V lo, int64_t part, int64_t extent);
   // a + index * stride with constant stride; folds.
   V MulAdd(V index, int64_t stride, V a);
 
@@ -127,11 +137,17 @@ class Builder {
   void If(V condition, const Body& then_body, const Body& else_body = {});
   std::vector<V> IfValue(V condition, const std::function<std::vector<V>()>& then_body,
                          const std::function<std::vector<V>()>& else_body);
-  // for (i = lo; i < hi; i += step) carried = body(i, carried); signed compare, kI32.
-  std::vector<V> For(V lo, V hi, V step, std::vector<V> initial,
-                     const std::function<std::vector<V>(V, std::span<const V>)>& body);
-  void ForEach(V lo, V hi, V step, const std::function<void(V)>& body);
-  std::vector<V> While(std::vector<V> initial, const std::function<V(std::span<const V>)>& condition,
+  // for (i = lo; i < hi; i += step) carried = body(i, carried); signed compare, kI32. A loop whose trip count is no
+  // constant states the most iterations that it makes: devices may limit them (loop_bound.h).
+  using LoopBody = std::function<std::vector<V>(V, std::span<const V>)>;
+  std::vector<V> For(const LoopRange& range, std::vector<V> initial, const LoopBody& body);
+  std::vector<V> For(V lo, V hi, V step, std::vector<V> initial, const LoopBody& body) {
+    return For({lo, hi, step}, std::move(initial), body);
+  }
+  void ForEach(const LoopRange& range, const std::function<void(V)>& body);
+  void ForEach(V lo, V hi, V step, const std::function<void(V)>& body) { ForEach({lo, hi, step}, body); }
+  // `most` iterations at most; 0: not stated.
+  std::vector<V> While(int64_t most, std::vector<V> initial, const std::function<V(std::span<const V>)>& condition,
                        const std::function<std::vector<V>(std::span<const V>)>& body);
 
   // Ends the kernel. Consumes the builder.

@@ -199,7 +199,7 @@ TEST_F(BuilderTest, BuildsNestedStructureThatRuns) {
   const V i = b.GlobalIndex(64);
   b.If(b.ULt(i, b.I32(100)), [&] {
     const auto result = b.While(
-        {b.I32(0), b.IAdd(i, b.I32(1))}, [&](std::span<const V> c) { return b.INe(c[1], b.I32(1)); },
+        120, {b.I32(0), b.IAdd(i, b.I32(1))}, [&](std::span<const V> c) { return b.INe(c[1], b.I32(1)); },
         [&](std::span<const V> c) {
           const V is_odd = b.INe(b.And(c[1], b.I32(1)), b.I32(0));
           const auto next = b.IfValue(

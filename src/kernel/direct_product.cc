@@ -171,12 +171,13 @@ class DirectEmitter {
     for (size_t i = level; i < next_level; ++i) extent *= c_.form.digits[k_digits_[i]].extent;
     V lo = b_.I32(0);
     V hi = b_.I32(extent);
+    int64_t chunk = extent;
     if (level == 0 && c_.num_splits > 1) {
-      const int64_t chunk = CeilDiv(extent, c_.num_splits);
+      chunk = CeilDiv(extent, c_.num_splits);
       lo = b_.IMul(split_, b_.I32(chunk));
-      hi = b_.SMin(b_.IAdd(lo, b_.I32(chunk)), b_.I32(extent));
+      hi = b_.EndOfPart(lo, chunk, extent);
     }
-    return b_.For(lo, hi, b_.I32(1), std::move(sums), [&](V k, std::span<const V> carried) {
+    return b_.For({lo, hi, b_.I32(1), chunk}, std::move(sums), [&](V k, std::span<const V> carried) {
       Elemental::Scope scope(c_.elemental);
       Places next = places;
       for (size_t i = next_level; i-- > level;) {

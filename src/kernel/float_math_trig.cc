@@ -68,8 +68,9 @@ V FloatMath::Remainder(V x, V y) {
   const auto [y_mantissa, y_exponent] = unpack(y);
   const V divisor = b_.Select(b_.IEq(y_mantissa, zero), one, y_mantissa);
   const V distance = b_.SMax(b_.ISub(x_exponent, y_exponent), zero);
+  const int64_t most = type_ == KType::kF64 ? 2046 / bits_per_step + 1 : 254 / bits_per_step + 1;
   const std::vector<V> rest = b_.While(
-      {b_.URem(x_mantissa, divisor), distance}, [&](std::span<const V> c) { return b_.SLt(zero, c[1]); },
+      most, {b_.URem(x_mantissa, divisor), distance}, [&](std::span<const V> c) { return b_.SLt(zero, c[1]); },
       [&](std::span<const V> c) {
         const V step = b_.SMin(c[1], Integer(bits_per_step));
         return std::vector<V>{b_.URem(b_.Binary(KOp::kShl, c[0], step), divisor), b_.ISub(c[1], step)};

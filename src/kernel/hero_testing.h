@@ -11,6 +11,7 @@
 
 #include "ir/ir.h"
 #include "kernel/interpreter.h"
+#include "kernel/loop_bound.h"
 #include "kernel/lowering.h"
 #include "reference/evaluator.h"
 
@@ -83,8 +84,15 @@ struct HeroTest {
     const auto lowered = LowerGroup(group, profile);
     EXPECT_TRUE(lowered.ok()) << lowered.status().message();
     if (!lowered.ok()) return {};
+    for (const Dispatch& dispatch : lowered->dispatches) {
+      const Status verified = Verify(dispatch.kernel, profile);
+      EXPECT_TRUE(verified.ok()) << dispatch.label << ": " << verified.message();
+      if (!verified.ok()) return {};
+    }
     Memory memory = Start(num_in_place);
-    const Status status = RunLoweredGroup(*lowered, memory);
+    InterpretOptions options;
+    options.max_loop_iterations = profile.max_loop_iterations;
+    const Status status = RunLoweredGroup(*lowered, memory, options);
     EXPECT_TRUE(status.ok()) << status.message() << "\n" << Print(lowered->dispatches.back().kernel);
     std::vector<ir::Literal> results;
     for (const ir::Value* output : group.outputs) results.emplace_back(output->type, memory[output]);

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "kernel/interpreter_matrix.h"
 #include "kernel/interpreter_scalar.h"
+#include "kernel/loop_bound.h"
 #include "kernel/small_float.h"
 
 namespace dragoman::kernel {
@@ -34,6 +35,9 @@ class Interpreter {
         size_(kernel.workgroup_size),
         subgroup_size_(kernel.required_subgroup_size > 0 ? kernel.required_subgroup_size : options.subgroup_size),
         fuses_fma_(options.fuses_fma),
+        iterations_limit_(IterationsLimit(kernel, options)),
+        first_workgroup_(options.first_workgroup),
+        first_elements_(options.first_elements),
         values_(kernel.value_types.size() * kernel.workgroup_size),
         all_(kernel.workgroup_size) {
     for (int i = 0; i < size_; ++i) all_[i] = i;
@@ -41,9 +45,10 @@ class Interpreter {
   }
 
   Status Run(int64_t workgroups) {
-    for (workgroup_ = 0; workgroup_ < workgroups; ++workgroup_) {
+    for (workgroup_ = first_workgroup_; workgroup_ < first_workgroup_ + workgroups; ++workgroup_) {
       ++interval_;
       ++device_interval_;
+      iterations_ = 0;
       shared_.clear();
       matrices_.clear();
       shared_touches_.clear();
@@ -57,6 +62,11 @@ class Interpreter {
   }
 
  private:
+  static int64_t IterationsLimit(const Kernel& kernel, const InterpretOptions& options) {
+    const int64_t own = LoopIterations(kernel);
+    return options.max_loop_iterations > 0 ? std::min<int64_t>(own, options.max_loop_iterations) : own;
+  }
+
   uint64_t& At(ValueId id, int lane) { return values_[static_cast<size_t>(id) * size_ + lane]; }
   KType TypeOf(ValueId id) const { return kernel_.value_types[id]; }
 
@@ -191,12 +201,17 @@ class Interpreter {
     return OkStatus();
   }
 
+  // Elements before it are beyond the end, as large unsigned numbers.
+  uint64_t FirstElement(int buffer) const {
+    return static_cast<size_t>(buffer) < first_elements_.size() ? first_elements_[buffer] : 0;
+  }
+
   Status RunBuffer(const Instruction& instruction, int lane) {
     const DType memory = kernel_.buffers[instruction.buffer].memory;
     std::vector<std::byte>& buffer = *buffers_[instruction.buffer];
     const uint64_t element_bytes = static_cast<uint64_t>(SizeBytes(memory));
     const uint64_t elements = buffer.size() / element_bytes;
-    const uint64_t index = At(instruction.operands[0], lane);
+    const uint64_t index = At(instruction.operands[0], lane) - FirstElement(instruction.buffer);
     const uint64_t count = instruction.op == KOp::kLoad    ? instruction.imm
                            : instruction.op == KOp::kStore ? instruction.operands.size() - 1
                                                            : 1;
@@ -375,6 +390,15 @@ class Interpreter {
     return OkStatus();
   }
 
+  // The workgroup's, whose invocations run together.
+  Status CountIteration(const Instruction& instruction, const Lanes& lanes) {
+    if (++iterations_ <= iterations_limit_) return OkStatus();
+    return Error(instruction, lanes[0], Format("comes round when {} iterations are spent", iterations_limit_));
+  }
+  Status OneTooMany(const Instruction& instruction, const Lanes& lanes) const {
+    return Error(instruction, lanes[0], Format("makes more than its {} iterations", instruction.imm));
+  }
+
   Status RunFor(const Instruction& instruction, const Lanes& lanes) {
     const Region& body = *instruction.regions[0];
     const ValueId counter = body.first_argument;
@@ -384,10 +408,12 @@ class Interpreter {
     for (const int lane : lanes) At(counter, lane) = At(instruction.operands[0], lane);
     Assign(std::span(instruction.operands).subspan(3), counter + 1, lanes);
     Lanes active = lanes;
-    while (true) {
+    for (uint64_t iterations = 0;; ++iterations) {
+      RETURN_IF_ERROR(CountIteration(instruction, lanes));
       std::erase_if(active,
                     [&](int lane) { return signed_at(counter, lane) >= signed_at(instruction.operands[1], lane); });
       if (active.empty()) break;
+      if (iterations == instruction.imm && iterations > 0) return OneTooMany(instruction, active);
       RETURN_IF_ERROR(RunRegion(body, active));
       TakeYields(body, counter + 1, active);
       for (const int lane : active) {
@@ -403,11 +429,13 @@ class Interpreter {
     const Region& body = *instruction.regions[1];
     Assign(instruction.operands, condition.first_argument, lanes);
     Lanes active = lanes;
-    while (true) {
+    for (uint64_t iterations = 0;; ++iterations) {
+      RETURN_IF_ERROR(CountIteration(instruction, lanes));
       RETURN_IF_ERROR(RunRegion(condition, active));
       const ValueId goes_on = condition.body.back().operands[0];
       std::erase_if(active, [&](int lane) { return At(goes_on, lane) == 0; });
       if (active.empty()) break;
+      if (iterations == instruction.imm && iterations > 0) return OneTooMany(instruction, active);
       CopyArguments(condition.first_argument, body.first_argument, instruction.num_results, active);
       RETURN_IF_ERROR(RunRegion(body, active));
       TakeYields(body, condition.first_argument, active);
@@ -431,6 +459,10 @@ class Interpreter {
   const int size_;
   const int subgroup_size_;
   const bool fuses_fma_;
+  const int64_t iterations_limit_;
+  const int64_t first_workgroup_;
+  const std::vector<uint64_t>& first_elements_;
+  int64_t iterations_ = 0;
   std::vector<uint64_t> values_;
   Lanes all_;
   std::vector<std::vector<uint64_t>> shared_;
@@ -442,32 +474,6 @@ class Interpreter {
   int64_t device_interval_ = 0;  // counts those over buffers
 };
 
-constexpr std::byte kGarbage{0xcd};
-
-Status RunDispatch(const Dispatch& dispatch, std::vector<std::vector<std::byte>>& temporaries, Memory& memory,
-                   const InterpretOptions& options) {
-  std::vector<std::vector<std::byte>*> buffers;
-  if (dispatch.arguments.size() != dispatch.kernel.buffers.size()) {
-    return Internal(Format("Dispatch '{}' has {} arguments for {} buffers.", dispatch.label, dispatch.arguments.size(),
-                           dispatch.kernel.buffers.size()));
-  }
-  for (size_t i = 0; i < dispatch.arguments.size(); ++i) {
-    const Argument& argument = dispatch.arguments[i];
-    if (argument.value == nullptr) {
-      buffers.push_back(&temporaries[argument.temporary]);
-      continue;
-    }
-    const auto [entry, is_new] = memory.try_emplace(argument.value);
-    if (is_new && !dispatch.kernel.buffers[i].is_written) {
-      return Internal(Format("Dispatch '{}' reads a value that is in no memory.", dispatch.label));
-    }
-    if (is_new) entry->second.assign(static_cast<size_t>(argument.value->type.size_bytes()), kGarbage);
-    buffers.push_back(&entry->second);
-  }
-  return Interpret(dispatch.kernel, buffers, dispatch.params, dispatch.workgroups, options)
-      .WithContext(Format("In dispatch '{}'.", dispatch.label));
-}
-
 }  // namespace
 
 Status Interpret(const Kernel& kernel, std::span<std::vector<std::byte>* const> buffers,
@@ -478,14 +484,6 @@ Status Interpret(const Kernel& kernel, std::span<std::vector<std::byte>* const> 
                            kernel.num_params, buffers.size(), params.size()));
   }
   return Interpreter(kernel, buffers, params, options).Run(workgroups);
-}
-
-Status RunLoweredGroup(const LoweredGroup& group, Memory& memory, const InterpretOptions& options) {
-  std::vector<std::vector<std::byte>> temporaries;
-  for (const int64_t bytes : group.temporaries) temporaries.emplace_back(static_cast<size_t>(bytes), kGarbage);
-  for (const Dispatch& dispatch : group.dispatches)
-    RETURN_IF_ERROR(RunDispatch(dispatch, temporaries, memory, options));
-  return OkStatus();
 }
 
 }  // namespace dragoman::kernel

@@ -98,8 +98,8 @@ KType LoadedType(DType memory, bool has_float16);
   X(kSubgroupAddF, "subgroup_fadd", 1, s) X(kSubgroupMaxF, "subgroup_fmax", 1, s) X(kSubgroupMinF, "subgroup_fmin", 1, s) \
   X(kSubgroupShuffleXor, "subgroup_shuffle_xor", 2, s)                                        \
   /* structure */                                                                             \
-  X(kFor, "for", -1, t)                 /* operands: lo, hi, step (kI32, signed <), then initial carried values; body's arguments: i, carried */ \
-  X(kWhile, "while", -1, t)             /* operands: initial carried values; regions: condition (yields kBool), body */ \
+  X(kFor, "for", -1, t)                 /* operands: lo, hi, step (kI32, signed <), then initial carried values; body's arguments: i, carried; imm: the most iterations, 0 when not stated */ \
+  X(kWhile, "while", -1, t)             /* operands: initial carried values; regions: condition (yields kBool), body; imm: the most iterations, 0 when not stated */ \
   X(kIf, "if", 1, t)                    /* regions: then, else; results are what they yield */ \
   X(kYield, "yield", -1, v)
 // clang-format on

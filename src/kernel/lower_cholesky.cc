@@ -42,7 +42,8 @@ class CholeskyKernel {
 
   // The invocations share the elements of `num_rows` rows from `first_row` on, in order.
   void ForEachElement(V first_row, V num_rows, const std::function<void(V row, V column)>& body) {
-    b_.ForEach(b_.LocalIndex(), b_.IMul(num_rows, b_.I32(n_)), b_.I32(workgroup_size_), [&](V k) {
+    const int64_t most = (n_ * n_ + workgroup_size_ - 1) / workgroup_size_;
+    b_.ForEach({b_.LocalIndex(), b_.IMul(num_rows, b_.I32(n_)), b_.I32(workgroup_size_), most}, [&](V k) {
       Elemental::Scope scope(e_);
       body(b_.IAdd(first_row, b_.UDiv(k, b_.I32(n_))), b_.URem(k, b_.I32(n_)));
     });

@@ -15,6 +15,8 @@ constexpr int64_t kMinTiledExtent = 16;
 constexpr int64_t kMinTiledElements = 16384;
 // Counts that are no multiple of the lanes: below this an element an invocation is as good, and shorter.
 constexpr int64_t kMinElementsForTail = 65536;
+// Above this the ends of the last invocations' elements are beyond what the tail's signed counter reaches.
+constexpr int64_t kMaxElementsForTail = (int64_t{1} << 31) - (int64_t{1} << 20);
 constexpr int kMaxOpsTimesLanes = 160;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -110,7 +112,9 @@ StatusOr<Dispatch> LowerLinear(LoopEmitter& emitter, int64_t count) {
     const V end = b.IAdd(base, b.I32(lanes));
     b.If(
         b.ULe(end, limit), [&] { emitter.EmitAt(base, lanes); },
-        [&] { b.ForEach(base, b.SMin(end, limit), b.I32(1), [&](V i) { emitter.EmitAt(i, 1); }); });
+        [&] {
+          b.ForEach({base, b.SMin(end, limit), b.I32(1), lanes}, [&](V i) { emitter.EmitAt(i, 1); });
+        });
   } else {
     b.If(b.ULt(base, limit), [&] { emitter.EmitAt(base, lanes); });
   }
@@ -164,7 +168,7 @@ LoopPlan ChooseLoop(const fusion::Group& group, const target::DeviceProfile& pro
     plan.mode = LoopMode::kLinear;
     plan.lanes = ChooseLanes(group, profile, true);
     plan.has_tail = count % plan.lanes != 0;
-    if (plan.has_tail && count < kMinElementsForTail) {
+    if (plan.has_tail && (count < kMinElementsForTail || count > kMaxElementsForTail)) {
       plan.lanes = 1;
       plan.has_tail = false;
     }

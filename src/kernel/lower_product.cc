@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/lower_product.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "kernel/direct_product.h"
+#include "kernel/loop_bound.h"
 #include "kernel/matrix_product.h"
 #include "kernel/product_emitter.h"
 #include "kernel/row_product.h"
@@ -90,7 +93,8 @@ class SplitReducer {
       const V s = is_wide_ ? b_.Convert(KOp::kZExt, split, KType::kI64) : split;
       return AddRuns(carried, LoadPartials(b_.MulAdd(s, elements_, index)));
     };
-    return b_.For(part, b_.I32(c_.num_splits), b_.I32(parts_), ToValues(zeros, is_complex_), add);
+    const int64_t most = (c_.num_splits + parts_ - 1) / parts_;
+    return b_.For({part, b_.I32(c_.num_splits), b_.I32(parts_), most}, ToValues(zeros, is_complex_), add);
   }
 
   std::vector<V> AddRuns(std::span<const V> a, std::span<const V> b) {
@@ -155,6 +159,19 @@ StatusOr<Dispatch> ReduceDispatch(const fusion::Group& group, const target::Devi
   return dispatch;
 }
 
+// Kernels count elements along an axis, and tiles, in 32 bits; tiles at the edge count beyond it.
+Status CheckCounts(const fusion::Group& group, const ProductForm& form) {
+  constexpr int64_t kMost = (int64_t{1} << 31) - (int64_t{1} << 20);
+  const int64_t results = group.hero->type().num_elements();
+  int64_t largest = 0;
+  for (const int64_t extent : form.extents) largest = std::max(largest, extent);
+  if (largest <= kMost && results <= 2 * kMost) return OkStatus();
+  return Unimplemented(
+      Format("Operation {} into {} has no kernel; it counts {} elements along one axis, and {} results; "
+             "the limits are {} and {}.",
+             ir::Info(group.hero->code).name, group.hero->type().ToString(), largest, results, kMost, 2 * kMost));
+}
+
 }  // namespace
 
 Product PrepareProduct(const fusion::Group& group, Product product) {
@@ -173,7 +190,17 @@ StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::De
   if (group.hero->type().num_elements() == 0) return LoweredGroup{};
   RETURN_IF_ERROR(CheckEpilogue(group));
   product = PrepareProduct(group, std::move(product));
-  return LowerProductWith(group, profile, product, ChooseProductKernel(product, SimplifyProduct(product), profile));
+  const ProductForm form = SimplifyProduct(product);
+  RETURN_IF_ERROR(CheckCounts(group, form));
+  ProductConfig config = ChooseProductKernel(product, form, profile);
+  ASSIGN_OR_RETURN(LoweredGroup lowered, LowerProductWith(group, profile, product, config));
+  // Where the device limits loops, K has as many parts as that takes.
+  while (!FitsLoopLimit(lowered.dispatches[0].kernel, profile)) {
+    const int64_t times = LoopIterations(lowered.dispatches[0].kernel) / profile.max_loop_iterations + 1;
+    if (!SplitFurther(config, form, times)) break;
+    ASSIGN_OR_RETURN(lowered, LowerProductWith(group, profile, product, config));
+  }
+  return lowered;
 }
 
 StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target::DeviceProfile& profile,

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "kernel/loop_bound.h"
 #include "kernel/lowering.h"
 #include "kernel/reduce_kernel.h"
 
@@ -51,14 +52,50 @@ std::vector<const ir::Op*> FindSiblings(const fusion::Group& group) {
   return reduces;
 }
 
+// What both passes are made from.
+struct Reduction {
+  const fusion::Group& group;
+  const std::vector<const ir::Op*>& reduces;
+  const ReduceSpace& space;
+  const ReduceExtents extents;
+  const ReduceSource source;
+  const target::DeviceProfile& profile;
+
+  StatusOr<Dispatch> Emit(const ReducePlan& plan, const ReduceExtents& seen, const ReducePass& pass) const {
+    return ReduceKernel(group, reduces, space, profile).Emit(plan, seen, pass);
+  }
+};
+
+StatusOr<LoweredGroup> LowerWith(const Reduction& reduction, const ReducePlan& plan) {
+  LoweredGroup lowered;
+  const ReduceExtents& extents = reduction.extents;
+  if (plan.splits == 1) {
+    ASSIGN_OR_RETURN(Dispatch dispatch, reduction.Emit(plan, extents, {}));
+    lowered.dispatches.push_back(std::move(dispatch));
+    return lowered;
+  }
+  for (const DType dtype : ReduceKernel::PartialTypes(reduction.reduces, reduction.profile)) {
+    lowered.temporaries.push_back(extents.kept() * plan.splits * SizeBytes(dtype));
+  }
+  ASSIGN_OR_RETURN(Dispatch first, reduction.Emit(plan, extents, {true, false, plan.splits}));
+  const ReduceExtents second_extents = SecondExtents(extents, plan.splits);
+  ReduceSource partials;
+  partials.is_ordered = reduction.source.is_ordered;
+  partials.num_accumulators = reduction.source.num_accumulators;
+  const ReducePlan second_plan = ChooseReduce(second_extents, partials, reduction.profile, false);
+  ASSIGN_OR_RETURN(Dispatch second, reduction.Emit(second_plan, second_extents, {false, true, plan.splits}));
+  lowered.dispatches.push_back(std::move(first));
+  lowered.dispatches.push_back(std::move(second));
+  return lowered;
+}
+
 }  // namespace
 
 StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::DeviceProfile& profile) {
-  LoweredGroup lowered;
   const ir::Op& hero = *group.hero;
   const ReduceSpace space(hero.operands[0]->type.dims, hero.attributes.Ints(ir::AttrKey::kDimensions));
   const ReduceExtents extents = ExtentsOf(space);
-  if (extents.kept() == 0) return lowered;
+  if (extents.kept() == 0) return LoweredGroup{};
   if (extents.reduced > kMaxPositions || extents.kept() > kMaxPositions) {
     return Unimplemented(Format("reduce of {} is larger than the {} positions that its kernel counts.",
                                 hero.operands[0]->type.ToString(), kMaxPositions));
@@ -71,27 +108,15 @@ StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::Dev
   ReduceSource source = AnalyzeSource(group, operands, space, profile);
   source.is_ordered = Combiner(reduces).is_ordered();
   source.num_accumulators = static_cast<int>(operands.size());
-  const ReducePlan plan = ChooseReduce(extents, source, profile, true);
-  if (plan.splits == 1) {
-    ASSIGN_OR_RETURN(Dispatch dispatch, ReduceKernel(group, reduces, space, profile).Emit(plan, extents, {}));
-    lowered.dispatches.push_back(std::move(dispatch));
-    return lowered;
+  const Reduction reduction = {group, reduces, space, extents, source, profile};
+  ReducePlan plan = ChooseReduce(extents, source, profile, true);
+  ASSIGN_OR_RETURN(LoweredGroup lowered, LowerWith(reduction, plan));
+  // Where the device limits loops there are as many parts as that takes.
+  while (!FitsLoopLimit(lowered.dispatches[0].kernel, profile)) {
+    const int64_t times = LoopIterations(lowered.dispatches[0].kernel) / profile.max_loop_iterations + 1;
+    if (!SplitFurther(plan, extents, times)) break;
+    ASSIGN_OR_RETURN(lowered, LowerWith(reduction, plan));
   }
-  for (const DType dtype : ReduceKernel::PartialTypes(reduces, profile)) {
-    lowered.temporaries.push_back(extents.kept() * plan.splits * SizeBytes(dtype));
-  }
-  ASSIGN_OR_RETURN(Dispatch first,
-                   ReduceKernel(group, reduces, space, profile).Emit(plan, extents, {true, false, plan.splits}));
-  const ReduceExtents second_extents = SecondExtents(extents, plan.splits);
-  ReduceSource partials;
-  partials.is_ordered = source.is_ordered;
-  partials.num_accumulators = source.num_accumulators;
-  const ReducePlan second_plan = ChooseReduce(second_extents, partials, profile, false);
-  ASSIGN_OR_RETURN(
-      Dispatch second,
-      ReduceKernel(group, reduces, space, profile).Emit(second_plan, second_extents, {false, true, plan.splits}));
-  lowered.dispatches.push_back(std::move(first));
-  lowered.dispatches.push_back(std::move(second));
   return lowered;
 }
 

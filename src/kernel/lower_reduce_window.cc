@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One invocation for one element of the results: it walks over its window.
+#include <optional>
+
 #include "base/format.h"
+#include "kernel/loop_bound.h"
 #include "kernel/lower_loop.h"
 #include "kernel/permutation_sort.h"
 #include "kernel/window_loop.h"
@@ -16,7 +19,10 @@ struct ReduceWindow {
 
   int num_inputs() const { return static_cast<int>(op.results.size()); }
 
-  Status Emit(Elemental& elemental, V linear) const {
+  // In stages unless `stages` is null.
+  Status Emit(Elemental& elemental, V invocation, StagedLoop* stages) const {
+    Builder& b = elemental.builder();
+    const V linear = b.IMul(invocation, b.I32(lanes));
     const Index at{elemental.Delinearize(Index::FromLinear(linear), op.type().dims), linear};
     std::vector<Scalar> initial;
     for (int k = 0; k < num_inputs() * lanes; ++k) {
@@ -25,21 +31,28 @@ struct ReduceWindow {
     }
     Status status;
     WindowLoop loop(elemental, window, op.operands[0]->type.dims);
-    const std::vector<V> result =
-        loop.Run(at.dims, FlattenScalars(initial), [&](const std::vector<V>& index, const std::vector<V>& carried) {
-          const auto combined = Combine(elemental, index, carried);
-          if (combined.ok()) return FlattenScalars(*combined);
-          status = combined.status();
-          return carried;
-        });
-    RETURN_IF_ERROR(status);
+    const auto combine = [&](const std::vector<V>& index, const std::vector<V>& carried) {
+      const auto combined = Combine(elemental, index, carried);
+      if (combined.ok()) return FlattenScalars(*combined);
+      status = combined.status();
+      return carried;
+    };
+    if (stages == nullptr) {
+      Store(elemental, at, loop.Run(at.dims, FlattenScalars(initial), combine));
+    } else {
+      const std::vector<V> carried = loop.RunStage(*stages, at.dims, FlattenScalars(initial), combine);
+      stages->Finish(carried, [&] { Store(elemental, at, carried); });
+    }
+    return status;
+  }
+
+  void Store(Elemental& elemental, const Index& at, std::span<const V> result) const {
     const std::vector<Scalar> values = UnflattenScalars(result, dtypes);
     for (int i = 0; i < num_inputs(); ++i) {
       Lanes stored(lanes);
       for (int lane = 0; lane < lanes; ++lane) stored[lane] = values[lane * num_inputs() + i];
       elemental.StoreLanes(op.result(i), at, stored, lanes);
     }
-    return OkStatus();
   }
 
   // Lanes outermost, then inputs.
@@ -62,6 +75,31 @@ struct ReduceWindow {
   }
 };
 
+// With `stage` iterations a dispatch, or all of them without.
+StatusOr<StagedDispatch> EmitWindows(const ReduceWindow& reduce, const fusion::Group& group,
+                                     const target::DeviceProfile& profile, std::optional<int64_t> stage,
+                                     int first_temporary) {
+  const int workgroup_size = DefaultWorkgroupSize(profile);
+  const int64_t invocations = reduce.op.type().num_elements() / reduce.lanes;
+  Builder b(profile);
+  Elemental elemental(b, group);
+  std::optional<StagedLoop> stages;
+  if (stage.has_value()) stages.emplace(elemental, WindowSize(reduce.window), *stage, first_temporary);
+  const V index = b.GlobalIndex(workgroup_size);
+  Status status;
+  b.If(b.ULt(index, b.I32(invocations)), [&] {
+    Elemental::Scope scope(elemental);
+    if (stages.has_value()) stages->Begin(index);
+    status = reduce.Emit(elemental, index, stages.has_value() ? &*stages : nullptr);
+  });
+  RETURN_IF_ERROR(status);
+  const std::string label =
+      Format("reduce_window {} to {}", reduce.op.operands[0]->type.ToString(), reduce.op.type().ToString());
+  Dispatch dispatch = FinishDispatch(std::move(b), elemental, workgroup_size,
+                                     (invocations + workgroup_size - 1) / workgroup_size, label);
+  return StagedDispatch{std::move(dispatch), stages.has_value() ? stages->memory() : std::vector<DType>()};
+}
+
 }  // namespace
 
 StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const target::DeviceProfile& profile) {
@@ -78,20 +116,14 @@ StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const targe
   std::vector<TensorType> types;
   for (const auto& result : hero.results) types.push_back(result->type);
   reduce.lanes = WindowLanes(reduce.window, types, profile);
-  const int workgroup_size = DefaultWorkgroupSize(profile);
-  const int64_t invocations = count / reduce.lanes;
-  Builder b(profile);
-  Elemental elemental(b, group);
-  const V index = b.GlobalIndex(workgroup_size);
-  Status status;
-  b.If(b.ULt(index, b.I32(invocations)), [&] {
-    Elemental::Scope scope(elemental);
-    status = reduce.Emit(elemental, b.IMul(index, b.I32(reduce.lanes)));
-  });
-  RETURN_IF_ERROR(status);
-  lowered.dispatches.push_back(
-      FinishDispatch(std::move(b), elemental, workgroup_size, (invocations + workgroup_size - 1) / workgroup_size,
-                     Format("reduce_window {} to {}", hero.operands[0]->type.ToString(), hero.type().ToString())));
+  ASSIGN_OR_RETURN(StagedDispatch whole, EmitWindows(reduce, group, profile, std::nullopt, 0));
+  if (FitsLoopLimit(whole.dispatch.kernel, profile)) {
+    lowered.dispatches.push_back(std::move(whole.dispatch));
+    return lowered;
+  }
+  RETURN_IF_ERROR(AppendStages(lowered, profile, WindowSize(reduce.window), [&](int64_t stage, int first_temporary) {
+    return EmitWindows(reduce, group, profile, stage, first_temporary);
+  }));
   return lowered;
 }
 

@@ -121,7 +121,7 @@ StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> redu
   const V end = is_ordered ? b_.SMin(b_.IAdd(from, b_.I32(share)), length) : length;
   const V step = b_.I32(is_ordered ? lanes_ : int64_t{lanes_} * fellows);
   Status status;
-  const std::vector<V> result = b_.For(from, end, step, flat, [&](V at, std::span<const V> carried) -> std::vector<V> {
+  const auto add = [&](V at, std::span<const V> carried) -> std::vector<V> {
     Elemental::Scope scope(elemental_);
     const StatusOr<std::vector<Set>> sums = AddAt(reductions, {at, b_.Bool(true)}, unflatten(carried));
     if (!sums.ok()) {
@@ -134,7 +134,8 @@ StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> redu
       next.insert(next.end(), part.begin(), part.end());
     }
     return next;
-  });
+  };
+  const std::vector<V> result = b_.For({from, end, step, share / lanes_}, flat, add);
   if (!status.ok()) return status;
   return unflatten(result);
 }
@@ -231,11 +232,12 @@ StatusOr<Dispatch> RowKernel::Emit() {
     if (is_resident()) {
       for (int load = 0; load < plan_.resident_loads; ++load) RETURN_IF_ERROR(WriteElements(ResidentPosition(load)));
     } else {
-      b_.ForEach(b_.IMul(fellow_, b_.I32(lanes_)), b_.I32(phases_.row_length), b_.I32(int64_t{lanes_} * fellows),
-                 [&](V at) {
-                   Elemental::Scope scope(elemental_);
-                   status = WriteElements({at, b_.Bool(true)});
-                 });
+      const int64_t step = int64_t{lanes_} * fellows;
+      const int64_t most = (phases_.row_length + step - 1) / step;
+      b_.ForEach({b_.IMul(fellow_, b_.I32(lanes_)), b_.I32(phases_.row_length), b_.I32(step), most}, [&](V at) {
+        Elemental::Scope scope(elemental_);
+        status = WriteElements({at, b_.Bool(true)});
+      });
       RETURN_IF_ERROR(status);
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/format.h"
+#include "kernel/loop_bound.h"
 #include "kernel/scan_kernels.h"
 
 namespace dragoman::kernel {
@@ -29,8 +30,10 @@ StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::Devic
   if (is_serial || shape.rows() >= kFewRows || shape.chunks_per_row() <= 2) {
     ScanKernel kernel(group, profile);
     ASSIGN_OR_RETURN(Dispatch dispatch, is_serial ? kernel.EmitSerialRows() : kernel.EmitRows());
-    lowered.dispatches.push_back(std::move(dispatch));
-    return lowered;
+    if (FitsLoopLimit(dispatch.kernel, profile)) {
+      lowered.dispatches.push_back(std::move(dispatch));
+      return lowered;
+    }
   }
   for (const auto& result : hero.results) {
     lowered.temporaries.push_back(shape.rows() * shape.chunks_per_row() * SizeBytes(result->type.dtype));

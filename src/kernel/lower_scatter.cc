@@ -5,9 +5,11 @@
 #include <bit>
 
 #include "base/format.h"
+#include "kernel/loop_bound.h"
 #include "kernel/permutation_sort.h"
 #include "kernel/radix_sort.h"
 #include "kernel/scatter_kernels.h"
+#include "kernel/staged_loop.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -17,6 +19,7 @@ constexpr int64_t kMaxPairedPositions = 96;
 constexpr int64_t kMaxStarts = (int64_t{1} << 31) - 2;
 
 using Emit = std::function<StatusOr<Dispatch>(ScatterKernel&)>;
+using EmitOfStage = std::function<StatusOr<Dispatch>(ScatterKernel&, int64_t stage)>;
 
 class ScatterLowering {
  public:
@@ -36,6 +39,21 @@ class ScatterLowering {
     return OkStatus();
   }
 
+  // In stages of `count` steps where the device limits loops.
+  Status AppendLimited(const Emit& emit, int64_t count, const EmitOfStage& emit_stage) {
+    ScatterKernel kernel(group_, geometry_, profile_);
+    ASSIGN_OR_RETURN(Dispatch dispatch, emit(kernel));
+    if (FitsLoopLimit(dispatch.kernel, profile_)) {
+      lowered_.dispatches.push_back(std::move(dispatch));
+      return OkStatus();
+    }
+    return AppendStages(lowered_, profile_, count, [&](int64_t stage, int) -> StatusOr<StagedDispatch> {
+      ScatterKernel staged(group_, geometry_, profile_);
+      ASSIGN_OR_RETURN(Dispatch part, emit_stage(staged, stage));
+      return StagedDispatch{std::move(part), {}};
+    });
+  }
+
   int AddTemporary(int64_t bytes) {
     lowered_.temporaries.push_back(bytes);
     return static_cast<int>(lowered_.temporaries.size()) - 1;
@@ -50,7 +68,9 @@ class ScatterLowering {
       return Append([&](ScatterKernel& k) { return k.EmitDirect(atomic); });
     }
     if (geometry_.CanOverlapPartly() || geometry_.num_starts() > kMaxStarts) {
-      return Append([](ScatterKernel& k) { return k.EmitSequential(); });
+      const int64_t steps = ScatterKernel(group_, geometry_, profile_).NumSequentialSteps();
+      return AppendLimited([](ScatterKernel& k) { return k.EmitSequential(); }, steps,
+                           [](ScatterKernel& k, int64_t stage) { return k.EmitSequentialStage(stage); });
     }
     if (positions <= kMaxPairedPositions) return Append([](ScatterKernel& k) { return k.EmitPairs(); });
     return LowerSorted();
@@ -65,14 +85,16 @@ class ScatterLowering {
     RETURN_IF_ERROR(Append([&](ScatterKernel& k) { return k.EmitStarts(starts); }));
     RETURN_IF_ERROR(Sort(starts, sorted));
     if (combiner_ != ScatterCombiner::kAssociative) {
-      return Append([&](ScatterKernel& k) { return k.EmitRuns(sorted, combiner_); });
+      return AppendLimited([&](ScatterKernel& k) { return k.EmitRuns(sorted, combiner_); }, positions,
+                           [&](ScatterKernel& k, int64_t stage) { return k.EmitRunsStage(sorted, stage); });
     }
     const int64_t chunks = (positions + ScatterKernel::kChunk - 1) / ScatterKernel::kChunk;
     const int64_t part_bytes = chunks * geometry_.window_size() * SizeBytes(geometry_.op().type().dtype);
     sorted.first_parts = AddTemporary(part_bytes);
     sorted.last_parts = AddTemporary(part_bytes);
     RETURN_IF_ERROR(Append([&](ScatterKernel& k) { return k.EmitChunks(sorted); }));
-    return Append([&](ScatterKernel& k) { return k.EmitChunkJoins(sorted); });
+    return AppendLimited([&](ScatterKernel& k) { return k.EmitChunkJoins(sorted); }, chunks,
+                         [&](ScatterKernel& k, int64_t stage) { return k.EmitChunkJoinsStage(sorted, stage); });
   }
 
   Status Sort(int starts, const SortedUpdates& sorted) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two kernels without conflicts: the first finds which element each window selects, the second gathers, for each
 // element of the result, what the windows that contain and selected it bring, in the windows' order.
+#include <optional>
+
 #include "base/format.h"
+#include "kernel/loop_bound.h"
 #include "kernel/lower_loop.h"
 #include "kernel/permutation_sort.h"
 #include "kernel/window_loop.h"
@@ -31,11 +34,11 @@ class SelectAndScatter {
     const int64_t windows = source()->type.num_elements();
     lowered.temporaries.push_back(std::max<int64_t>(windows, 1) * 4);
     if (windows > 0) {
-      RETURN_IF_ERROR(
-          Append(lowered, windows, "select", [&](Elemental& e, V linear) { return EmitSelect(e, linear); }));
+      const Pass select = {windows, WindowSize(window_), "select", &SelectAndScatter::EmitSelect};
+      RETURN_IF_ERROR(Append(lowered, select));
     }
-    RETURN_IF_ERROR(Append(lowered, op_.type().num_elements(), "gather",
-                           [&](Elemental& e, V linear) { return EmitGather(e, linear); }));
+    const Pass gather = {op_.type().num_elements(), MostWindows(), "gather", &SelectAndScatter::EmitGather};
+    RETURN_IF_ERROR(Append(lowered, gather));
     return lowered;
   }
 
@@ -43,43 +46,71 @@ class SelectAndScatter {
   const ir::Value* operand() const { return op_.operands[0]; }
   const ir::Value* source() const { return op_.operands[1]; }
 
-  Status Append(LoweredGroup& lowered, int64_t count, const char* what,
-                const std::function<Status(Elemental&, V)>& emit) {
+  // One of the two kernels: an invocation walks over `walk` places for each lanes_ of `count` elements; in stages
+  // unless `stages` is null.
+  struct Pass {
+    int64_t count;
+    int64_t walk;
+    const char* what;
+    Status (SelectAndScatter::*emit)(Elemental& elemental, V invocation, StagedLoop* stages);
+  };
+
+  Status Append(LoweredGroup& lowered, const Pass& pass) {
+    ASSIGN_OR_RETURN(StagedDispatch whole, Emit(pass, std::nullopt, 0));
+    if (FitsLoopLimit(whole.dispatch.kernel, profile_)) {
+      lowered.dispatches.push_back(std::move(whole.dispatch));
+      return OkStatus();
+    }
+    return AppendStages(lowered, profile_, pass.walk,
+                        [&](int64_t stage, int first_temporary) { return Emit(pass, stage, first_temporary); });
+  }
+
+  StatusOr<StagedDispatch> Emit(const Pass& pass, std::optional<int64_t> stage, int first_temporary) {
     const int workgroup_size = DefaultWorkgroupSize(profile_);
     Builder b(profile_);
     Elemental elemental(b, group_);
+    std::optional<StagedLoop> stages;
+    if (stage.has_value()) stages.emplace(elemental, pass.walk, *stage, first_temporary);
     const V index = b.GlobalIndex(workgroup_size);
     Status status;
-    const int64_t invocations = count / lanes_;
+    const int64_t invocations = pass.count / lanes_;
     b.If(b.ULt(index, b.I32(invocations)), [&] {
       Elemental::Scope scope(elemental);
-      status = emit(elemental, b.IMul(index, b.I32(lanes_)));
+      if (stages.has_value()) stages->Begin(index);
+      status = (this->*pass.emit)(elemental, index, stages.has_value() ? &*stages : nullptr);
     });
     RETURN_IF_ERROR(status);
-    lowered.dispatches.push_back(FinishDispatch(std::move(b), elemental, workgroup_size,
-                                                (invocations + workgroup_size - 1) / workgroup_size,
-                                                Format("select_and_scatter {}: {}", op_.type().ToString(), what)));
-    return OkStatus();
+    Dispatch dispatch =
+        FinishDispatch(std::move(b), elemental, workgroup_size, (invocations + workgroup_size - 1) / workgroup_size,
+                       Format("select_and_scatter {}: {}", op_.type().ToString(), pass.what));
+    return StagedDispatch{std::move(dispatch), stages.has_value() ? stages->memory() : std::vector<DType>()};
   }
 
   // The selected element's linear index, or 2^32 - 1 for a window that is all padding.
-  Status EmitSelect(Elemental& elemental, V linear) {
+  Status EmitSelect(Elemental& elemental, V invocation, StagedLoop* stages) {
     Builder& b = elemental.builder();
+    const V linear = b.IMul(invocation, b.I32(lanes_));
     const std::vector<V> position = elemental.Delinearize(Index::FromLinear(linear), source()->type.dims);
     std::vector<V> initial = FlattenScalars(std::vector<Scalar>(lanes_, ZeroScalar(b, operand()->type.dtype)));
     initial.insert(initial.end(), lanes_, b.I32(-1));
     Status status;
-    const std::vector<V> result =
-        WindowLoop(elemental, window_, operand()->type.dims)
-            .Run(position, initial, [&](const std::vector<V>& index, const std::vector<V>& carried) {
-              const auto next = Select(elemental, Index::FromDims(index), carried);
-              if (next.ok()) return *next;
-              status = next.status();
-              return carried;
-            });
-    RETURN_IF_ERROR(status);
-    b.StoreVector(elemental.BindTemporary(0, DType::kU32, false, true), linear, std::span(result).last(lanes_));
-    return OkStatus();
+    const auto select = [&](const std::vector<V>& index, const std::vector<V>& carried) {
+      const auto next = Select(elemental, Index::FromDims(index), carried);
+      if (next.ok()) return *next;
+      status = next.status();
+      return carried;
+    };
+    const auto store = [&](std::span<const V> result) {
+      b.StoreVector(elemental.BindTemporary(0, DType::kU32, false, true), linear, result.last(lanes_));
+    };
+    WindowLoop loop(elemental, window_, operand()->type.dims);
+    if (stages == nullptr) {
+      store(loop.Run(position, initial, select));
+    } else {
+      const std::vector<V> carried = loop.RunStage(*stages, position, initial, select);
+      stages->Finish(carried, [&] { store(carried); });
+    }
+    return status;
   }
 
   // Carries the selected elements of all lanes, then their linear indices.
@@ -106,18 +137,52 @@ class SelectAndScatter {
     return next;
   }
 
-  Status EmitGather(Elemental& elemental, V linear) {
+  Status EmitGather(Elemental& elemental, V invocation, StagedLoop* stages) {
+    Builder& b = elemental.builder();
+    const V linear = b.IMul(invocation, b.I32(lanes_));
     const std::vector<V> element = elemental.Delinearize(Index::FromLinear(linear), op_.type().dims);
     ASSIGN_OR_RETURN(const Scalar initial, elemental.At(op_.operands[2], Index{}));
     Status status;
     std::vector<V> sum = FlattenScalars(std::vector<Scalar>(lanes_, initial));
-    if (source()->type.num_elements() > 0) {
-      const WindowAt window = {std::vector<V>(element.size()), elemental.builder().Bool(true)};
-      sum = GatherDimension(elemental, {element, linear}, window, std::move(sum), status);
+    const Index at{element, linear};
+    const auto store = [&](std::span<const V> result) {
+      elemental.StoreLanes(op_.result(), at, UnflattenScalars(result, dtypes_), lanes_);
+    };
+    if (stages == nullptr) {
+      if (source()->type.num_elements() > 0) {
+        const WindowAt window = {std::vector<V>(element.size()), b.Bool(true)};
+        sum = GatherDimension(elemental, at, window, std::move(sum), status);
+      }
+      store(sum);
+    } else {
+      sum = GatherStage(elemental, at, *stages, sum, status);
+      stages->Finish(sum, [&] { store(sum); });
     }
-    RETURN_IF_ERROR(status);
-    elemental.StoreLanes(op_.result(), Index{element, linear}, UnflattenScalars(sum, dtypes_), lanes_);
-    return OkStatus();
+    return status;
+  }
+
+  // As GatherDimension, over the windows of all dimensions as one walk.
+  std::vector<V> GatherStage(Elemental& elemental, const Index& element, StagedLoop& stages,
+                             const std::vector<V>& initial, Status& status) {
+    Builder& b = elemental.builder();
+    return stages.Run(initial, [&](V number, std::span<const V> c) {
+      WindowAt window = {std::vector<V>(element.dims.size()), b.Bool(true)};
+      for (size_t d = window_.size(); d-- > 0;) {
+        const V most = b.I32(MostWindows(d));
+        const V i = d == 0 ? number : b.URem(number, most);
+        window = Candidate(b, CandidatesOf(b, element, d), std::move(window), d, i);
+        number = b.UDiv(number, most);
+      }
+      return GatherWindow(elemental, element, window, {c.begin(), c.end()}, status);
+    });
+  }
+
+  // How many windows an element can be in, along a dimension and in all.
+  int64_t MostWindows(size_t d) const { return (window_[d].size + window_[d].stride - 1) / window_[d].stride; }
+  int64_t MostWindows() const {
+    int64_t most = 1;
+    for (size_t d = 0; d < window_.size(); ++d) most *= MostWindows(d);
+    return most;
   }
 
   // Along such a dimension an element is in one window, of its own number.
@@ -145,22 +210,34 @@ class SelectAndScatter {
       window.position[d] = element.dims[d];
       return GatherDimension(elemental, element, std::move(window), std::move(carried), status);
     }
-    const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
-    const int64_t count = source()->type.dims[d];
-    const auto windows_before = [&](V place) {
-      const V floor = b.UDiv(b.SMax(b.IAdd(place, b.I32(dimension.stride)), b.I32(0)), b.I32(dimension.stride));
-      return b.SMin(floor, b.I32(count));
-    };
-    const V first = windows_before(b.ISub(padded, b.I32(dimension.size)));
-    const V last = windows_before(padded);
-    const int64_t most = (dimension.size + dimension.stride - 1) / dimension.stride;
-    return b.For(b.I32(0), b.I32(most), b.I32(1), std::move(carried), [&](V i, std::span<const V> c) {
-      const V number = b.IAdd(first, i);
-      WindowAt inner = window;
-      inner.position[d] = b.SMin(number, b.I32(count - 1));
-      inner.exists = b.And(window.exists, b.SLt(number, last));
+    const Candidates candidates = CandidatesOf(b, element, d);
+    return b.For(b.I32(0), b.I32(MostWindows(d)), b.I32(1), std::move(carried), [&](V i, std::span<const V> c) {
+      WindowAt inner = Candidate(b, candidates, window, d, i);
       return GatherDimension(elemental, element, std::move(inner), {c.begin(), c.end()}, status);
     });
+  }
+
+  // The numbers of the windows along a dimension that contain an element.
+  struct Candidates {
+    V first;
+    V last;
+  };
+  Candidates CandidatesOf(Builder& b, const Index& element, size_t d) const {
+    const WindowDimension& dimension = window_[d];
+    const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
+    const auto windows_before = [&](V place) {
+      const V floor = b.UDiv(b.SMax(b.IAdd(place, b.I32(dimension.stride)), b.I32(0)), b.I32(dimension.stride));
+      return b.SMin(floor, b.I32(source()->type.dims[d]));
+    };
+    const V first = windows_before(b.ISub(padded, b.I32(dimension.size)));
+    return {first, windows_before(padded)};
+  }
+  // `window` with the i-th of them.
+  WindowAt Candidate(Builder& b, const Candidates& candidates, WindowAt window, size_t d, V i) const {
+    const V number = b.IAdd(candidates.first, i);
+    window.position[d] = b.SMin(number, b.I32(source()->type.dims[d] - 1));
+    window.exists = b.And(window.exists, b.SLt(number, candidates.last));
+    return window;
   }
 
   std::vector<V> GatherWindow(Elemental& elemental, const Index& element, const WindowAt& window,

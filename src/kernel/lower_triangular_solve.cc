@@ -64,7 +64,8 @@ class TriangularSolveKernel {
 
   void LoadTriangle() {
     const V base = b_.IMul(matrix_, b_.I32(n_ * n_));
-    b_.ForEach(b_.LocalIndex(), b_.I32(n_ * n_), b_.I32(kSolvedColumns), [&](V k) {
+    const int64_t most = (n_ * n_ + kSolvedColumns - 1) / kSolvedColumns;
+    b_.ForEach({b_.LocalIndex(), b_.I32(n_ * n_), b_.I32(kSolvedColumns), most}, [&](V k) {
       Elemental::Scope scope(e_);
       b_.StoreShared(triangle_, k, At(op_.operands[0], b_.IAdd(base, k)));
     });
@@ -81,7 +82,7 @@ class TriangularSolveKernel {
       rows.push_back(b_.IAdd(first, b_.I32(r)));
       sums.push_back(At(op_.operands[1], ResultPlace(rows[r])));
     }
-    sums = b_.For(b_.I32(0), first, b_.I32(1), std::move(sums), [&](V k, std::span<const V> carried) {
+    sums = b_.For({b_.I32(0), first, b_.I32(1), n_}, std::move(sums), [&](V k, std::span<const V> carried) {
       const V known = b_.LoadShared(solution_, SolutionPlace(k));
       std::vector<V> next;
       for (int r = 0; r < rows_at_a_time_; ++r) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/lowering.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/format.h"
+#include "kernel/loop_bound.h"
+#include "kernel/lower_in_parts.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -58,7 +61,11 @@ static_assert(RowsAreInOrder(), "Every group kind has one row, in the order of t
 }  // namespace
 
 StatusOr<LoweredGroup> LowerGroup(const fusion::Group& group, const target::DeviceProfile& profile) {
-  return kRows[static_cast<int>(group.kind)].lower(group, profile);
+  ASSIGN_OR_RETURN(LoweredGroup lowered, kRows[static_cast<int>(group.kind)].lower(group, profile));
+  const bool fits = std::all_of(lowered.dispatches.begin(), lowered.dispatches.end(),
+                                [&](const Dispatch& dispatch) { return FitsLoopLimit(dispatch.kernel, profile); });
+  if (fits || !HasParts(group)) return lowered;
+  return LowerInParts(group, profile);
 }
 
 }  // namespace dragoman::kernel

@@ -72,8 +72,9 @@ class Merger {
   StatusOr<V> PositionOf(V row, V position, V element, const Runs& runs) {
     ASSIGN_OR_RETURN(const std::vector<Scalar> own, sort_.load(e_, row, element));
     Status status;
+    const int64_t most = std::bit_width(static_cast<uint64_t>(sort_.extent));
     const std::vector<V> found = b_.While(
-        {runs.sibling_start, runs.sibling_end}, [&](std::span<const V> c) { return b_.ULt(c[0], c[1]); },
+        most, {runs.sibling_start, runs.sibling_end}, [&](std::span<const V> c) { return b_.ULt(c[0], c[1]); },
         [&](std::span<const V> c) {
           Elemental::Scope scope(e_);
           const V middle = b_.Binary(KOp::kShrU, b_.IAdd(c[0], c[1]), b_.I32(1));

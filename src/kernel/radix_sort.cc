@@ -86,11 +86,11 @@ class RadixKernel {
     const V begin =
         b_.UMin(b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(kTile)), b_.IMul(lane_, b_.I32(kItems))), b_.I32(count));
     const V end = b_.UMin(b_.IAdd(begin, b_.I32(kItems)), b_.I32(count));
-    const auto sum = b_.For(begin, end, b_.I32(1), {b_.I32(0)}, [&](V i, std::span<const V> c) {
+    const auto sum = b_.For({begin, end, b_.I32(1), kItems}, {b_.I32(0)}, [&](V i, std::span<const V> c) {
       return std::vector<V>{b_.IAdd(c[0], b_.Load(buffer, i))};
     });
     const V before = ExclusiveSum(sum[0]);
-    b_.For(begin, end, b_.I32(1), {before}, [&](V i, std::span<const V> c) {
+    b_.For({begin, end, b_.I32(1), kItems}, {before}, [&](V i, std::span<const V> c) {
       const V value = b_.Load(buffer, i);
       b_.Store(buffer, i, c[0]);
       return std::vector<V>{b_.IAdd(c[0], value)};

@@ -5,33 +5,10 @@
 #include <iterator>
 
 #include "base/format.h"
+#include "kernel/staged_loop.h"
 
 namespace dragoman::kernel {
 namespace {
-
-DType MemoryOf(KType type) {
-  switch (type) {
-    case KType::kVoid:
-      return DType::kToken;
-    case KType::kBool:
-      return DType::kPred;
-    case KType::kI32:
-      return DType::kS32;
-    case KType::kI64:
-      return DType::kS64;
-    case KType::kF16:
-      return DType::kF16;
-    case KType::kF32:
-      return DType::kF32;
-    case KType::kF64:
-      return DType::kF64;
-    case KType::kMatrixA:
-    case KType::kMatrixB:
-    case KType::kMatrixC:
-      return DType::kToken;
-  }
-  return DType::kToken;
-}
 
 std::vector<V> FlattenSets(const std::vector<std::vector<Scalar>>& sets) {
   std::vector<V> flat;
@@ -150,31 +127,31 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AccumulateStretch(V kept,
     return sets;
   };
   Status status;
-  const std::vector<V> result =
-      b_.For(stretch.from, stretch.end, b_.I32(stretch.step * unroll), FlattenSets(start),
-             [&](V reduced, std::span<const V> carried) -> std::vector<V> {
-               Elemental::Scope scope(elemental_);
-               const auto next = AddElements(kept, reduced, stretch, unroll, unflatten(carried));
-               if (!next.ok()) status = next.status();
-               return next.ok() ? FlattenSets(*next) : std::vector<V>(carried.begin(), carried.end());
-             });
+  const auto add = [&](V reduced, std::span<const V> carried) -> std::vector<V> {
+    Elemental::Scope scope(elemental_);
+    const auto next = AddElements(kept, reduced, stretch, unroll, unflatten(carried));
+    if (!next.ok()) status = next.status();
+    return next.ok() ? FlattenSets(*next) : std::vector<V>(carried.begin(), carried.end());
+  };
+  const int64_t step = stretch.step * unroll;
+  const LoopRange range = {stretch.from, stretch.end, b_.I32(step), (stretch.length + step - 1) / step};
+  const std::vector<V> result = b_.For(range, FlattenSets(start), add);
   if (!status.ok()) return status;
   return unflatten(result);
 }
 
 ReduceKernel::Stretch ReduceKernel::StretchOf(V fellow, V split) {
   const V begin = b_.IMul(split, b_.I32(plan_.part));
-  const V end = plan_.splits == 1 ? b_.I32(extents_.reduced)
-                                  : b_.SMin(b_.IAdd(begin, b_.I32(plan_.part)), b_.I32(extents_.reduced));
+  const V end = plan_.splits == 1 ? b_.I32(extents_.reduced) : b_.EndOfPart(begin, plan_.part, extents_.reduced);
   const int64_t load = positions_a_load();
   if (!combiner_.is_ordered()) {
-    return {b_.MulAdd(fellow, load, begin), end, load * plan_.fellows};
+    return {b_.MulAdd(fellow, load, begin), end, load * plan_.fellows, plan_.part};
   }
   // Order matters: neighbours in memory belong to one invocation.
   const int64_t loads = (plan_.part + load - 1) / load;
   const int64_t share = (loads + plan_.fellows - 1) / plan_.fellows * load;
   const V from = b_.SMin(b_.MulAdd(fellow, share, begin), end);
-  return {from, b_.SMin(b_.IAdd(from, b_.I32(share)), end), load};
+  return {from, b_.SMin(b_.IAdd(from, b_.I32(share)), end), load, share};
 }
 
 StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::Accumulate(V kept, V fellow, V split) {
@@ -193,8 +170,10 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::Accumulate(V kept, V fell
     const V begin = b_.IMul(split, b_.I32(plan_.part));
     const V length = b_.ISub(stretch.end, begin);
     const V whole = b_.IAdd(begin, b_.And(length, b_.I32(~(step - 1))));
-    ASSIGN_OR_RETURN(sets, AccumulateStretch(kept, {stretch.from, whole, stretch.step}, plan_.unroll, sets));
+    const Stretch steps = {stretch.from, whole, stretch.step, stretch.length};
+    ASSIGN_OR_RETURN(sets, AccumulateStretch(kept, steps, plan_.unroll, sets));
     if (plan_.part % step == 0 && extents_.reduced % step == 0) return sets;
+    stretch.length = step - 1;
     stretch.from = b_.IAdd(whole, b_.ISub(stretch.from, begin));
   }
   return AccumulateStretch(kept, stretch, 1, std::move(sets));

@@ -38,6 +38,7 @@ class ReduceKernel {
   struct Stretch {                  // the reduced positions of one invocation: from, from + step, ... below end
     V from, end;
     int64_t step;
+    int64_t length;  // from the least `from` to `end`, at most
   };
 
   StatusOr<std::vector<Set>> Elements(V kept, V reduced);

@@ -78,6 +78,26 @@ int64_t SharedBytes(const ReducePlan& plan, const ReduceSource& source) {
   return kWidestAccumulator * plan.workgroup_size * sets * source.num_accumulators;
 }
 
+namespace {
+
+// Reduced positions that the fellows of a result take in together.
+int64_t StepOf(const ReducePlan& plan) {
+  return (plan.kind == ReduceKind::kRow ? int64_t{plan.lanes} : 1) * plan.fellows * plan.unroll;
+}
+
+void SetSplits(ReducePlan& plan, const ReduceExtents& extents, int64_t splits) {
+  plan.part = RoundUp(DivideUp(extents.reduced, splits), StepOf(plan));
+  plan.splits = DivideUp(extents.reduced, plan.part);
+}
+
+}  // namespace
+
+bool SplitFurther(ReducePlan& plan, const ReduceExtents& extents, int64_t times) {
+  const int64_t before = plan.splits;
+  SetSplits(plan, extents, std::min(before * times, std::max<int64_t>(extents.reduced, 1)));
+  return plan.splits > before;
+}
+
 ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source, const target::DeviceProfile& profile,
                         bool may_split) {
   ReducePlan plan;
@@ -97,14 +117,11 @@ ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source
     }
   }
   plan.part = extents.reduced;
-  const int64_t step = (plan.kind == ReduceKind::kRow ? int64_t{plan.lanes} : 1) * plan.fellows * plan.unroll;
+  const int64_t step = StepOf(plan);
   const int64_t workgroups = std::max<int64_t>(1, Workgroups(plan, extents));
   const int64_t wanted = int64_t{profile.compute_units} * kWorkgroupsAUnit;
   const int64_t splits = std::min(wanted / workgroups, extents.reduced / (step * kMinLoadsOfAPart));
-  if (may_split && splits >= 2) {
-    plan.part = RoundUp(DivideUp(extents.reduced, splits), step);
-    plan.splits = DivideUp(extents.reduced, plan.part);
-  }
+  if (may_split && splits >= 2) SetSplits(plan, extents, splits);
   plan.reason =
       Format("{} of {} by {}: {} invocations share a result, {} elements a load, {} loads in flight, {} parts",
              plan.kind == ReduceKind::kRow ? "rows" : "columns", extents.kept(), extents.reduced, plan.fellows,

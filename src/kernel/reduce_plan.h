@@ -53,6 +53,9 @@ int64_t SharedBytes(const ReducePlan& plan, const ReduceSource& source);
 ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source, const target::DeviceProfile& profile,
                         bool may_split);
 
+// At least `times` as many parts, for devices that limit the loops of an invocation; false where there are no more.
+bool SplitFurther(ReducePlan& plan, const ReduceExtents& extents, int64_t times);
+
 // Vector loads that pay for reading `roots` (operands of the reduction over `space`).
 ReduceSource AnalyzeSource(const fusion::Group& group, std::span<const ir::Value* const> roots,
                            const ReduceSpace& space, const target::DeviceProfile& profile);

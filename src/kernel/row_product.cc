@@ -66,7 +66,7 @@ class RowEmitter {
     const int64_t step = int64_t{config_.workgroup_size} * lanes_;
     const int64_t chunk = CeilDiv(CeilDiv(extent, step), c_.num_splits) * step;
     const V begin = b_.IMul(split_, b_.I32(chunk));
-    const V end = c_.num_splits == 1 ? b_.I32(extent) : b_.SMin(b_.IAdd(begin, b_.I32(chunk)), b_.I32(extent));
+    const V end = c_.num_splits == 1 ? b_.I32(extent) : b_.EndOfPart(begin, chunk, extent);
     const V first = b_.MulAdd(b_.LocalIndex(), lanes_, begin);
     const std::vector<Scalar> zeros(config_.columns, ZeroScalar(b_, c_.product.accumulator));
     const auto body = [&](V k, std::span<const V> carried) {
@@ -82,7 +82,8 @@ class RowEmitter {
       }
       return ToValues(sums, is_complex());
     };
-    return ToScalars(b_.For(first, end, b_.I32(step), ToValues(zeros, is_complex()), body), is_complex());
+    const LoopRange range = {first, end, b_.I32(step), chunk / step};
+    return ToScalars(b_.For(range, ToValues(zeros, is_complex()), body), is_complex());
   }
 
   Lanes Read(const OperandReader& reader, const Partial& base, std::span<const V> k_digits) {

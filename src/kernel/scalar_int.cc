@@ -106,7 +106,7 @@ Scalar Power(const ScalarCall& call) {
   const V base = call.re(0), exponent = call.re(1);
   const V one = b.Int(base.type, 1), zero = b.Zero(base.type);
   const std::vector<V> result = b.While(
-      {one, base, exponent},
+      base.type == KType::kI64 ? 64 : 32, {one, base, exponent},
       [&](std::span<const V> c) { return b.And(b.INe(c[2], zero), b.Not(IsNegative(b, c[2], call.dtype()))); },
       [&](std::span<const V> c) {
         const V is_odd = b.INe(b.And(c[2], one), zero);

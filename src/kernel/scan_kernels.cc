@@ -181,7 +181,8 @@ ScanKernel::Parts ScanKernel::EmitOwnTotal(V begin, V end, const Access& access)
     return sum;
   };
   const V lanes = b_.I32(access.lanes);
-  return b_.For(b_.IAdd(begin, lanes), end, lanes, total(begin), [&](V position, std::span<const V> c) {
+  const LoopRange range = {b_.IAdd(begin, lanes), end, lanes, items_ / access.lanes};
+  return b_.For(range, total(begin), [&](V position, std::span<const V> c) {
     Elemental::Scope scope(e_);
     Parts sum(c.begin(), c.end());
     for (const Parts& element : LoadParts(access, position)) sum = Combine(sum, element);
@@ -189,8 +190,8 @@ ScanKernel::Parts ScanKernel::EmitOwnTotal(V begin, V end, const Access& access)
   });
 }
 
-void ScanKernel::EmitOwnScan(V begin, V end, Parts running, const Access& access) {
-  b_.For(begin, end, b_.I32(access.lanes), std::move(running), [&](V position, std::span<const V> c) {
+void ScanKernel::EmitOwnScan(const LoopRange& range, Parts running, const Access& access) {
+  b_.For(range, std::move(running), [&](V position, std::span<const V> c) {
     Elemental::Scope scope(e_);
     Parts sum(c.begin(), c.end());
     std::vector<Values> stored;
@@ -243,7 +244,7 @@ ScanKernel::Parts ScanKernel::EmitTile(V begin, V end, const Parts& carry, const
             return Combine(carry, GetShared(b_.ISub(b_.IAdd(totals, lane), b_.I32(1))));
           },
           [&] { return carry; });
-      EmitOwnScan(own_begin, own_end, running, access);
+      EmitOwnScan({own_begin, own_end, b_.I32(access.lanes), items_ / access.lanes}, running, access);
     });
   }
   const V last_lane = b_.UDiv(b_.ISub(b_.ISub(end, begin), b_.I32(1)), b_.I32(items_));
@@ -262,7 +263,8 @@ StatusOr<Dispatch> ScanKernel::EmitSerialRows() {
   const V row = b_.GlobalIndex(workgroup_size_);
   b_.If(b_.ULt(row, b_.I32(rows_)), [&] {
     Elemental::Scope scope(e_);
-    EmitOwnScan(b_.I32(0), b_.I32(extent_), InitialParts(), ElementAccess(row));
+    const Access access = ElementAccess(row);
+    EmitOwnScan({b_.I32(0), b_.I32(extent_), b_.I32(access.lanes)}, InitialParts(), access);
   });
   RETURN_IF_ERROR(status_);
   return Finish(DivideUp(rows_, workgroup_size_), "row by row");

@@ -68,7 +68,7 @@ class ScanKernel {
   Parts EmitTile(V begin, V end, const Parts& carry, const Access& access);
   std::vector<Parts> LoadParts(const Access& access, V position);
   Parts EmitOwnTotal(V begin, V end, const Access& access);
-  void EmitOwnScan(V begin, V end, Parts running, const Access& access);
+  void EmitOwnScan(const LoopRange& range, Parts running, const Access& access);
   void AddSharedArrays();
   void PutShared(V slot, const Parts& parts);
   Parts GetShared(V slot);

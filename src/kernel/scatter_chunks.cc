@@ -68,7 +68,7 @@ Status ScatterKernel::EmitChunk(V chunk, V place, const SortedUpdates& sorted) {
   initial.push_back(b_.Bool(false));
   initial.push_back(StartOrNone(sorted, b_.ISub(begin, b_.I32(1))));
   initial.push_back(StartOrNone(sorted, begin));
-  b_.For(begin, end, b_.I32(1), initial, [&](V slot, std::span<const V> c) {
+  b_.For({begin, end, b_.I32(1), kChunk}, initial, [&](V slot, std::span<const V> c) {
     Elemental::Scope scope(e_);
     const std::vector<V> unchanged(c.begin(), c.end());
     const auto updates = LoadUpdates(Order(sorted, slot), place);
@@ -93,13 +93,63 @@ Status ScatterKernel::EmitChunk(V chunk, V place, const SortedUpdates& sorted) {
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitChunks(const SortedUpdates& sorted) {
-  const int64_t chunks = (g_.num_positions() + kChunk - 1) / kChunk;
-  return ForAllPlaces(chunks, "chunks", [&](V chunk, V place) { return EmitChunk(chunk, place, sorted); });
+  return ForAllPlaces(NumChunks(), "chunks", [&](V chunk, V place) { return EmitChunk(chunk, place, sorted); });
 }
 
-Status ScatterKernel::EmitJoin(V chunk, V place, const SortedUpdates& sorted) {
+// Whether the run that chunk `chunk` ends with, if that is `start`'s, goes on in the next.
+V ScatterKernel::GoesOut(const SortedUpdates& sorted, V chunk, V start) {
+  const V after = b_.IAdd(b_.IMul(chunk, b_.I32(kChunk)), b_.I32(kChunk));
+  const V last_slot = b_.ISub(b_.UMin(after, b_.I32(g_.num_positions())), b_.I32(1));
+  return b_.And(b_.IEq(StartAt(sorted, last_slot), start), Continues(sorted, after));
+}
+
+// What a chunk adds to a run that comes in.
+ScatterKernel::Values ScatterKernel::PartOf(const SortedUpdates& sorted, V chunk, V place, V goes_out) {
+  const auto load = [&](int temporary) {
+    return [this, temporary, chunk, place] { return Flatten(LoadPart(temporary, chunk, place)); };
+  };
+  return Unflatten(b_.IfValue(goes_out, load(sorted.last_parts), load(sorted.first_parts)));
+}
+
+// A run whose parts up to chunk `chunk` make `sum`; `slot` is one of its slots.
+struct ScatterKernel::Join {
+  V chunk;
+  V place;
+  V slot;
+  V start;
+  V goes_out;  // of the chunk
+  Values sum;
+};
+
+// Adds the parts of the chunks that follow, as far as the range goes, and combines the sum into the results.
+void ScatterKernel::EmitJoinLoop(const Join& join, const SortedUpdates& sorted, const Range& range) {
+  const auto stays = [&](V goes_on, V chunk) {
+    return range.is_all ? goes_on : b_.And(goes_on, b_.ULt(chunk, range.end));
+  };
+  std::vector<V> initial = Flatten(join.sum);
+  initial.push_back(b_.IAdd(join.chunk, b_.I32(1)));
+  initial.push_back(stays(join.goes_out, initial.back()));
+  const std::vector<V> joined = b_.While(
+      range.most, initial, [&](std::span<const V> c) { return c.back(); },
+      [&](std::span<const V> c) {
+        Elemental::Scope loop(e_);
+        const V at = c[c.size() - 2];
+        const V goes_on = GoesOut(sorted, at, join.start);
+        const Values part = PartOf(sorted, at, join.place, goes_on);
+        std::vector<V> next(c.begin(), c.end());
+        const auto combined = Combine(Unflatten(c.first(c.size() - 2)), part);
+        Note(combined.status());
+        if (!combined.ok()) return next;
+        next = Flatten(*combined);
+        next.push_back(b_.IAdd(at, b_.I32(1)));
+        next.push_back(stays(goes_on, next.back()));
+        return next;
+      });
+  Note(CombineInto(Order(sorted, join.slot), join.place, Unflatten(std::span(joined).first(joined.size() - 2))));
+}
+
+Status ScatterKernel::EmitJoin(V chunk, V place, const SortedUpdates& sorted, const Range& range) {
   const V begin = b_.IMul(chunk, b_.I32(kChunk));
-  const V count = b_.I32(g_.num_positions());
   const V end = b_.IAdd(begin, b_.I32(kChunk));
   const V goes_out = Continues(sorted, end);
   b_.If(goes_out, [&] {
@@ -111,39 +161,45 @@ Status ScatterKernel::EmitJoin(V chunk, V place, const SortedUpdates& sorted) {
     const V is_inside = b_.ULt(start, b_.I32(g_.num_starts()));
     b_.If(b_.And(b_.Not(fills), is_inside), [&] {
       Elemental::Scope inner(e_);
-      std::vector<V> initial = Flatten(LoadPart(sorted.last_parts, chunk, place));
-      initial.push_back(b_.IAdd(chunk, b_.I32(1)));
-      initial.push_back(b_.Bool(true));
-      const std::vector<V> joined = b_.While(
-          initial, [&](std::span<const V> c) { return c.back(); },
-          [&](std::span<const V> c) {
-            Elemental::Scope loop(e_);
-            const V at = c[c.size() - 2];
-            const V after = b_.IAdd(b_.IMul(at, b_.I32(kChunk)), b_.I32(kChunk));
-            const V last_slot = b_.ISub(b_.UMin(after, count), b_.I32(1));
-            const V goes_on = b_.And(b_.IEq(StartAt(sorted, last_slot), start), Continues(sorted, after));
-            const auto load = [&](int temporary) {
-              return [this, temporary, at, place] { return Flatten(LoadPart(temporary, at, place)); };
-            };
-            const std::vector<V> part = b_.IfValue(goes_on, load(sorted.last_parts), load(sorted.first_parts));
-            std::vector<V> next(c.begin(), c.end());
-            const auto combined = Combine(Unflatten(c.first(c.size() - 2)), Unflatten(part));
-            Note(combined.status());
-            if (!combined.ok()) return next;
-            next = Flatten(*combined);
-            next.push_back(b_.IAdd(at, b_.I32(1)));
-            next.push_back(goes_on);
-            return next;
-          });
-      Note(CombineInto(Order(sorted, last), place, Unflatten(std::span(joined).first(joined.size() - 2))));
+      const Values own = LoadPart(sorted.last_parts, chunk, place);
+      EmitJoinLoop({chunk, place, last, start, b_.Bool(true), own}, sorted, range);
+    });
+  });
+  return OkStatus();
+}
+
+// The run that comes into the first chunk of a range goes on where the stage before left it.
+Status ScatterKernel::EmitJoinOfIncoming(V chunk, V place, const SortedUpdates& sorted, const Range& range) {
+  const V slot = b_.IMul(chunk, b_.I32(kChunk));
+  b_.If(b_.And(b_.IEq(chunk, range.begin), Continues(sorted, slot)), [&] {
+    Elemental::Scope scope(e_);
+    const V start = StartAt(sorted, slot);
+    b_.If(b_.ULt(start, b_.I32(g_.num_starts())), [&] {
+      Elemental::Scope inner(e_);
+      const V goes_out = GoesOut(sorted, chunk, start);
+      const Values own = PartOf(sorted, chunk, place, goes_out);
+      EmitJoinLoop({chunk, place, slot, start, goes_out, own}, sorted, range);
     });
   });
   return OkStatus();
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitChunkJoins(const SortedUpdates& sorted) {
-  const int64_t chunks = (g_.num_positions() + kChunk - 1) / kChunk;
-  return ForAllPlaces(chunks, "joins", [&](V chunk, V place) { return EmitJoin(chunk, place, sorted); });
+  return ForAllPlaces(NumChunks(), "joins",
+                      [&](V chunk, V place) { return EmitJoin(chunk, place, sorted, WholeRange(NumChunks())); });
+}
+
+StatusOr<Dispatch> ScatterKernel::EmitChunkJoinsStage(const SortedUpdates& sorted, int64_t stage) {
+  const Range range = StageRange(NumChunks(), stage);
+  return ForAllPlaces(stage, "joins", [&](V number, V place) -> Status {
+    const V chunk = b_.IAdd(range.begin, number);
+    b_.If(b_.ULt(chunk, range.end), [&] {
+      Elemental::Scope scope(e_);
+      Note(EmitJoinOfIncoming(chunk, place, sorted, range));
+      Note(EmitJoin(chunk, place, sorted, range));
+    });
+    return OkStatus();
+  });
 }
 
 }  // namespace dragoman::kernel

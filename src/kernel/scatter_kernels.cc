@@ -79,7 +79,7 @@ void ScatterKernel::Note(const Status& status) {
 StatusOr<Dispatch> ScatterKernel::ForAll(int64_t count, const std::string& what, const std::function<Status(V)>& body) {
   if (count >= int64_t{1} << 31)
     return Unimplemented(Format("Scatter of {} updates has no kernel; the limit is 2^31 - 1.", count));
-  const int workgroup_size = std::min(256, profile_.max_workgroup_invocations);
+  const int workgroup_size = WorkgroupSize();
   const V index = b_.GlobalIndex(workgroup_size);
   b_.If(b_.ULt(index, b_.I32(count)), [&] {
     Elemental::Scope scope(e_);
@@ -218,7 +218,8 @@ Status ScatterKernel::EmitPair(V position, V place) {
     Note(number.status());
     return number.ok() ? *number : own;
   };
-  const auto is_first = b_.For(b_.I32(0), position, b_.I32(1), {b_.ULt(own, b_.I32(g_.num_starts()))},
+  const int64_t most = g_.num_positions();
+  const auto is_first = b_.For({b_.I32(0), position, b_.I32(1), most}, {b_.ULt(own, b_.I32(g_.num_starts()))},
                                [&](V other, std::span<const V> c) {
                                  Elemental::Scope scope(e_);
                                  return std::vector<V>{b_.And(c[0], b_.INe(start_of(other), own))};
@@ -228,7 +229,7 @@ Status ScatterKernel::EmitPair(V position, V place) {
     const auto target = TargetOf(position, place);
     Note(target.status());
     if (!target.ok()) return;
-    const auto result = b_.For(position, b_.I32(g_.num_positions()), b_.I32(1), Flatten(LoadResults(*target)),
+    const auto result = b_.For({position, b_.I32(most), b_.I32(1), most}, Flatten(LoadResults(*target)),
                                [&](V other, std::span<const V> c) {
                                  Elemental::Scope scope(e_);
                                  const std::vector<V> unchanged(c.begin(), c.end());
@@ -255,7 +256,7 @@ StatusOr<Dispatch> ScatterKernel::EmitPairs() {
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitSequential() {
-  const int workgroup_size = std::min(256, profile_.max_workgroup_invocations);
+  const int workgroup_size = WorkgroupSize();
   b_.ForEach(b_.I32(0), b_.I32(g_.num_positions()), b_.I32(1), [&](V position) {
     Elemental::Scope scope(e_);
     const auto start = g_.EmitStart(e_, PositionDims(position));
@@ -263,7 +264,7 @@ StatusOr<Dispatch> ScatterKernel::EmitSequential() {
     if (!start.ok()) return;
     const V end = b_.Select(start->is_inside, b_.I32(g_.window_size()), b_.I32(0));
     const V first = b_.IMul(b_.LocalIndex(), b_.I32(lanes_));
-    b_.ForEach(first, end, b_.I32(workgroup_size * lanes_), [&](V place) {
+    b_.ForEach({first, end, b_.I32(PlacesAtOnce()), NumBlocks()}, [&](V place) {
       Elemental::Scope inner(e_);
       const auto updates = LoadUpdates(position, place);
       Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
@@ -274,6 +275,33 @@ StatusOr<Dispatch> ScatterKernel::EmitSequential() {
   return FinishDispatch(
       std::move(b_), e_, workgroup_size, 1,
       Format("scatter {} into {}: in order", g_.updates(0)->type.ToString(), g_.op().type().ToString()));
+}
+
+StatusOr<Dispatch> ScatterKernel::EmitSequentialStage(int64_t stage) {
+  const Range steps = StageRange(NumSequentialSteps(), stage);
+  b_.ForEach({steps.begin, steps.end, b_.I32(1), steps.most}, [&](V step) {
+    Elemental::Scope scope(e_);
+    const V position = b_.UDiv(step, b_.I32(NumBlocks())), block = b_.URem(step, b_.I32(NumBlocks()));
+    const auto start = g_.EmitStart(e_, PositionDims(position));
+    Note(start.status());
+    if (!start.ok()) return;
+    const V place = b_.MulAdd(block, PlacesAtOnce(), b_.IMul(b_.LocalIndex(), b_.I32(lanes_)));
+    b_.If(b_.And(start->is_inside, b_.ULt(place, b_.I32(g_.window_size()))), [&] {
+      Elemental::Scope inner(e_);
+      const auto updates = LoadUpdates(position, place);
+      Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
+    });
+    b_.DeviceBarrier();
+  });
+  RETURN_IF_ERROR(status_);
+  return FinishDispatch(
+      std::move(b_), e_, WorkgroupSize(), 1,
+      Format("scatter {} into {}: in order", g_.updates(0)->type.ToString(), g_.op().type().ToString()));
+}
+
+ScatterKernel::Range ScatterKernel::StageRange(int64_t count, int64_t stage) {
+  const V begin = b_.Param(b_.AddParam());
+  return {begin, b_.EndOfPart(begin, stage, count), stage, false};
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitStarts(int starts) {
@@ -297,14 +325,14 @@ V ScatterKernel::Continues(const SortedUpdates& sorted, V slot) {
   return b_.And(is_there, b_.IEq(before, StartOrNone(sorted, slot)));
 }
 
-// Everything that the run starting at `slot` does to its target.
-StatusOr<ScatterKernel::Values> ScatterKernel::CombineRun(V position, V slot, V place, const SortedUpdates& sorted) {
-  ASSIGN_OR_RETURN(const Index target, TargetOf(position, place));
+// Everything that the run of `slot` does to its target, from that slot to the end of the range.
+Status ScatterKernel::CombineRun(V slot, V place, const SortedUpdates& sorted, const Range& range) {
+  ASSIGN_OR_RETURN(const Index target, TargetOf(Order(sorted, slot), place));
   std::vector<V> initial = Flatten(LoadResults(target));
   initial.push_back(slot);
   initial.push_back(b_.Bool(true));
   const std::vector<V> result = b_.While(
-      initial, [&](std::span<const V> c) { return c.back(); },
+      range.most, initial, [&](std::span<const V> c) { return c.back(); },
       [&](std::span<const V> c) {
         Elemental::Scope scope(e_);
         std::vector<V> next(c.begin(), c.end());
@@ -317,11 +345,29 @@ StatusOr<ScatterKernel::Values> ScatterKernel::CombineRun(V position, V slot, V 
         if (!combined.ok()) return next;
         next = Flatten(*combined);
         next.push_back(b_.IAdd(at, b_.I32(1)));
-        next.push_back(Continues(sorted, next.back()));
+        const V goes_on = Continues(sorted, next.back());
+        next.push_back(range.is_all ? goes_on : b_.And(goes_on, b_.ULt(next.back(), range.end)));
         return next;
       });
   StoreResults(target, Unflatten(std::span(result).first(result.size() - 2)));
-  return Values{};
+  return OkStatus();
+}
+
+StatusOr<Dispatch> ScatterKernel::EmitRunsStage(const SortedUpdates& sorted, int64_t stage) {
+  const Range range = StageRange(g_.num_positions(), stage);
+  return ForAllPlaces(stage, "runs", [&](V number, V place) -> Status {
+    const V slot = b_.IAdd(range.begin, number);
+    b_.If(b_.ULt(slot, range.end), [&] {
+      Elemental::Scope scope(e_);
+      const V is_first = b_.Or(b_.IEq(slot, range.begin), b_.Not(Continues(sorted, slot)));
+      const V is_inside = b_.ULt(StartAt(sorted, slot), b_.I32(g_.num_starts()));
+      b_.If(b_.And(is_first, is_inside), [&] {
+        Elemental::Scope inner(e_);
+        Note(CombineRun(slot, place, sorted, range));
+      });
+    });
+    return OkStatus();
+  });
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitRuns(const SortedUpdates& sorted, ScatterCombiner combiner) {
@@ -331,11 +377,11 @@ StatusOr<Dispatch> ScatterKernel::EmitRuns(const SortedUpdates& sorted, ScatterC
     const V is_inside = b_.ULt(StartAt(sorted, slot), b_.I32(g_.num_starts()));
     b_.If(b_.And(is_mine, is_inside), [&] {
       Elemental::Scope scope(e_);
-      const V position = Order(sorted, slot);
       if (!overwrites) {
-        Note(CombineRun(position, slot, place, sorted).status());
+        Note(CombineRun(slot, place, sorted, WholeRange(g_.num_positions())));
         return;
       }
+      const V position = Order(sorted, slot);
       const auto updates = LoadUpdates(position, place);
       Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
     });

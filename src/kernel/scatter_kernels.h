@@ -2,6 +2,7 @@
 // Scatter's kernels. Every one gives the same bits on every run; how is chosen in lower_scatter.cc.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -40,13 +41,21 @@ class ScatterKernel {
   StatusOr<Dispatch> EmitPairs();
   // Windows that overlap partly: one workgroup, position after position.
   StatusOr<Dispatch> EmitSequential();
+  // What follows takes a stage: the dispatch then does its part of the whole from the parameter on. The combination of
+  // a run that spans stages goes on where it was left, in the results.
+  StatusOr<Dispatch> EmitSequentialStage(int64_t stage);
+  // Steps of EmitSequentialStage in all: a step is a position's places that the workgroup takes at once.
+  int64_t NumSequentialSteps() const { return g_.num_positions() * NumBlocks(); }
   // Start numbers of all positions into a temporary.
   StatusOr<Dispatch> EmitStarts(int starts);
   // After sorting: the first position of a run combines the run in order; for kOverwrite the last one writes.
   StatusOr<Dispatch> EmitRuns(const SortedUpdates& sorted, ScatterCombiner combiner);
+  StatusOr<Dispatch> EmitRunsStage(const SortedUpdates& sorted, int64_t stage);  // not for kOverwrite
   // After sorting, for associative combiners: chunks of consecutive positions first, then chunks that a run spans.
   StatusOr<Dispatch> EmitChunks(const SortedUpdates& sorted);
   StatusOr<Dispatch> EmitChunkJoins(const SortedUpdates& sorted);
+  StatusOr<Dispatch> EmitChunkJoinsStage(const SortedUpdates& sorted, int64_t stage);  // in chunks
+  int64_t NumChunks() const { return (g_.num_positions() + kChunk - 1) / kChunk; }
 
   static constexpr int64_t kChunk = 32;
 
@@ -68,11 +77,28 @@ class ScatterKernel {
   Status CombineInto(V position, V place, const Values& values);
   std::vector<V> Flatten(const Values& values) const;
   Values Unflatten(std::span<const V> parts) const;
-  StatusOr<Values> CombineRun(V position, V slot, V place, const SortedUpdates& sorted);
+  // A part of the slots or chunks: [begin, end), `most` of them.
+  struct Range {
+    V begin;
+    V end;
+    int64_t most;
+    bool is_all;
+  };
+  Range WholeRange(int64_t count) { return {b_.I32(0), b_.I32(count), count, true}; }
+  Range StageRange(int64_t count, int64_t stage);
+  Status CombineRun(V slot, V place, const SortedUpdates& sorted, const Range& range);
+  int WorkgroupSize() const { return std::min(256, profile_.max_workgroup_invocations); }
+  int64_t PlacesAtOnce() const { return int64_t{WorkgroupSize()} * lanes_; }
+  int64_t NumBlocks() const { return (g_.window_size() + PlacesAtOnce() - 1) / PlacesAtOnce(); }
   Status EmitPair(V position, V place);
   Status EmitChunk(V chunk, V place, const SortedUpdates& sorted);
   Status EmitChunkStep(const Segment& segment, const SortedUpdates& sorted);
-  Status EmitJoin(V chunk, V place, const SortedUpdates& sorted);
+  Status EmitJoin(V chunk, V place, const SortedUpdates& sorted, const Range& range);
+  Status EmitJoinOfIncoming(V chunk, V place, const SortedUpdates& sorted, const Range& range);
+  struct Join;
+  void EmitJoinLoop(const Join& join, const SortedUpdates& sorted, const Range& range);
+  V GoesOut(const SortedUpdates& sorted, V chunk, V start);
+  Values PartOf(const SortedUpdates& sorted, V chunk, V place, V goes_out);
   void StorePart(int temporary, V chunk, V place, const Values& values);
   Values LoadPart(int temporary, V chunk, V place);
   V Order(const SortedUpdates& sorted, V slot) { return b_.Load(Temporary(sorted.order, DType::kU32, false), slot); }

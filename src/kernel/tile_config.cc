@@ -234,11 +234,8 @@ int FittingRows(int64_t extent, int most) {
   return best;
 }
 
-// Enough parts of K's outermost digits to occupy the device with `wanted` invocations.
-void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocations, int64_t wanted) {
-  const int64_t most = form.extent(ProductAxis::kK) / kLeastK;
-  const int64_t splits = std::min({CeilDiv(wanted, invocations), most, int64_t{kMaxDirectSplits}});
-  if (splits <= 1) return;
+// Divides as few of K's outermost digits as give so many parts.
+void SetDirectSplits(ProductConfig& config, const ProductForm& form, int64_t splits) {
   const std::vector<int> digits = form.DigitsOf(ProductAxis::kK);
   int64_t outer = 1;
   config.split_digits = 0;
@@ -246,6 +243,13 @@ void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocat
     outer *= form.digits[digits[config.split_digits++]].extent;
   }
   config.splits = EvenSplits(outer, std::min(splits, outer));
+}
+
+// Enough parts of K's outermost digits to occupy the device with `wanted` invocations.
+void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocations, int64_t wanted) {
+  const int64_t most = form.extent(ProductAxis::kK) / kLeastK;
+  const int64_t splits = std::min({CeilDiv(wanted, invocations), most, int64_t{kMaxDirectSplits}});
+  if (splits > 1) SetDirectSplits(config, form, splits);
 }
 
 int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) {
@@ -391,6 +395,20 @@ ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const
 
 std::string_view NameOf(const ProductConfig& config) {
   return config.unit == TileUnit::kMatrix ? "matrix tile" : kNames[static_cast<int>(config.kernel)];
+}
+
+bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times) {
+  const int before = config.splits;
+  const int64_t k = form.extent(ProductAxis::kK);
+  const int64_t wanted = std::min(before * times, std::max<int64_t>(k, 1));
+  if (config.kernel == ProductKernel::kDirect) {
+    SetDirectSplits(config, form, wanted);
+  } else {
+    const int64_t step = config.kernel == ProductKernel::kTile ? config.tile_k : config.workgroup_size;
+    const int64_t steps = CeilDiv(k, step);
+    config.splits = EvenSplits(steps, std::min(wanted, steps));
+  }
+  return config.splits > before;
 }
 
 ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,

@@ -56,6 +56,9 @@ struct ProductConfig {
 // For people.
 std::string_view NameOf(const ProductConfig& config);
 
+// At least `times` as many parts of K, for devices that limit the loops of an invocation; false where K has no more.
+bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times);
+
 ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
                                   const target::DeviceProfile& profile);
 

@@ -60,13 +60,13 @@ std::vector<V> TileWalk::SumOverK(std::vector<V> sums) {
   }
   const int64_t chunk = CeilDiv(tiles, c_.num_splits);
   const V lo = b_.IMul(split_, b_.I32(chunk));
-  const V hi = c_.num_splits == 1 ? b_.I32(tiles) : b_.SMin(b_.IAdd(lo, b_.I32(chunk)), b_.I32(tiles));
+  const V hi = c_.num_splits == 1 ? b_.I32(tiles) : b_.EndOfPart(lo, chunk, tiles);
   const V last = b_.ISub(hi, b_.I32(1));
   const std::optional<std::vector<V>> first = LoadBoth(b_.SMin(lo, last));
   if (!first.has_value()) return sums;
   const size_t num_sums = sums.size();
   sums.insert(sums.end(), first->begin(), first->end());
-  std::vector<V> results = b_.For(lo, hi, b_.I32(1), sums, [&](V k_tile, std::span<const V> carried) {
+  std::vector<V> results = b_.For({lo, hi, b_.I32(1), chunk}, sums, [&](V k_tile, std::span<const V> carried) {
     Elemental::Scope scope(c_.elemental);
     return Step(b_.SMin(b_.IAdd(k_tile, b_.I32(1)), last), carried, num_sums);
   });

@@ -37,6 +37,53 @@ int WindowLanes(const std::vector<WindowDimension>& window, std::span<const Tens
   return std::max(lanes, 1);
 }
 
+int64_t WindowSize(const std::vector<WindowDimension>& window) {
+  int64_t size = 1;
+  for (const WindowDimension& dimension : window) size *= dimension.size;
+  return size;
+}
+
+V WindowLoop::StartOf(size_t dimension) const {
+  const WindowDimension& window = window_[dimension];
+  return b_.ISub(b_.IMul(position_[dimension], b_.I32(window.stride)), b_.I32(window.padding_low));
+}
+
+V WindowLoop::TapAt(size_t dimension, V start, V tap) const {
+  return b_.IAdd(start, b_.IMul(tap, b_.I32(window_[dimension].window_dilation)));
+}
+
+V WindowLoop::IsElement(size_t dimension, V at) const {
+  const int64_t dilation = window_[dimension].base_dilation;
+  // Negative places are huge as unsigned numbers.
+  const int64_t dilated = operand_[dimension] == 0 ? 0 : (operand_[dimension] - 1) * dilation + 1;
+  const V is_whole = b_.IEq(b_.URem(at, b_.I32(dilation)), b_.I32(0));
+  return b_.And(b_.ULt(at, b_.I32(dilated)), is_whole);
+}
+
+std::vector<V> WindowLoop::RunStage(StagedLoop& stages, const std::vector<V>& position, const std::vector<V>& initial,
+                                    const Body& body) {
+  position_ = position;
+  return stages.Run(initial, [&](V tap, std::span<const V> c) {
+    const std::vector<V> carried(c.begin(), c.end());
+    std::vector<V> index(operand_.size());
+    V is_element = b_.Bool(true);
+    for (size_t d = window_.size(); d-- > 0;) {
+      const V size = b_.I32(window_[d].size);
+      const V at = TapAt(d, StartOf(d), d == 0 ? tap : b_.URem(tap, size));
+      tap = b_.UDiv(tap, size);
+      is_element = b_.And(is_element, IsElement(d, at));
+      index[d] = b_.UDiv(at, b_.I32(window_[d].base_dilation));
+    }
+    return b_.IfValue(
+        is_element,
+        [&] {
+          Elemental::Scope scope(e_);
+          return body(index, carried);
+        },
+        [&] { return carried; });
+  });
+}
+
 std::vector<V> WindowLoop::Run(const std::vector<V>& position, std::vector<V> carried, const Body& body) {
   position_ = position;
   std::vector<V> index(operand_.size());
@@ -63,11 +110,12 @@ std::vector<V> WindowLoop::RunDimension(size_t dimension, std::vector<V>& index,
     return body(index, carried);
   }
   const WindowDimension& window = window_[dimension];
-  const V start = b_.ISub(b_.IMul(position_[dimension], b_.I32(window.stride)), b_.I32(window.padding_low));
+  const V start = StartOf(dimension);
   const Range range = RangeOf(dimension, start);
-  return b_.For(range.first, range.last, b_.I32(1), std::move(carried), [&](V tap, std::span<const V> c) {
+  const LoopRange taps = {range.first, range.last, b_.I32(1), window.size};
+  return b_.For(taps, std::move(carried), [&](V tap, std::span<const V> c) {
     const std::vector<V> current(c.begin(), c.end());
-    const V at = b_.IAdd(start, b_.IMul(tap, b_.I32(window.window_dilation)));
+    const V at = TapAt(dimension, start, tap);
     if (!range.is_exact) return RunTap(dimension, at, index, current, body);
     index[dimension] = at;
     return RunDimension(dimension + 1, index, current, body);
@@ -77,15 +125,10 @@ std::vector<V> WindowLoop::RunDimension(size_t dimension, std::vector<V>& index,
 // A tap that may lie in padding or in a hole.
 std::vector<V> WindowLoop::RunTap(size_t dimension, V at, std::vector<V>& index, const std::vector<V>& carried,
                                   const Body& body) {
-  const int64_t dilation = window_[dimension].base_dilation;
-  // Negative places are huge as unsigned numbers.
-  const int64_t dilated = operand_[dimension] == 0 ? 0 : (operand_[dimension] - 1) * dilation + 1;
-  const V is_whole = b_.IEq(b_.URem(at, b_.I32(dilation)), b_.I32(0));
-  const V is_inside = b_.And(b_.ULt(at, b_.I32(dilated)), is_whole);
   return b_.IfValue(
-      is_inside,
+      IsElement(dimension, at),
       [&] {
-        index[dimension] = b_.UDiv(at, b_.I32(dilation));
+        index[dimension] = b_.UDiv(at, b_.I32(window_[dimension].base_dilation));
         return RunDimension(dimension + 1, index, carried, body);
       },
       [&] { return carried; });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel/elemental.h"
+#include "kernel/staged_loop.h"
 
 namespace dragoman::kernel {
 
@@ -19,6 +20,7 @@ struct WindowDimension {
   int64_t base_dilation = 1;
   int64_t window_dilation = 1;
 };
+int64_t WindowSize(const std::vector<WindowDimension>& window);
 std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes);
 // How many consecutive elements of the innermost dimension, which the window must leave alone, one invocation should
 // take: 1, 2 or 4. `types` are those of what is read and written.
@@ -33,6 +35,9 @@ class WindowLoop {
   WindowLoop(Elemental& elemental, const std::vector<WindowDimension>& window, const Dims& operand)
       : e_(elemental), b_(elemental.builder()), window_(window), operand_(operand) {}
   std::vector<V> Run(const std::vector<V>& position, std::vector<V> carried, const Body& body);
+  // The same in stages over all elements of the window, for windows that are too large for the device's loops.
+  std::vector<V> RunStage(StagedLoop& stages, const std::vector<V>& position, const std::vector<V>& initial,
+                          const Body& body);
 
  private:
   struct Range {
@@ -42,6 +47,10 @@ class WindowLoop {
   };
   Range RangeOf(size_t dimension, V start) const;
   std::vector<V> RunDimension(size_t dimension, std::vector<V>& index, std::vector<V> carried, const Body& body);
+  // Whether an index lies in the operand and in none of dilation's holes.
+  V IsElement(size_t dimension, V at) const;
+  V TapAt(size_t dimension, V start, V tap) const;
+  V StartOf(size_t dimension) const;
   std::vector<V> RunTap(size_t dimension, V at, std::vector<V>& index, const std::vector<V>& carried, const Body& body);
 
   Elemental& e_;

@@ -89,6 +89,9 @@ struct DeviceProfile {
   int vector_bytes = 16;  // bytes one invocation should move at once in streaming kernels
   bool unrolling_is_costly =
       false;  // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
+  // Of all loops of an invocation together, before the driver stops them without a word; kernel/loop_bound.h counts. 0:
+  // no limit.
+  int max_loop_iterations = 0;
   bool drops_zero_products = false;           // the driver takes x * 0, 0 / x and x / 0 of a constant 0 for 0
   bool misreads_widened_comparisons = false;  // a comparison of what was sign-extended to 64 bits with a constant
   int tile_registers = 128;     // 32-bit values that an invocation of a tile product may hold across its inner loop

@@ -79,6 +79,11 @@ constexpr Quirk kQuirks[] = {
      "LLVM compiles a kernel at its first dispatch, in time that grows with its length: 20 ms for one line, 330 ms for "
      "an unrolled tile product.",
      ""},
+    {"llvmpipe_loop_limit", [](const DeviceProfile& p) { return IsLlvmpipe(p) && IsMesaBefore(p, 25, 0); },
+     [](DeviceProfile& p) { p.max_loop_iterations = 65535; },
+     "Its code generator counts the iterations of all loops of an invocation, in one counter, and leaves every loop "
+     "once 65535 are spent: sums are cut off, and what loops follow is left out. Mesa 25.0 removed it.",
+     "https://docs.mesa3d.org/relnotes/25.0.0.html"},
 };
 
 }  // namespace

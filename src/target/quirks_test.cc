@@ -81,6 +81,25 @@ TEST(Quirks, TellMesasVersionsApart) {
   EXPECT_FALSE(misreads(""));
 }
 
+TEST(Quirks, LimitLoopsOnOldLlvmpipeOnly) {
+  const auto limit = [](const char* driver_info, uint32_t vendor_id = 0x10005) {
+    DeviceProfile profile;
+    profile.vendor_id = vendor_id;
+    profile.type = DeviceType::kCpu;
+    profile.driver_info = driver_info;
+    ApplyQuirks(profile);
+    return profile.max_loop_iterations;
+  };
+  for (const char* info : {"Mesa 22.3.6 (LLVM 15.0.6)", "Mesa 24.2.8-1ubuntu1~24.04.1 (LLVM 19.1.1)", "Mesa 24.3.4"}) {
+    EXPECT_EQ(limit(info), 65535) << info;
+  }
+  EXPECT_EQ(limit("Mesa 25.0.7-2 (LLVM 19.1.7)"), 0);
+  EXPECT_EQ(limit("Mesa 26.1.6-1~bpo13+1 (LLVM 19.1.7)"), 0);
+  EXPECT_EQ(limit("Mesa 27.0.0"), 0);
+  EXPECT_EQ(limit("SwiftShader driver 5.0.0", 0x1ae0), 0);
+  EXPECT_EQ(OfVendor(0x1002).max_loop_iterations, 0);
+}
+
 TEST(Quirks, DoNothingTheSecondTime) {
   for (const uint32_t vendor : {0x1002u, 0x8086u, 0x5143u, 0x10deu, 0x10005u}) {
     DeviceProfile once = OfVendor(vendor);
