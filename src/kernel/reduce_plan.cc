@@ -94,7 +94,8 @@ void SetSplits(ReducePlan& plan, const ReduceExtents& extents, int64_t splits) {
 
 bool SplitFurther(ReducePlan& plan, const ReduceExtents& extents, int64_t times) {
   const int64_t before = plan.splits;
-  SetSplits(plan, extents, std::min(before * times, std::max<int64_t>(extents.reduced, 1)));
+  const int64_t most = std::max<int64_t>(extents.reduced, 1);
+  SetSplits(plan, extents, std::min(before * std::min(times, most), most));
   return plan.splits > before;
 }
 

@@ -399,8 +399,8 @@ std::string_view NameOf(const ProductConfig& config) {
 
 bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times) {
   const int before = config.splits;
-  const int64_t k = form.extent(ProductAxis::kK);
-  const int64_t wanted = std::min(before * times, std::max<int64_t>(k, 1));
+  const int64_t k = std::max<int64_t>(form.extent(ProductAxis::kK), 1);
+  const int64_t wanted = std::min(before * std::min(times, k), k);
   if (config.kernel == ProductKernel::kDirect) {
     SetDirectSplits(config, form, wanted);
   } else {
