@@ -314,7 +314,8 @@ def test_keras_introductory_network_at_batch_128():
         outputs, _ = model.stateless_call(weights, [], images, training=True)
         return loss(labels, outputs)
 
-    compare(jax.value_and_grad(value_of), weights, tolerance=1e-5)
+    # A place where a maximum or a rectifier decides otherwise moves a gradient by some 1e-5.
+    compare(jax.value_and_grad(value_of), weights, tolerance=1e-4)
 
 
 @pytest.mark.skipif(not RUNS_ALL, reason="takes gigabytes; DRAGOMAN_ALL_SIZES=1 runs it")
