@@ -105,6 +105,26 @@ V WideThroughControl(Builder& b, int in, V i) {
   return b.Convert(KOp::kTruncI, b.Xor(hashed, b.Binary(KOp::kShrU, hashed, b.I64(32))), KType::kI32);
 }
 
+// What a loop or a selection hands on unchanged, a boolean among it: the conditions of a padded load, say.
+V UnchangedThroughControl(Builder& b, int in, V i) {
+  const V x = b.Load(in, i);
+  const V is_even = b.IEq(b.And(x, b.I32(1)), b.I32(0));
+  const std::vector<V> sums =
+      b.For(b.I32(0), b.Param(0), b.I32(1), {b.I32(0), is_even, x}, [&](V k, std::span<const V> carried) {
+        const V added = b.IAdd(carried[0], b.Select(carried[1], k, carried[2]));
+        return std::vector<V>{added, is_even, carried[2]};
+      });
+  const std::vector<V> picked = b.IfValue(
+      sums[1],
+      [&] {
+        return std::vector<V>{is_even, sums[0]};
+      },
+      [&] {
+        return std::vector<V>{is_even, x};
+      });
+  return b.Select(picked[0], picked[1], b.Not(picked[1]));
+}
+
 // A tree sum in shared memory, all barriers in uniform control flow.
 KernelCase SharedSumCase(const DeviceProfile& profile) {
   Builder b(profile);
@@ -218,6 +238,7 @@ std::vector<KernelCase> StructureCases(const DeviceProfile& profile) {
   cases.push_back(IndexCase(profile, "nested loops", NestedLoops));
   cases.push_back(IndexCase(profile, "branching condition", BranchingCondition));
   cases.push_back(IndexCase(profile, "wide values in control flow", WideThroughControl));
+  cases.push_back(IndexCase(profile, "unchanged values in control flow", UnchangedThroughControl));
   cases.push_back(IndexCase(profile, "parameters", [](Builder& b, int, V i) { return b.IAdd(b.Param(2), i); }));
   cases.push_back(SharedSumCase(profile));
   cases.push_back(DeviceBarrierCase(profile));

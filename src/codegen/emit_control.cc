@@ -47,6 +47,13 @@ std::vector<Module::Phi> Emitter::EmitPhis(const Instruction& inst, size_t first
   return phis;
 }
 
+// NVIDIA's compiler (580.159) dereferences null on a boolean phi whose incoming values are one value, valid as it is: a
+// value that no iteration changes comes from the phi itself.
+void Emitter::CloseLoopPhi(const Module::Phi& phi, Incoming initial, Incoming next) {
+  module_.SetPhi(phi, 0, initial.value, initial.block);
+  module_.SetPhi(phi, 1, next.value == initial.value ? phi.result : next.value, next.block);
+}
+
 namespace {
 std::vector<Id> ResultsOf(std::span<const Module::Phi> phis) {
   std::vector<Id> ids;
@@ -83,11 +90,9 @@ void Emitter::EmitFor(const Instruction& inst) {
   OpenBlock(next);
   const Id next_i = module_.Emit(Op::OpIAdd, i32, {i.result, operands[2]});
   Branch(head);
-  module_.SetPhi(i, 0, operands[0], entry);
-  module_.SetPhi(i, 1, next_i, next);
+  CloseLoopPhi(i, {operands[0], entry}, {next_i, next});
   for (size_t k = 0; k < carried.size(); ++k) {
-    module_.SetPhi(carried[k], 0, operands[3 + k], entry);
-    module_.SetPhi(carried[k], 1, yielded[k], next);
+    CloseLoopPhi(carried[k], {operands[3 + k], entry}, {yielded[k], next});
     values_[inst.first_result + k] = carried[k].result;
   }
   OpenBlock(merge);
@@ -124,8 +129,7 @@ void Emitter::EmitWhile(const Instruction& inst) {
   OpenBlock(next);
   Branch(head);
   for (size_t k = 0; k < carried.size(); ++k) {
-    module_.SetPhi(carried[k], 0, operands[k], entry);
-    module_.SetPhi(carried[k], 1, yielded[k], next);
+    CloseLoopPhi(carried[k], {operands[k], entry}, {yielded[k], next});
     values_[inst.first_result + k] = carried[k].result;
   }
   OpenBlock(merge);
@@ -155,6 +159,10 @@ void Emitter::EmitIf(const Instruction& inst) {
   }
   OpenBlock(merge);
   for (int k = 0; k < inst.num_results; ++k) {
+    if (yielded[0][k] == yielded[1][k]) {
+      values_[inst.first_result + k] = yielded[0][k];
+      continue;
+    }
     const Module::Phi phi = module_.EmitPhi(TypeOf(KTypeOf(inst.first_result + k)), 2);
     for (int side = 0; side < 2; ++side) module_.SetPhi(phi, side, yielded[side][k], ends[side]);
     values_[inst.first_result + k] = phi.result;

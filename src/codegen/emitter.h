@@ -132,6 +132,10 @@ class Emitter {
   void EmitFor(const Instruction& inst);
   void EmitWhile(const Instruction& inst);
   void EmitIf(const Instruction& inst);
+  struct Incoming {
+    Id value, block;
+  };
+  void CloseLoopPhi(const spirv::Module::Phi& phi, Incoming initial, Incoming next);
   std::vector<spirv::Module::Phi> EmitPhis(const Instruction& inst, size_t first_initial);
   void OpenBlock(Id block);
   void Branch(Id target);

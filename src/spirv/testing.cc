@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/format.h"
+#include "spirv/spv.h"
 
 namespace dragoman::spirv {
 namespace {
@@ -52,9 +53,27 @@ Outcome RunCommand(const std::string& command) {
 
 constexpr int kCommandNotFound = 127;
 
+// OpPhi: type, result, then pairs of value and block.
+Status RefusePhisOfOneValue(std::span<const uint32_t> words) {
+  constexpr size_t kHeaderWords = 5;
+  for (size_t at = kHeaderWords, size = 0; at < words.size(); at += size) {
+    size = words[at] >> 16;
+    if (size == 0 || at + size > words.size()) break;  // spirv-val says it better
+    if ((words[at] & 0xffff) != static_cast<uint32_t>(spv::Op::OpPhi)) continue;
+    bool is_one_value = true;
+    for (size_t pair = 3; pair < size; pair += 2) is_one_value &= words[at + pair] == words[at + 3];
+    if (is_one_value) {
+      return Internal(
+          Format("The phi %{} takes the value %{} whatever block it comes from.", words[at + 2], words[at + 3]));
+    }
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Status Validate(std::span<const uint32_t> words) {
+  RETURN_IF_ERROR(RefusePhisOfOneValue(words));
   const WordsFile file(words);
   if (!file.is_written()) return FailedPrecondition("The temporary file for spirv-val cannot be written.");
   const Outcome outcome = RunCommand("spirv-val --target-env vulkan1.2 " + file.path());
