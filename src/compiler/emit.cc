@@ -146,12 +146,16 @@ class Emitter {
     step.barrier_before = barriers_.Step(AccessesOf(kernel, step.buffers));
     ASSIGN_OR_RETURN(step.kernel, kernels_.Get(kernel));
     for (const uint32_t slot : step.buffers) program_.bytes_accessed += program_.slots[slot].size_bytes;
+    program_.flops += step.flops;
     steps.push_back(std::move(step));
     return OkStatus();
   }
 
   Status EmitDispatches(const Item& item, std::vector<Step>& steps) {
-    for (const kernel::Dispatch& dispatch : item.lowered.dispatches) {
+    const auto& dispatches = item.lowered.dispatches;
+    const auto largest = std::max_element(dispatches.begin(), dispatches.end(),
+                                          [](const auto& a, const auto& b) { return a.workgroups < b.workgroups; });
+    for (const kernel::Dispatch& dispatch : dispatches) {
       if (dispatch.workgroups > static_cast<int64_t>(kUnlimitedWorkgroups)) {
         return Unimplemented(
             Format("{} needs {} workgroups, more than {}.", dispatch.label, dispatch.workgroups, kUnlimitedWorkgroups));
@@ -160,12 +164,12 @@ class Emitter {
       step.workgroups = static_cast<uint32_t>(dispatch.workgroups);
       step.params = dispatch.params;
       step.label = dispatch.label;
+      if (&dispatch == &*largest) step.flops = FlopsOf(item);  // others of a product sum or arrange
       for (const kernel::Argument& argument : dispatch.arguments) step.buffers.push_back(SlotOf(argument, item));
       kernel::Kernel kernel = dispatch.kernel;
       MarkAliases(kernel, step.buffers);
       RETURN_IF_ERROR(AddDispatch(std::move(kernel), std::move(step), steps));
     }
-    CountFlops(item);
     return OkStatus();
   }
 
@@ -209,6 +213,7 @@ class Emitter {
       step.buffers.insert(step.buffers.end(), slots.begin(), slots.end());
       step.params.insert(step.params.end(), dispatch.params.begin(), dispatch.params.end());
       step.segment_starts.push_back(step.segment_starts.back() + static_cast<uint32_t>(dispatch.workgroups));
+      step.flops += FlopsOf(*item);
     }
     step.workgroups = step.segment_starts.back();
     step.label = Format("{} x {}", batch.size(), batch[0]->lowered.dispatches[0].label);
@@ -288,9 +293,9 @@ class Emitter {
     return OkStatus();
   }
 
-  void CountFlops(const Item& item) {
+  static double FlopsOf(const Item& item) {
     const ir::Op* hero = item.group->hero;
-    if (hero == nullptr) return;
+    if (hero == nullptr) return 0;
     const double elements = static_cast<double>(hero->type().num_elements());
     double products = 0;
     if (hero->code == ir::OpCode::kDotGeneral) {
@@ -304,7 +309,7 @@ class Emitter {
       products =
           elements * static_cast<double>(kernel.num_elements()) / static_cast<double>(std::max<int64_t>(1, features));
     }
-    program_.flops += 2 * products;
+    return 2 * products;
   }
 
   const StoragePlan& storage_;

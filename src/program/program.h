@@ -78,13 +78,15 @@ struct Step {
   std::vector<uint32_t> buffers;         // slots; num_segments × kernel.num_buffers
   std::vector<uint32_t> params;          // num_segments × kernel.num_params
   std::vector<uint32_t> segment_starts;  // num_segments + 1 when segmented
+  double flops = 0;                      // of products; for estimates of time
 
   // kCopy, kFill: whole slots of equal size; kSend, kRecv: slot a
   uint32_t slot_a = 0;  // source (copy), target (fill), predicate (while), index (case)
   uint32_t slot_b = 0;  // target (copy)
   uint32_t fill_value = 0;
 
-  // kRepeat, kWhile, kCase. kWhile: bodies[0] condition, bodies[1] body. kRepeat: bodies[0].
+  // kRepeat, kWhile, kCase. kWhile: bodies[0] condition, bodies[1] body; the body makes up to `count` iterations, where
+  // it is more than 1, and stops by itself when the condition does. kRepeat: bodies[0].
   uint64_t count = 0;
   std::vector<std::vector<Step>> bodies;
 

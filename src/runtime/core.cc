@@ -29,42 +29,76 @@ uint64_t DeviceMemoryLimit(const target::DeviceProfile& profile) {
   return std::max(profile.device_memory_bytes, host_bytes / 4 * 3);
 }
 
+// What our kernels surely reach on a GPU; desktops reset one that works too long on a submission. Slow ones set the
+// numbers: a small integrated GPU reaches a few times as much, so a submission that is said to take half a second takes
+// a tenth; a large card takes milliseconds, to which the cost of a submission, some 10 microseconds, adds little.
+constexpr double kFlopsPerUnit = 20e9;
+constexpr double kMatrixFlopsPerUnit = 80e9;
+constexpr double kBytesPerUnit = 1e9;
+
+DeviceSpeed SpeedOf(const target::DeviceProfile& profile) {
+  if (profile.type == target::DeviceType::kCpu) return {};
+  const double units = std::max(profile.compute_units, 1);
+  return {.flops_per_second = units * (profile.cooperative_matrix ? kMatrixFlopsPerUnit : kFlopsPerUnit),
+          .bytes_per_second = units * kBytesPerUnit};
+}
+
 }  // namespace
 
-void ScratchArena::Register(std::span<const ArenaChunk> chunks) {
+StatusOr<Allocations> ScratchArena::Get(std::span<const ArenaChunk> needs) {
+  Allocations found(needs.size());
+  Allocations too_small;  // go back first: both need not fit
+  {
+    const std::lock_guard lock(arena_mutex_);
+    if (arena_.size() < needs.size()) arena_.resize(needs.size());
+    for (size_t i = 0; i < needs.size(); ++i) {
+      if (arena_[i] == nullptr) continue;
+      const bool is_enough = arena_[i]->size_bytes() >= needs[i].size_bytes;
+      (is_enough ? found[i] : too_small.emplace_back()) = is_enough ? arena_[i] : std::move(arena_[i]);
+    }
+  }
+  too_small.clear();
+  // Not under the lock: the heap may ask for the arena back.
+  for (size_t i = 0; i < needs.size(); ++i) {
+    if (found[i] != nullptr) continue;
+    StatusOr<std::shared_ptr<Allocation>> chunk = heap_.Allocate(needs[i].size_bytes);
+    if (!chunk.ok()) {
+      found.clear();
+      heap_.Trim();  // what was taken for the others
+      return chunk.status();
+    }
+    found[i] = *std::move(chunk);
+  }
   const std::lock_guard lock(arena_mutex_);
-  if (chunks.size() > sizes_.size()) sizes_.resize(chunks.size());
-  arena_.resize(sizes_.size());
-  for (size_t i = 0; i < chunks.size(); ++i) sizes_[i].insert(chunks[i].size_bytes);
+  if (arena_.size() < needs.size()) arena_.resize(needs.size());
+  for (size_t i = 0; i < needs.size(); ++i) {
+    if (arena_[i] == nullptr || arena_[i]->size_bytes() < found[i]->size_bytes()) arena_[i] = found[i];
+  }
+  return found;
 }
 
-void ScratchArena::Unregister(std::span<const ArenaChunk> chunks) {
+void ScratchArena::Release(std::span<const ArenaChunk> needs) {
+  Allocations dropped;
   const std::lock_guard lock(arena_mutex_);
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    sizes_[i].erase(sizes_[i].find(chunks[i].size_bytes));
-    const uint64_t needed = sizes_[i].empty() ? 0 : *sizes_[i].rbegin();
-    if (arena_[i] != nullptr && (needed == 0 || arena_[i]->size_bytes() / 2 > needed)) arena_[i] = nullptr;
+  for (size_t i = 0; i < std::min(needs.size(), arena_.size()); ++i) {
+    if (arena_[i] == nullptr || arena_[i]->size_bytes() > MemoryPool::RoundUp(needs[i].size_bytes)) continue;
+    dropped.push_back(std::move(arena_[i]));
   }
 }
 
-StatusOr<Allocations> ScratchArena::Get(size_t count) {
+void ScratchArena::Drop() {
+  Allocations dropped;
   const std::lock_guard lock(arena_mutex_);
-  for (size_t i = 0; i < count; ++i) {
-    const uint64_t needed = *sizes_[i].rbegin();
-    if (arena_[i] != nullptr && arena_[i]->size_bytes() >= needed) continue;
-    arena_[i] = nullptr;
-    ASSIGN_OR_RETURN(arena_[i], heap_.Allocate(needed));
-  }
-  return Allocations(arena_.begin(), arena_.begin() + static_cast<long>(count));
+  dropped.swap(arena_);
 }
 
 StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> instance,
                                              vulkan::PhysicalDevice physical) {
   auto core = std::make_shared<Core>();
-  core->process = getpid();
   const std::string cache_path = vulkan::PipelineCachePath(CacheDirectory(), physical);
   ASSIGN_OR_RETURN(core->device, vulkan::Device::Create(std::move(instance), std::move(physical)));
   ASSIGN_OR_RETURN(core->pipeline_cache, vulkan::PipelineCache::Create(*core->device, cache_path));
+  core->speed = SpeedOf(core->device->profile());
   core->queue = std::make_unique<Queue>(*core->device);
   for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {
     Heap::Options options = kHeapOptions[kind];
@@ -76,6 +110,7 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
   }
   core->kernels = std::make_unique<KernelCache>(*core->device, *core->pipeline_cache);
   core->scratch = std::make_unique<ScratchArena>(core->heap(vulkan::MemoryKind::kDevice));
+  for (const auto& heap : core->heaps) heap->set_reclaim([core = core.get()] { core->Reclaim(); });
   RETURN_IF_ERROR(core->queue->Start());
   return core;
 }
@@ -99,14 +134,18 @@ Core::~Core() {
   pipeline_cache.reset();
 }
 
-bool Core::IsForked() const { return process != 0 && getpid() != process; }
+void Core::Reclaim() {
+  scratch->Drop();
+  (void)queue->WaitIdle();
+  for (const auto& heap : heaps) heap->Trim();
+}
 
 Status Core::CheckUsable() const {
   if (IsForked()) [[unlikely]] {
     return FailedPrecondition(Format(
         "This process (pid {}) is a fork of the one that opened {} (pid {}): Vulkan devices do not survive a fork. "
         "Start new processes with the \"spawn\" method, or fork before the first use of Dragoman.",
-        getpid(), device->profile().name, process));
+        getpid(), device->profile().name, process.pid()));
   }
   return device->health();
 }

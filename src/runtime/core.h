@@ -3,17 +3,16 @@
 // gone.
 #pragma once
 
-#include <sys/types.h>
-
 #include <memory>
 #include <mutex>
-#include <set>
 #include <span>
 #include <vector>
 
+#include "base/process.h"
 #include "runtime/arena_chunks.h"
 #include "runtime/heap.h"
 #include "runtime/kernel_cache.h"
+#include "runtime/plan.h"
 #include "runtime/queue.h"
 #include "runtime/runtime.h"
 #include "vulkan/device.h"
@@ -24,21 +23,22 @@ namespace dragoman::runtime {
 using Allocations = std::vector<std::shared_ptr<Allocation>>;
 
 // The temporaries of whatever program runs: programs follow each other on the queue, so one arena serves them all. Each
-// of its chunks has the size of the largest that a loaded program needs; nothing is held while nothing needs it.
-// Thread-safe.
+// of its chunks has the size of the largest that a program which ran needed, until that program goes or memory is
+// short. Thread-safe.
 class ScratchArena {
  public:
   explicit ScratchArena(Heap& heap) : heap_(heap) {}
-  void Register(std::span<const ArenaChunk> chunks);
-  void Unregister(std::span<const ArenaChunk> chunks);
-  // The first `count` chunks. Hold them until the work that uses them was submitted.
-  StatusOr<Allocations> Get(size_t count);
+  // Chunks of at least these sizes. Hold them until the work that uses them was submitted.
+  StatusOr<Allocations> Get(std::span<const ArenaChunk> needs);
+  // A program with these needs goes, and with it the chunks that no smaller one asked for.
+  void Release(std::span<const ArenaChunk> needs);
+  // Gives up all chunks; who runs next gets new ones.
+  void Drop();
 
  private:
   Heap& heap_;
   std::mutex arena_mutex_;
-  std::vector<std::multiset<uint64_t>> sizes_;  // by chunk: what each loaded program needs
-  Allocations arena_;
+  Allocations arena_;  // null where none was needed since the last drop
 };
 
 struct Core {
@@ -48,7 +48,9 @@ struct Core {
   Heap& heap(vulkan::MemoryKind kind) { return *heaps[static_cast<int>(kind)]; }
   // OK, or why nothing can run: the device is lost, or this is the child of a fork.
   Status CheckUsable() const;
-  bool IsForked() const;
+  bool IsForked() const { return process.IsForked(); }
+  // Gives what is idle back to the driver: the scratch arena and empty blocks. Blocks until the work in flight is done.
+  void Reclaim();
 
   std::unique_ptr<vulkan::Device> device;
   std::unique_ptr<vulkan::PipelineCache> pipeline_cache;
@@ -57,7 +59,8 @@ struct Core {
   std::unique_ptr<KernelCache> kernels;
   std::unique_ptr<ScratchArena> scratch;
   Device* owner = nullptr;  // while its client lives
-  pid_t process = 0;
+  ProcessMark process;
+  DeviceSpeed speed;  // for estimates of how long work takes
 };
 
 }  // namespace dragoman::runtime

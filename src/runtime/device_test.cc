@@ -86,6 +86,59 @@ TEST_F(DeviceBehaviourTest, OutOfMemoryInExecuteLeavesArgumentsUntouched) {
   EXPECT_TRUE(executable->Execute(arguments, {.is_donated = {true}}).ok());
 }
 
+// 3 x + 1, by way of an arena of `num_temporaries` times `count` words.
+program::Program ArenaProgram(int64_t count, int num_temporaries = 1) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(1);
+  for (int i = 0; i < num_temporaries; ++i) builder.Temporary(count);
+  const uint32_t first = builder.Slot(program::SlotKind::kArena, 0, 0, 1);
+  builder.Do(builder.Scale(parameter, first, 3, 0));
+  builder.Do(builder.Scale(first, builder.Output(1), 1, 1));
+  return builder.program();
+}
+
+TEST_F(DeviceBehaviourTest, TheArenaServesTheProgramThatRunsNotTheLargestLoaded) {
+  const auto large = Load(ArenaProgram(64 << 20));
+  const auto small = Load(ArenaProgram(1000));
+  const uint64_t before = device().memory_statistics().bytes_in_use;
+  EXPECT_EQ(ToHost(Execute(*small, {FromHost({5})})[0])[0], 16u);
+  EXPECT_LT(device().memory_statistics().bytes_in_use, before + (1 << 20));
+  EXPECT_EQ(ToHost(Execute(*large, {FromHost({5})})[0])[0], 16u);
+  EXPECT_GE(device().memory_statistics().bytes_in_use, uint64_t{256} << 20);
+  EXPECT_EQ(ToHost(Execute(*small, {FromHost({6})})[0])[0], 19u);
+}
+
+TEST_F(DeviceBehaviourTest, AProgramThatDoesNotFitFailsAlone) {
+  const auto huge = Load(ArenaProgram(1ll << 28, 2048));  // 2 TiB
+  ASSERT_NE(huge, nullptr);
+  const auto small = Load(ArenaProgram(1000));
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ToHost(Execute(*small, {FromHost({5})})[0])[0], 16u);
+    const auto argument = FromHost({5});
+    const std::vector<std::shared_ptr<Buffer>> arguments = {argument};
+    const auto result = huge->Execute(arguments, {});
+    EXPECT_EQ(result.status().code(), StatusCode::kResourceExhausted);
+    EXPECT_THAT(result.status().message(), HasSubstr("bytes are asked for"));
+    EXPECT_LT(device().memory_statistics().bytes_in_use, 1u << 20);
+    EXPECT_LT(device().memory_statistics().bytes_reserved, uint64_t{4} << 30);
+  }
+}
+
+TEST_F(DeviceBehaviourTest, ShortMemoryTakesTheIdleArenaBack) {
+  const auto large = Load(ArenaProgram(512 << 18)), small = Load(ArenaProgram(1000));
+  EXPECT_EQ(ToHost(Execute(*large, {FromHost({5})})[0])[0], 16u);
+  ASSERT_GE(device().memory_statistics().bytes_in_use, uint64_t{512} << 20);
+  const uint64_t reserved = device().memory_statistics().bytes_reserved;
+  // The driver has no more until something goes back to it.
+  faults().Inject("vkAllocateMemory", VK_ERROR_OUT_OF_DEVICE_MEMORY, 0, 2);
+  const auto buffer = device().Allocate(U32(600 << 18));
+  faults().Clear();
+  ASSERT_TRUE(buffer.ok()) << buffer.status().message();
+  EXPECT_LE(device().memory_statistics().bytes_reserved, reserved + (uint64_t{100} << 20));
+  EXPECT_EQ(ToHost(Execute(*small, {FromHost({6})})[0])[0], 19u);
+  EXPECT_EQ(ToHost(Execute(*large, {FromHost({7})})[0])[0], 22u);
+}
+
 TEST_F(DeviceBehaviourTest, FailedSubmissionIsAnErrorAndTheNextWorks) {
   const auto executable = Load(ScaleProgram(10, 2, 1));
   const std::vector<std::shared_ptr<Buffer>> arguments = {FromHost(Iota(10))};
@@ -219,6 +272,38 @@ TEST(DeviceLifetime, ChildOfAForkIsToldWhatIsWrong) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(DeviceLifetime, ForkWhileAnotherThreadAllocatesLeavesAChildThatCanEnd) {
+  auto client = *Client::Create({});
+  auto& device = *client->devices()[0];
+  auto executable = *device.Load(ScaleProgram(3, 1, 1));
+  const std::vector<uint32_t> values = {1, 2, 3};
+  auto buffer = *device.FromHost(U32(3), {values.data(), {}});
+  auto outputs = (*executable->Execute(std::vector<std::shared_ptr<Buffer>>{buffer}, {})).outputs;
+  std::atomic<bool> is_ending = false;
+  std::thread allocating([&] {
+    while (!is_ending) (void)device.Allocate(U32(100));
+  });
+  int num_failed = 0;
+  for (int round = 0; round < 100 && num_failed == 0; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // ends a child that hangs
+      buffer = nullptr;
+      outputs.clear();
+      executable = nullptr;
+      (void)device.memory_statistics();
+      client = nullptr;
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    num_failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+  }
+  is_ending = true;
+  allocating.join();
+  EXPECT_EQ(num_failed, 0);
 }
 
 TEST(PipelineCache, IsWrittenOnceReadBackAndNeverTrusted) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/format.h"
 #include "runtime/builtin_kernels.h"
@@ -37,6 +38,15 @@ void PutIndexedAddresses(const std::vector<Patch>& patches, const std::vector<st
   }
 }
 
+// One command buffer does it all.
+bool IsOneRun(const Plan& plan) {
+  if (plan.nodes.empty()) return true;
+  const Node& node = plan.nodes[0];
+  if (plan.nodes.size() != 1 || node.kind != NodeKind::kRun || node.count != 1) return false;
+  const auto add = [](double seconds, const Op& op) { return seconds + op.seconds; };
+  return std::accumulate(node.ops.begin(), node.ops.end(), 0.0, add) <= plan.max_submission_seconds;
+}
+
 const std::vector<Patch>& PatchesOf(const Plan& plan, Base base) { return plan.patches[static_cast<int>(base)]; }
 
 }  // namespace
@@ -56,18 +66,28 @@ ExecutableImpl::ExecutableImpl(std::shared_ptr<Core> core, program::Program prog
 Status ExecutableImpl::Initialize() {
   const auto& profile = core_->device->profile();
   const uint64_t max_chunk_bytes = std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / 256 * 256;
-  ASSIGN_OR_RETURN(plan_, MakePlan(*program_, {.max_chunk_bytes = max_chunk_bytes}));
-  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels));
-  ASSIGN_OR_RETURN(const std::vector<SharedPipeline> builtin, core_->kernels->GetBuiltin());
-  pipelines_.insert(pipelines_.end(), builtin.begin(), builtin.end());
+  PlanOptions options{.max_chunk_bytes = max_chunk_bytes, .speed = core_->speed};
+  ASSIGN_OR_RETURN(plan_, MakePlan(*program_, options));
+  RETURN_IF_ERROR(MakePipelines());
   for (const auto& spec : program_->parameters) parameter_bytes_.push_back(spec.type.size_bytes());
   for (const auto& spec : program_->outputs) output_bytes_.push_back(spec.type.size_bytes());
-  core_->scratch->Register(plan_.arena);
-  is_registered_ = true;
   RETURN_IF_ERROR(UploadConstants());
   // The first execution should find everything ready.
   ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance, MakeInstance());
   instances_.push_back(std::move(instance));
+  return OkStatus();
+}
+
+Status ExecutableImpl::MakePipelines() {
+  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels));
+  ASSIGN_OR_RETURN(const std::vector<SharedPipeline> builtin, core_->kernels->GetBuiltin());
+  pipelines_.insert(pipelines_.end(), builtin.begin(), builtin.end());
+  const std::vector<program::Kernel> builtin_kernels = BuiltinKernels();
+  for (const uint32_t kernel : plan_.kernels_in_pieces) {
+    const size_t num_own = program_->kernels.size();
+    const program::Kernel& source = kernel < num_own ? program_->kernels[kernel] : builtin_kernels[kernel - num_own];
+    ASSIGN_OR_RETURN(pipelines_[kernel], core_->kernels->GetForPieces(source));
+  }
   return OkStatus();
 }
 
@@ -81,11 +101,8 @@ Status ExecutableImpl::UploadConstants() {
 }
 
 ExecutableImpl::~ExecutableImpl() {
-  if (core_->IsForked()) {
-    for (auto& instance : instances_) (void)instance.release();
-    return;
-  }
-  if (is_registered_) core_->scratch->Unregister(plan_.arena);
+  if (core_->IsForked()) return;
+  core_->scratch->Release(plan_.arena);
   uint64_t last_value = 0;
   for (const auto& instance : instances_) last_value = std::max(last_value, instance->value);
   struct Resources {
@@ -96,7 +113,7 @@ ExecutableImpl::~ExecutableImpl() {
   core_->queue->Retire(last_value, std::move(resources));
 }
 
-StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, Instance& instance, bool is_first,
+StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(std::span<const Op> ops, Instance& instance, bool is_first,
                                                     bool is_last) {
   ASSIGN_OR_RETURN(const VkCommandBuffer buffer, instance.command_pool->Allocate());
   ASSIGN_OR_RETURN(vulkan::Recorder recorder, vulkan::Recorder::Begin(*core_->device, buffer, /*is_reusable=*/true));
@@ -121,7 +138,7 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, 
     recorder.Bind(pipelines_[op.kernel]->get());
     recorder.SetRecords(table.address() + op.record_offset, op.num_segments, op.num_workgroups);
     if (op.kind == OpKind::kDispatch) {
-      recorder.Dispatch(op.x, op.y);
+      recorder.Dispatch(op.x, op.y, op.base_y);
     } else {
       recorder.DispatchIndirect(table.memory(), table.offset_bytes() + op.sizes_offset);
     }
@@ -134,19 +151,28 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(const std::vector<Op>& ops, 
   return buffer;
 }
 
+Status ExecutableImpl::RecordRuns(std::span<const Op> ops, Instance& instance, std::vector<RecordedRun>& runs) {
+  for (size_t begin = 0; begin < ops.size();) {
+    size_t end = begin + 1;
+    double seconds = ops[begin].seconds;
+    while (end < ops.size() && seconds + ops[end].seconds <= plan_.max_submission_seconds)
+      seconds += ops[end++].seconds;
+    ASSIGN_OR_RETURN(const VkCommandBuffer buffer,
+                     RecordOps(ops.subspan(begin, end - begin), instance, /*is_first=*/false, /*is_last=*/false));
+    runs.push_back({buffer, seconds});
+    begin = end;
+  }
+  return OkStatus();
+}
+
 Status ExecutableImpl::RecordNodes(const std::vector<Node>& nodes, Instance& instance,
                                    std::vector<RecordedNode>& recorded) {
-  const auto record = [&](const std::vector<Op>& ops, std::vector<VkCommandBuffer>& buffers) -> Status {
-    if (ops.empty()) return OkStatus();
-    ASSIGN_OR_RETURN(buffers.emplace_back(), RecordOps(ops, instance, false, false));
-    return OkStatus();
-  };
   recorded.reserve(nodes.size());
   for (const Node& node : nodes) {
     RecordedNode& target = recorded.emplace_back();
-    RETURN_IF_ERROR(record(node.ops, target.ops));
-    RETURN_IF_ERROR(record(node.iteration_ops, target.iteration_ops));
-    RETURN_IF_ERROR(record(node.check_ops, target.check_ops));
+    RETURN_IF_ERROR(RecordRuns(node.ops, instance, target.ops));
+    RETURN_IF_ERROR(RecordRuns(node.iteration_ops, instance, target.iteration_ops));
+    RETURN_IF_ERROR(RecordRuns(node.check_ops, instance, target.check_ops));
     for (const auto& body : node.bodies) RETURN_IF_ERROR(RecordNodes(body, instance, target.bodies.emplace_back()));
   }
   return OkStatus();
@@ -154,19 +180,21 @@ Status ExecutableImpl::RecordNodes(const std::vector<Node>& nodes, Instance& ins
 
 Status ExecutableImpl::RecordAll(Instance& instance) {
   const auto& nodes = plan_.nodes;
-  if (nodes.empty() || (nodes.size() == 1 && nodes[0].kind == NodeKind::kRun && nodes[0].count == 1)) {
-    const std::vector<Op> nothing;
-    ASSIGN_OR_RETURN(instance.submission.emplace_back(),
-                     RecordOps(nodes.empty() ? nothing : nodes[0].ops, instance, true, true));
+  if (IsOneRun(plan_)) {
+    const std::span<const Op> ops = nodes.empty() ? std::span<const Op>() : nodes[0].ops;
+    ASSIGN_OR_RETURN(const VkCommandBuffer buffer, RecordOps(ops, instance, /*is_first=*/true, /*is_last=*/true));
+    instance.submissions = {{buffer}};
     return OkStatus();
   }
   ASSIGN_OR_RETURN(instance.start, RecordOps({}, instance, true, false));
   ASSIGN_OR_RETURN(instance.end, RecordOps({}, instance, false, true));
   RETURN_IF_ERROR(RecordNodes(nodes, instance, instance.nodes));
   if (!plan_.is_asynchronous) return OkStatus();
-  instance.submission.push_back(instance.start);
-  AppendSubmission(nodes, instance.nodes, instance.submission);
-  instance.submission.push_back(instance.end);
+  SubmissionList list(plan_.max_submission_seconds);
+  list.Add({instance.start, 0});
+  list.Add(nodes, instance.nodes);
+  list.Add({instance.end, 0});
+  instance.submissions = list.Take();
   return OkStatus();
 }
 
@@ -265,6 +293,7 @@ Status ExecutableImpl::Bind(std::span<const std::shared_ptr<Buffer>> arguments, 
 Status ExecutableImpl::BindOutputs(const ExecuteOptions& options, Bindings& bindings) {
   Heap& heap = core_->heap(MemoryKind::kDevice);
   bindings.outputs.resize(output_bytes_.size());
+  bindings.is_taken.resize(bindings.parameters.size());
   // Forwarded ones first: a parameter that is also an output as it is has two owners then and is not overwritten.
   for (size_t i = 0; i < program_->forwarded_parameters.size(); ++i) {
     const int forwarded = program_->forwarded_parameters[i];
@@ -277,6 +306,7 @@ Status ExecutableImpl::BindOutputs(const ExecuteOptions& options, Bindings& bind
         alias >= 0 && !plan_.has_callbacks && IsDonated(options, alias) && bindings.parameters[alias].use_count() == 1;
     if (takes_parameter) {
       bindings.outputs[i] = bindings.parameters[alias];
+      bindings.is_taken[alias] = true;
     } else {
       ASSIGN_OR_RETURN(bindings.outputs[i], heap.Allocate(output_bytes_[i]));
     }
@@ -284,13 +314,18 @@ Status ExecutableImpl::BindOutputs(const ExecuteOptions& options, Bindings& bind
   return OkStatus();
 }
 
-void ExecutableImpl::Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options,
+bool ExecutableImpl::Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options,
                             Bindings& bindings) {
+  bool is_any_lost = false;
   for (size_t i = 0; i < bindings.parameters.size(); ++i) {
-    if (IsDonated(options, i) && bindings.parameters[i] != nullptr) {
+    if (!IsDonated(options, i) || bindings.parameters[i] == nullptr) continue;
+    if (bindings.has_started && bindings.is_taken[i]) {
+      is_any_lost = true;
+    } else {
       MutableImpl(arguments[i]).GiveBack(std::move(bindings.parameters[i]));
     }
   }
+  return is_any_lost;
 }
 
 void ExecutableImpl::FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const {
@@ -308,7 +343,7 @@ void ExecutableImpl::FillTable(Instance& instance, const Bindings& bindings, con
 // Programs that the host drives are many submissions, between which others may run: they cannot share the scratch
 // arena.
 StatusOr<Allocations> ExecutableImpl::GetArena() const {
-  if (plan_.is_asynchronous) return core_->scratch->Get(plan_.arena.size());
+  if (plan_.is_asynchronous) return core_->scratch->Get(plan_.arena);
   Allocations arena;
   for (const ArenaChunk& chunk : plan_.arena) {
     ASSIGN_OR_RETURN(arena.emplace_back(), core_->heap(MemoryKind::kDevice).Allocate(chunk.size_bytes));
@@ -316,15 +351,17 @@ StatusOr<Allocations> ExecutableImpl::GetArena() const {
   return arena;
 }
 
-StatusOr<uint64_t> ExecutableImpl::Run(const Bindings& bindings, const ExecuteOptions& options) {
+StatusOr<uint64_t> ExecutableImpl::Run(Bindings& bindings, const ExecuteOptions& options) {
   ASSIGN_OR_RETURN(const Allocations arena, GetArena());
   ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
   FillTable(*instance, bindings, arena);
   StatusOr<uint64_t> value = 0;
   if (plan_.is_asynchronous) {
-    value = core_->queue->Submit(instance->submission);
+    value = core_->queue->Submit(instance->submissions, bindings.has_started);
   } else {
-    value = HostDriver(*core_->queue, *instance, options.callbacks).Run(plan_.nodes);
+    HostDriver driver(*core_->queue, *instance, options.callbacks);
+    value = driver.Run(plan_);
+    bindings.has_started = driver.has_started();
   }
   ReleaseInstance(*instance, value.ok() ? *value : core_->queue->current_value());
   return value;
@@ -353,8 +390,10 @@ StatusOr<ExecuteResult> ExecutableImpl::Execute(std::span<const std::shared_ptr<
     value = bound;
   }
   if (!value.ok()) {
-    Unbind(arguments, options, bindings);
-    return value.status().WithContext(Format("While executing program {}.", program_->name));
+    const bool is_any_lost = Unbind(arguments, options, bindings);
+    return value.status().WithContext(
+        Format("While executing program {}.{}", program_->name,
+               is_any_lost ? " It had begun: donated arguments that it overwrites are deleted." : ""));
   }
   ExecuteResult result;
   result.done = MakeTimelineEvent(core_, *value);

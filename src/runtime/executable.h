@@ -18,11 +18,17 @@ namespace dragoman::runtime {
 
 inline constexpr size_t kMaxInstances = 4;
 
-// The command buffers of one Node, in Node's fields' order.
+// A command buffer, and how long the device may take for it.
+struct RecordedRun {
+  VkCommandBuffer buffer = VK_NULL_HANDLE;
+  double seconds = 0;
+};
+
+// The command buffers of one Node, in Node's fields' order: one for each, or several where one would take too long.
 struct RecordedNode {
-  std::vector<VkCommandBuffer> ops;
-  std::vector<VkCommandBuffer> iteration_ops;
-  std::vector<VkCommandBuffer> check_ops;
+  std::vector<RecordedRun> ops;
+  std::vector<RecordedRun> iteration_ops;
+  std::vector<RecordedRun> check_ops;
   std::vector<std::vector<RecordedNode>> bodies;
 };
 
@@ -36,8 +42,8 @@ struct Instance {
   std::vector<RecordedNode> nodes;
   VkCommandBuffer start = VK_NULL_HANDLE;  // go first and last in each submission of several command buffers
   VkCommandBuffer end = VK_NULL_HANDLE;
-  std::vector<VkCommandBuffer> submission;  // when the plan is asynchronous: all of it
-  std::vector<uint64_t> arena;              // addresses of its chunks that the table holds
+  std::vector<std::vector<VkCommandBuffer>> submissions;  // when the plan is asynchronous: all of it, mostly one
+  std::vector<uint64_t> arena;                            // addresses of its chunks that the table holds
   uint64_t value = 0;
   bool is_taken = false;
 };
@@ -57,26 +63,32 @@ class ExecutableImpl final : public Executable {
   struct Bindings {
     std::vector<std::shared_ptr<Allocation>> parameters;
     std::vector<std::shared_ptr<Allocation>> outputs;
+    std::vector<bool> is_taken;  // by parameter: an output lives in its memory
+    bool has_started = false;    // the device may have written outputs
   };
 
   ExecutableImpl(std::shared_ptr<Core> core, program::Program program);
   Status Initialize();
+  Status MakePipelines();
   Status UploadConstants();
 
   StatusOr<Instance*> TakeInstance();
   StatusOr<std::unique_ptr<Instance>> MakeInstance();
   Status RecordNodes(const std::vector<Node>& nodes, Instance& instance, std::vector<RecordedNode>& recorded);
+  Status RecordRuns(std::span<const Op> ops, Instance& instance, std::vector<RecordedRun>& runs);
   // With the barriers that a submission starts or ends with, where asked.
-  StatusOr<VkCommandBuffer> RecordOps(const std::vector<Op>& ops, Instance& instance, bool is_first, bool is_last);
+  StatusOr<VkCommandBuffer> RecordOps(std::span<const Op> ops, Instance& instance, bool is_first, bool is_last);
   Status RecordAll(Instance& instance);
   void ReleaseInstance(Instance& instance, uint64_t value);
 
   Status CheckArguments(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options) const;
   Status Bind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
   Status BindOutputs(const ExecuteOptions& options, Bindings& bindings);
-  void Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
+  // After a failure. Gives back what was donated, except memory that may have been overwritten; says whether there was
+  // any.
+  bool Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
   StatusOr<Allocations> GetArena() const;
-  StatusOr<uint64_t> Run(const Bindings& bindings, const ExecuteOptions& options);
+  StatusOr<uint64_t> Run(Bindings& bindings, const ExecuteOptions& options);
   void FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const;
   std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done,
                                                    uint64_t value) const;
@@ -88,7 +100,6 @@ class ExecutableImpl final : public Executable {
   std::vector<std::shared_ptr<Allocation>> constants_;
   std::vector<uint64_t> parameter_bytes_;
   std::vector<uint64_t> output_bytes_;
-  bool is_registered_ = false;  // with the scratch arena
 
   std::mutex instances_mutex_;
   std::vector<std::unique_ptr<Instance>> instances_;

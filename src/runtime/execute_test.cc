@@ -276,6 +276,93 @@ TEST_F(ExecuteTest, CaseWithWhileInOneBranchIsDrivenByTheHost) {
   EXPECT_EQ(ToHost(Execute(*executable, {FromHost({1})})[0])[0], 1u);
 }
 
+TEST_F(ExecuteTest, FailureInTheMiddleOfAWhileNeverGivesBackWhatItOverwrote) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(2), kept = builder.Parameter(2), state = builder.Output(2, 0);
+  builder.Do(builder.Add(parameter, kept, state));
+  builder.Do(WhileLess(builder, state, 1000, 1));
+  const auto executable = Load(builder.program());
+  for (const int num_submissions : {0, 1, 2}) {
+    const auto donated = FromHost({0, 100}), other = FromHost({0, 0});
+    const std::vector<std::shared_ptr<Buffer>> arguments = {donated, other};
+    faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_HOST_MEMORY, num_submissions, 100);
+    const auto result = executable->Execute(arguments, {.is_donated = {true, true}});
+    faults().Clear();
+    EXPECT_EQ(result.status().code(), StatusCode::kResourceExhausted);
+    EXPECT_TRUE(donated->IsDeleted() || ToHost(donated) == (std::vector<uint32_t>{0, 100})) << num_submissions;
+    EXPECT_EQ(result.status().message().find("are deleted") != std::string::npos, donated->IsDeleted());
+    EXPECT_EQ(donated->IsDeleted(), num_submissions != 0);
+    EXPECT_FALSE(other->IsDeleted());
+    EXPECT_EQ(ToHost(other), (std::vector<uint32_t>{0, 0}));
+  }
+  EXPECT_EQ(ToHost(Execute(*executable, {FromHost({0, 100}), FromHost({0, 0})}, {true, false})[0]),
+            (std::vector<uint32_t>{1000, 1100}));
+}
+
+// While it lives, programs are loaded for a device of this speed.
+class PretendedSpeed {
+ public:
+  PretendedSpeed(Core& core, double bytes_per_second) : core_(core), before_(core.speed) {
+    core.speed = {.bytes_per_second = bytes_per_second};
+  }
+  ~PretendedSpeed() { core_.speed = before_; }
+
+ private:
+  Core& core_;
+  DeviceSpeed before_;
+};
+
+TEST_F(ExecuteTest, LongWorkIsSeveralSubmissionsAndNoLongerOne) {
+  // 8 MB each, at 8 MB/s: a second a dispatch.
+  const uint32_t count = 1 << 20;
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(count), output = builder.Output(count, 0);
+  builder.Do(builder.Scale(parameter, output, 1, 1));
+  builder.Do({.kind = program::StepKind::kRepeat,
+              .barrier_before = true,
+              .count = 3,
+              .bodies = {{builder.Scale(output, output, 3, 0)}}});
+  const std::vector<uint32_t> expected = Map(Iota(count), [](uint32_t i) { return 27 * (i + 1); });
+  for (const double speed : {1e12, 8e6}) {
+    const PretendedSpeed pretended(core(), speed);
+    const auto executable = Load(builder.program());
+    const auto argument = FromHost(Iota(count));
+    ASSERT_TRUE(device().WaitIdle().ok());
+    const uint64_t before = core().queue->current_value();
+    const auto outputs = Execute(*executable, {argument}, {true});
+    const uint64_t num_submissions = core().queue->current_value() - before;
+    EXPECT_TRUE(speed > 1e9 ? num_submissions == 1 : num_submissions >= 8) << num_submissions;
+    EXPECT_EQ(ToHost(outputs[0]), expected);
+  }
+}
+
+TEST_F(ExecuteTest, LongBodiesOfLoopsOfTheHostAreSeveralSubmissions) {
+  const PretendedSpeed pretended(core(), 1e3);  // 2 iterations of 256 bytes in half a second
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(32), state = builder.Output(32);
+  builder.Do(builder.Copy(parameter, state));
+  builder.Do(WhileLess(builder, state, 25, 1));
+  const auto executable = Load(builder.program());
+  const auto argument = FromHost(Iota(32));
+  const uint64_t before = core().queue->current_value();
+  EXPECT_EQ(ToHost(Execute(*executable, {argument})[0]), Iota(32, 25));
+  EXPECT_GE(core().queue->current_value() - before, 8u);
+}
+
+TEST_F(ExecuteTest, FailureBetweenSubmissionsDeletesWhatIsOverwritten) {
+  const PretendedSpeed pretended(core(), 1e6);
+  const auto executable = Load(AddProgram(1 << 20, 0));
+  const auto donated = FromHost(Iota(1 << 20)), other = FromHost(Iota(1 << 20));
+  ASSERT_TRUE(device().WaitIdle().ok());
+  const std::vector<std::shared_ptr<Buffer>> arguments = {donated, other};
+  faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_HOST_MEMORY, 2, 1);
+  const auto result = executable->Execute(arguments, {.is_donated = {true, false}});
+  faults().Clear();
+  EXPECT_THAT(result.status().message(), HasSubstr("are deleted"));
+  EXPECT_TRUE(donated->IsDeleted());
+  EXPECT_EQ(ToHost(other), Iota(1 << 20));
+}
+
 TEST_F(ExecuteTest, SendAndReceiveCallTheHostInOrder) {
   ProgramBuilder builder;
   const uint32_t parameter = builder.Parameter(5), received = builder.Temporary(5), target = builder.Output(5);

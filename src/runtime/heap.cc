@@ -16,7 +16,9 @@ uint64_t RoundBlock(uint64_t size_bytes) {
 
 }  // namespace
 
-Allocation::~Allocation() { heap_.Free(range_.id); }
+Allocation::~Allocation() {
+  if (!heap_.IsForked()) heap_.Free(range_.id);
+}
 
 StatusOr<std::shared_ptr<Allocation>> Heap::Allocate(uint64_t size_bytes) {
   Status cause;
@@ -30,7 +32,7 @@ StatusOr<std::shared_ptr<Allocation>> Heap::Allocate(uint64_t size_bytes) {
     }
   }
   if (cause.code() != StatusCode::kResourceExhausted) return cause;
-  Trim();
+  if (reclaim_) reclaim_();
   const std::lock_guard lock(pool_mutex_);
   if (auto allocation = TryAllocate(size_bytes)) return allocation;
   cause = AddBlock(RoundBlock(MemoryPool::RoundUp(size_bytes)));
@@ -83,7 +85,6 @@ Status Heap::Exhausted(uint64_t size_bytes, const Status& cause) {
 }
 
 void Heap::Trim() {
-  (void)queue_.WaitIdle();
   const std::lock_guard lock(pool_mutex_);
   for (const auto& empty : pool_.EmptyBlocks()) {
     if (!queue_.IsComplete(empty.last_use)) continue;
@@ -102,6 +103,7 @@ void Heap::Free(uint32_t id) {
 }
 
 MemoryStatistics Heap::statistics() const {
+  if (IsForked()) return {};
   const std::lock_guard lock(pool_mutex_);
   return {.bytes_in_use = pool_.bytes_in_use(),
           .peak_bytes_in_use = peak_bytes_in_use_,

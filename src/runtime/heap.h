@@ -2,6 +2,7 @@
 // Memory of one kind: blocks from the driver, cut by a MemoryPool.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -17,7 +18,8 @@ namespace dragoman::runtime {
 class Heap;
 
 // A range of a heap; goes back when dropped, at once: later submissions may take it while earlier ones still use it.
-// Who lets the host write to it looks at last_use first. The heap must outlive it.
+// Who lets the host write to it looks at last_use first. The heap must outlive it. In the child of a fork it leaves the
+// heap alone.
 class Allocation {
  public:
   Allocation(Heap& heap, const vulkan::Memory& memory, const MemoryPool::Range& range)
@@ -52,14 +54,19 @@ class Heap {
   Heap(vulkan::Device& device, Queue& queue, vulkan::MemoryKind kind, const Options& options)
       : device_(device), queue_(queue), kind_(kind), options_(options), next_block_bytes_(options.block_bytes) {}
 
-  // RESOURCE_EXHAUSTED states the bytes asked for, in use and free.
+  // When memory ends, gives back what is idle (see set_reclaim) and tries again. RESOURCE_EXHAUSTED states the bytes
+  // asked for, in use and free.
   StatusOr<std::shared_ptr<Allocation>> Allocate(uint64_t size_bytes);
-  // Gives empty blocks that no work uses any more back to the driver; blocks until the work is done.
+  // Gives empty blocks that no work uses any more back to the driver.
   void Trim();
+  // What makes memory free, here and in the heaps that share the driver's memory with this one; may block. Before the
+  // first Allocate.
+  void set_reclaim(std::function<void()> reclaim) { reclaim_ = std::move(reclaim); }
   MemoryStatistics statistics() const;
 
  private:
   friend class Allocation;
+  bool IsForked() const { return device_.functions().process.IsForked(); }
   std::shared_ptr<Allocation> TryAllocate(uint64_t size_bytes);  // pool_mutex_ held
   Status Grow(uint64_t size_bytes);                              // pool_mutex_ held
   Status AddBlock(uint64_t size_bytes);                          // pool_mutex_ held
@@ -70,6 +77,7 @@ class Heap {
   Queue& queue_;
   const vulkan::MemoryKind kind_;
   const Options options_;
+  std::function<void()> reclaim_;
 
   mutable std::mutex pool_mutex_;
   MemoryPool pool_;

@@ -2,6 +2,7 @@
 #include "runtime/host_driver.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "base/format.h"
@@ -11,41 +12,48 @@ namespace {
 
 constexpr uint64_t kFirstIterations = 8;  // of a while before the host looks; doubled each time
 constexpr uint64_t kMaxIterations = 256;
+// Whatever the estimates say, a submission should not take much longer.
+constexpr auto kLookInterval = std::chrono::milliseconds(250);
 constexpr size_t kMaxGathered = 1024;  // command buffers of one submission
 
 }  // namespace
 
-void AppendSubmission(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded,
-                      std::vector<VkCommandBuffer>& submission) {
+void SubmissionList::Add(const RecordedRun& run) {
+  if (submissions_.empty() || seconds_ + run.seconds > max_seconds_) {
+    submissions_.emplace_back();
+    seconds_ = 0;
+  }
+  submissions_.back().push_back(run.buffer);
+  seconds_ += run.seconds;
+}
+
+void SubmissionList::Add(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     for (uint64_t repeat = 0; repeat < nodes[i].count; ++repeat) {
-      submission.insert(submission.end(), recorded[i].ops.begin(), recorded[i].ops.end());
-      for (size_t body = 0; body < nodes[i].bodies.size(); ++body) {
-        AppendSubmission(nodes[i].bodies[body], recorded[i].bodies[body], submission);
-      }
+      for (const RecordedRun& run : recorded[i].ops) Add(run);
+      for (size_t body = 0; body < nodes[i].bodies.size(); ++body) Add(nodes[i].bodies[body], recorded[i].bodies[body]);
     }
   }
 }
 
-StatusOr<uint64_t> HostDriver::Run(const std::vector<Node>& nodes) {
-  RETURN_IF_ERROR(RunNodes(nodes, instance_.nodes));
+StatusOr<uint64_t> HostDriver::Run(const Plan& plan) {
+  max_seconds_ = plan.max_submission_seconds;
+  RETURN_IF_ERROR(RunNodes(plan.nodes, instance_.nodes));
   RETURN_IF_ERROR(Submit());
   return value_;
 }
 
-Status HostDriver::Repeat(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count) {
+Status HostDriver::Append(const std::vector<RecordedRun>& runs, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) {
-    Append(command_buffers);
-    if (gathered_.size() > kMaxGathered) RETURN_IF_ERROR(Submit());
+    for (const RecordedRun& run : runs) {
+      const bool is_too_much = gathered_.size() > kMaxGathered || gathered_seconds_ + run.seconds > max_seconds_;
+      if (is_too_much) RETURN_IF_ERROR(Submit());
+      if (gathered_.empty()) gathered_.push_back(instance_.start);
+      gathered_.push_back(run.buffer);
+      gathered_seconds_ += run.seconds;
+    }
   }
   return OkStatus();
-}
-
-void HostDriver::Append(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count) {
-  if (gathered_.empty()) gathered_.push_back(instance_.start);
-  for (uint64_t i = 0; i < count; ++i) {
-    gathered_.insert(gathered_.end(), command_buffers.begin(), command_buffers.end());
-  }
 }
 
 Status HostDriver::Submit() {
@@ -53,11 +61,12 @@ Status HostDriver::Submit() {
   gathered_.push_back(instance_.end);
   ASSIGN_OR_RETURN(value_, queue_.Submit(gathered_));
   gathered_.clear();
+  gathered_seconds_ = 0;
   return OkStatus();
 }
 
 StatusOr<const std::byte*> HostDriver::Look(const Node& node, const RecordedNode& recorded) {
-  Append(recorded.check_ops);
+  RETURN_IF_ERROR(Append(recorded.check_ops));
   RETURN_IF_ERROR(Submit());
   RETURN_IF_ERROR(queue_.Wait(value_));
   return static_cast<const std::byte*>(instance_.readback->host() + node.transfer_offset);
@@ -66,7 +75,6 @@ StatusOr<const std::byte*> HostDriver::Look(const Node& node, const RecordedNode
 Status HostDriver::RunNodes(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     RETURN_IF_ERROR(RunNode(nodes[i], recorded[i]));
-    if (gathered_.size() > kMaxGathered) RETURN_IF_ERROR(Submit());
   }
   return OkStatus();
 }
@@ -74,8 +82,7 @@ Status HostDriver::RunNodes(const std::vector<Node>& nodes, const std::vector<Re
 Status HostDriver::RunNode(const Node& node, const RecordedNode& recorded) {
   switch (node.kind) {
     case NodeKind::kRun:
-      Append(recorded.ops, node.count);
-      return OkStatus();
+      return Append(recorded.ops, node.count);
     case NodeKind::kWhile:
       return While(node, recorded);
     case NodeKind::kHostWhile:
@@ -93,13 +100,15 @@ Status HostDriver::RunNode(const Node& node, const RecordedNode& recorded) {
 }
 
 Status HostDriver::While(const Node& node, const RecordedNode& recorded) {
-  Append(recorded.ops);
+  RETURN_IF_ERROR(Append(recorded.ops));
   uint64_t iterations = kFirstIterations;
   while (true) {
-    Append(recorded.iteration_ops, (iterations + node.count - 1) / node.count);
+    const auto start = std::chrono::steady_clock::now();
+    RETURN_IF_ERROR(Append(recorded.iteration_ops, (iterations + node.count - 1) / node.count));
     ASSIGN_OR_RETURN(const std::byte* flag, Look(node, recorded));
     if (*flag == std::byte{0}) return OkStatus();
-    iterations = std::min(iterations * 2, kMaxIterations);
+    const bool is_quick = std::chrono::steady_clock::now() - start < kLookInterval;
+    iterations = is_quick ? std::min(iterations * 2, kMaxIterations) : std::max<uint64_t>(iterations / 2, 1);
   }
 }
 
@@ -145,8 +154,7 @@ Status HostDriver::Recv(const Node& node, const RecordedNode& recorded) {
   if (value_ != 0) RETURN_IF_ERROR(queue_.Wait(value_));
   RETURN_IF_ERROR(
       callbacks_->recv(node.channel_id, {instance_.upload->host() + node.transfer_offset, node.transfer_bytes}));
-  Append(recorded.ops);
-  return OkStatus();
+  return Append(recorded.ops);
 }
 
 }  // namespace dragoman::runtime

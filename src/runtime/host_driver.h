@@ -7,9 +7,20 @@
 
 namespace dragoman::runtime {
 
-// The command buffers of nodes that are runs or repeats of runs, in order.
-void AppendSubmission(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded,
-                      std::vector<VkCommandBuffer>& submission);
+// Command buffers in order, cut to submissions that take no longer than `max_seconds` each where buffers allow.
+class SubmissionList {
+ public:
+  explicit SubmissionList(double max_seconds) : max_seconds_(max_seconds) {}
+  void Add(const RecordedRun& run);
+  // Nodes that are runs or repeats of runs.
+  void Add(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded);
+  std::vector<std::vector<VkCommandBuffer>> Take() { return std::move(submissions_); }
+
+ private:
+  const double max_seconds_;
+  std::vector<std::vector<VkCommandBuffer>> submissions_;
+  double seconds_ = 0;  // of the last
+};
 
 class HostDriver {
  public:
@@ -17,7 +28,9 @@ class HostDriver {
       : queue_(queue), instance_(instance), callbacks_(callbacks) {}
 
   // Gives the value of the last submission.
-  StatusOr<uint64_t> Run(const std::vector<Node>& nodes);
+  StatusOr<uint64_t> Run(const Plan& plan);
+  // Something was submitted.
+  bool has_started() const { return value_ != 0; }
 
  private:
   Status RunNodes(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded);
@@ -29,8 +42,8 @@ class HostDriver {
   Status Send(const Node& node, const RecordedNode& recorded);
   Status Recv(const Node& node, const RecordedNode& recorded);
 
-  void Append(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count = 1);
-  Status Repeat(const std::vector<VkCommandBuffer>& command_buffers, uint64_t count);
+  // Submits what is gathered whenever it becomes too much.
+  Status Append(const std::vector<RecordedRun>& runs, uint64_t count = 1);
   Status Submit();
   // Submits and waits, then what the node's check_ops copied can be read.
   StatusOr<const std::byte*> Look(const Node& node, const RecordedNode& recorded);
@@ -38,7 +51,9 @@ class HostDriver {
   Queue& queue_;
   const Instance& instance_;
   const HostCallbacks* callbacks_;
+  double max_seconds_ = 0;                 // of one submission
   std::vector<VkCommandBuffer> gathered_;  // to be submitted
+  double gathered_seconds_ = 0;
   uint64_t value_ = 0;
 };
 

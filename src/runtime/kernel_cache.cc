@@ -49,11 +49,14 @@ void KernelCache::SaveNowAndThen() {
   }
 }
 
-StatusOr<SharedPipeline> KernelCache::Make(const program::Kernel& kernel) {
+StatusOr<SharedPipeline> KernelCache::Make(const program::Kernel& kernel, bool takes_base) {
   const bool is_full = kernel.required_subgroup_size != 0 && kernel.workgroup_size % kernel.required_subgroup_size == 0;
-  StatusOr<vulkan::OwnedPipeline> pipeline = vulkan::CreatePipeline(
-      device_, cache_,
-      {.spirv = kernel.spirv, .required_subgroup_size = kernel.required_subgroup_size, .is_full_subgroups = is_full});
+  StatusOr<vulkan::OwnedPipeline> pipeline =
+      vulkan::CreatePipeline(device_, cache_,
+                             {.spirv = kernel.spirv,
+                              .required_subgroup_size = kernel.required_subgroup_size,
+                              .is_full_subgroups = is_full,
+                              .takes_base = takes_base});
   if (!pipeline.ok()) return pipeline.status().WithContext(Format("While making kernel {}.", KeyOf(kernel).Hex()));
   return SharedPipeline(std::make_shared<const vulkan::OwnedPipeline>(*std::move(pipeline)));
 }
@@ -108,6 +111,21 @@ StatusOr<std::vector<SharedPipeline>> KernelCache::Get(std::span<const program::
   }
   saving_changed_.notify_all();
   return result;
+}
+
+StatusOr<SharedPipeline> KernelCache::GetForPieces(const program::Kernel& kernel) {
+  Hash128 key = KeyOf(kernel);
+  key.high = ~key.high;
+  {
+    const std::lock_guard lock(pipelines_mutex_);
+    if (const auto found = pipelines_.find(key); found != pipelines_.end()) {
+      if (SharedPipeline pipeline = found->second.lock()) return pipeline;
+    }
+  }
+  ASSIGN_OR_RETURN(const SharedPipeline pipeline, Make(kernel, /*takes_base=*/true));
+  const std::lock_guard lock(pipelines_mutex_);
+  pipelines_[key] = pipeline;
+  return pipeline;
 }
 
 StatusOr<std::vector<SharedPipeline>> KernelCache::GetBuiltin() {

@@ -29,11 +29,13 @@ class KernelCache {
 
   // One pipeline a kernel, made by several threads where there are many new ones.
   StatusOr<std::vector<SharedPipeline>> Get(std::span<const program::Kernel> kernels);
+  // One that can be dispatched piece by piece.
+  StatusOr<SharedPipeline> GetForPieces(const program::Kernel& kernel);
   // The runtime's own kernels (builtin_kernels.h), made at the first call.
   StatusOr<std::vector<SharedPipeline>> GetBuiltin();
 
  private:
-  StatusOr<SharedPipeline> Make(const program::Kernel& kernel);
+  StatusOr<SharedPipeline> Make(const program::Kernel& kernel, bool takes_base = false);
   void SaveNowAndThen();
 
   vulkan::Device& device_;

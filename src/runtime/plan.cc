@@ -16,6 +16,7 @@ using program::Step;
 using program::StepKind;
 
 constexpr uint32_t kMaxGroupsX = 32768;
+constexpr double kMaxPieces = 1024;  // of one dispatch
 constexpr uint64_t kTransferAlignment = 16;
 constexpr uint64_t kMaxSubmission = 4096;  // command buffers; longer programs are submitted bit by bit
 // A command buffer holds so many iterations of a while, if they are short.
@@ -92,6 +93,8 @@ class Planner {
     Nodes(program_.steps, plan_.nodes);
     plan_.has_callbacks = ContainsAny(program_.steps, {StepKind::kSend, StepKind::kRecv});
     plan_.is_asynchronous = CountSubmission(plan_.nodes) <= kMaxSubmission;
+    plan_.max_submission_seconds = options_.max_submission_seconds;
+    NoteKernelsInPieces(plan_.nodes);
     if (is_too_large_) {
       return Unimplemented(Format("Program {} needs more than {} bytes of arguments for its dispatches.", program_.name,
                                   options_.max_table_bytes));
@@ -114,11 +117,40 @@ class Planner {
   }
 
   bool FitsOneRun(const std::vector<Step>& steps) const {
-    return !ContainsAny(steps, {StepKind::kWhile, StepKind::kSend, StepKind::kRecv}) &&
+    return !ContainsAny(steps, {StepKind::kWhile, StepKind::kSend, StepKind::kRecv}) && !ContainsLong(steps) &&
            CountOps(steps, options_.max_unrolled_ops) <= options_.max_unrolled_ops;
   }
   bool FitsOneRun(const Step& step) const {
     return std::all_of(step.bodies.begin(), step.bodies.end(), [&](const auto& body) { return FitsOneRun(body); });
+  }
+
+  // ---- Time.
+  double Seconds(double flops, double size_bytes) const {
+    return std::max(flops / options_.speed.flops_per_second, size_bytes / options_.speed.bytes_per_second);
+  }
+  double SecondsOf(const Step& step) const {
+    double size_bytes = 0;
+    for (const uint32_t slot : step.buffers) size_bytes += static_cast<double>(program_.slots[slot].size_bytes);
+    if (step.kind == StepKind::kCopy) size_bytes = 2.0 * static_cast<double>(program_.slots[step.slot_b].size_bytes);
+    return Seconds(step.flops, size_bytes);
+  }
+  // A dispatch that must be cut to pieces; one whose sizes the device reads cannot be.
+  bool ContainsLong(const std::vector<Step>& steps) const {
+    return std::any_of(steps.begin(), steps.end(), [&](const Step& step) {
+      if (SecondsOf(step) > options_.max_submission_seconds) return true;
+      return std::any_of(step.bodies.begin(), step.bodies.end(), [&](const auto& body) { return ContainsLong(body); });
+    });
+  }
+  void NoteKernelsInPieces(const std::vector<Node>& nodes) {
+    for (const Node& node : nodes) {
+      for (const Op& op : node.ops) {
+        if (op.base_y != 0) plan_.kernels_in_pieces.push_back(op.kernel);
+      }
+      for (const auto& body : node.bodies) NoteKernelsInPieces(body);
+    }
+    auto& kernels = plan_.kernels_in_pieces;
+    std::sort(kernels.begin(), kernels.end());
+    kernels.erase(std::unique(kernels.begin(), kernels.end()), kernels.end());
   }
 
   // ---- The table.
@@ -174,7 +206,9 @@ class Planner {
   }
 
   void AddDispatch(Op op, uint32_t workgroups, std::vector<Op>& ops, Region* region) {
-    op.x = std::min(std::max(workgroups, 1u), kMaxGroupsX);
+    // A piece is some rows.
+    const double pieces = std::clamp(op.seconds / options_.max_submission_seconds, 1.0, kMaxPieces);
+    op.x = std::clamp(static_cast<uint32_t>(workgroups / pieces), 1u, kMaxGroupsX);
     op.y = (workgroups + op.x - 1) / op.x;
     op.num_workgroups = workgroups;
     if (region != nullptr) {
@@ -186,8 +220,21 @@ class Planner {
       Put32(region->sizes_offset + position + 8, 1);
     } else if (workgroups == 0) {
       return;
+    } else if (op.seconds > options_.max_submission_seconds) {
+      return AddPieces(op, static_cast<uint32_t>(op.y / pieces), ops);
     }
     ops.push_back(op);
+  }
+
+  static void AddPieces(const Op& op, uint32_t rows_each, std::vector<Op>& ops) {
+    rows_each = std::max(rows_each, 1u);
+    for (uint32_t row = 0; row < op.y; row += rows_each) {
+      Op piece = op;
+      piece.base_y = row;
+      piece.y = std::min(rows_each, op.y - row);
+      piece.seconds = op.seconds * piece.y / op.y;
+      ops.push_back(piece);
+    }
   }
 
   void Dispatch(const Step& step, std::vector<Op>& ops, Region* region) {
@@ -208,14 +255,17 @@ class Planner {
     for (uint32_t i = 0; kernel.is_segmented && i <= step.num_segments; ++i, offset += 4) {
       Put32(offset, step.segment_starts[i]);
     }
-    AddDispatch({.kernel = step.kernel, .record_offset = start, .num_segments = step.num_segments}, step.workgroups,
-                ops, region);
+    AddDispatch(
+        {.kernel = step.kernel, .record_offset = start, .num_segments = step.num_segments, .seconds = SecondsOf(step)},
+        step.workgroups, ops, region);
   }
 
+  // An invocation moves at most 32 bytes.
   void Builtin(BuiltinKernel kernel, uint32_t record_offset, uint64_t invocations, std::vector<Op>& ops,
                Region* region) {
     const Op op{.kernel = static_cast<uint32_t>(program_.kernels.size()) + static_cast<uint32_t>(kernel),
-                .record_offset = record_offset};
+                .record_offset = record_offset,
+                .seconds = Seconds(0, 32.0 * static_cast<double>(invocations))};
     AddDispatch(op, static_cast<uint32_t>((invocations + kBuiltinWorkgroup - 1) / kBuiltinWorkgroup), ops, region);
   }
 
@@ -388,9 +438,10 @@ class Planner {
     AddBarrier(node.iteration_ops, OpKind::kBarrierBeforeIndirect);
     node.iteration_ops.push_back(region.predicate);
     const size_t num_ops = node.iteration_ops.size();
-    node.count = std::clamp<uint64_t>(kIterationsOps / num_ops, 1, kMaxIterationsTogether);
-    for (size_t i = num_ops; i < num_ops * node.count; ++i)
-      node.iteration_ops.push_back(node.iteration_ops[i - num_ops]);
+    const bool is_joined = step.count > 1;  // the body makes many iterations by itself
+    const uint64_t copies = is_joined ? 1 : std::clamp<uint64_t>(kIterationsOps / num_ops, 1, kMaxIterationsTogether);
+    node.count = is_joined ? step.count : copies;
+    for (size_t i = num_ops; i < num_ops * copies; ++i) node.iteration_ops.push_back(node.iteration_ops[i - num_ops]);
     AddCheck(step.slot_a, 1, node);
     nodes.push_back(std::move(node));
   }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/status.h"
@@ -39,12 +40,14 @@ struct Op {
   uint32_t y = 1;
   uint32_t num_workgroups = 1;  // at most x * y: kernels end the rounded-up tail themselves
   uint32_t sizes_offset = 0;    // kDispatchIndirect: in the table
+  uint32_t base_y = 0;          // kDispatch: the first row of workgroups; the rows before it are another piece
+  double seconds = 0;           // the device may take so long, by PlanOptions' speeds
 };
 
 enum class NodeKind : uint8_t {
   kRun,         // `ops`, `count` times
-  kWhile,       // predicated. ops: condition and predicate; iteration_ops: `count` times body, condition and predicate;
-                // check_ops
+  kWhile,       // predicated. ops: condition and predicate; iteration_ops: body, condition and predicate, as often as
+                // makes `count` iterations; check_ops
   kHostWhile,   // bodies[0]: the condition; check_ops; bodies[1] while the flag is not zero
   kHostCase,    // check_ops; bodies: the branches
   kHostRepeat,  // bodies[0], `count` times
@@ -72,13 +75,23 @@ struct Plan {
   uint64_t upload_bytes = 0;
   // Runs and repeats of runs only: one submission does it all, nothing waits.
   bool is_asynchronous = true;
-  bool has_callbacks = false;  // sends or receives: may fail halfway
+  bool has_callbacks = false;               // sends or receives: may fail halfway
+  double max_submission_seconds = 0;        // as in the options
+  std::vector<uint32_t> kernels_in_pieces;  // whose dispatches have base_y
+};
+
+// How much a device does at the least. Infinite: nobody minds how long work takes.
+struct DeviceSpeed {
+  double flops_per_second = std::numeric_limits<double>::infinity();
+  double bytes_per_second = std::numeric_limits<double>::infinity();
 };
 
 struct PlanOptions {
   uint64_t max_unrolled_ops = 20000;  // of one run; longer repeats submit one run several times
   uint64_t max_table_bytes = 1ull << 30;
   uint64_t max_chunk_bytes = ~0ull;  // of the arena
+  DeviceSpeed speed;
+  double max_submission_seconds = 0.5;  // longer dispatches are cut to pieces
 };
 // `program` has passed program::Validate.
 StatusOr<Plan> MakePlan(const program::Program& program, const PlanOptions& options);

@@ -130,6 +130,54 @@ TEST(MakePlan, IndirectSizesStayInsideTheirRegion) {
   EXPECT_EQ(CountOps(plan.nodes[0].ops, OpKind::kDispatch), 4u);  // one predicate a branch
 }
 
+constexpr DeviceSpeed kMegabyteASecond{.bytes_per_second = 1e6};
+
+TEST(MakePlan, DispatchesThatTakeTooLongAreCutToPiecesOfRows) {
+  for (const int64_t count : {64 * 100, 64 * 1000 + 1, 64 * 40000}) {
+    ProgramBuilder builder;
+    builder.Do(builder.Scale(builder.Parameter(count), builder.Output(count), 1, 1));
+    const Plan plan = *MakePlan(builder.program(), {.speed = kMegabyteASecond, .max_submission_seconds = 0.01});
+    EXPECT_EQ(plan.kernels_in_pieces, std::vector<uint32_t>{kScale});
+    uint32_t rows = 0;
+    double seconds = 0;
+    for (const Op& op : plan.nodes[0].ops) {
+      if (op.kind != OpKind::kDispatch) continue;
+      EXPECT_EQ(op.base_y, rows);
+      EXPECT_LE(op.seconds, 0.02);
+      rows += op.y;
+      seconds += op.seconds;
+      EXPECT_EQ(op.num_workgroups, (count + 63) / 64);
+      EXPECT_EQ(op.x, plan.nodes[0].ops.back().x);
+    }
+    EXPECT_GE(int64_t{rows} * plan.nodes[0].ops.back().x * 64, count);
+    EXPECT_NEAR(seconds, 8e-6 * static_cast<double>(count), 1e-6);
+    EXPECT_TRUE(MakePlan(builder.program(), {})->kernels_in_pieces.empty());
+  }
+}
+
+TEST(MakePlan, FlopsOfAStepCountAsTime) {
+  ProgramBuilder builder;
+  program::Step step = builder.Scale(builder.Parameter(6400), builder.Output(6400), 1, 1);
+  step.flops = 1e9;
+  builder.Do(step);
+  const Plan plan = *MakePlan(builder.program(), {.speed = {.flops_per_second = 1e8}});
+  EXPECT_EQ(CountOps(plan.nodes[0].ops, OpKind::kDispatch), 20u);
+}
+
+TEST(MakePlan, HostDrivesBranchesAndLoopsWhoseDispatchesTakeTooLong) {
+  ProgramBuilder builder;
+  const uint32_t index = builder.Parameter(1), state = builder.Output(6400);
+  const program::Step step = builder.Scale(state, state, 2, 0);
+  program::Step choose{.kind = program::StepKind::kCase, .slot_a = index};
+  choose.bodies = {{step}, {}};
+  builder.Do(choose);
+  builder.Do({.kind = program::StepKind::kRepeat, .count = 10, .bodies = {{step}}});
+  const Plan plan = *MakePlan(builder.program(), {.speed = kMegabyteASecond, .max_submission_seconds = 0.01});
+  ASSERT_EQ(plan.nodes.size(), 2u);
+  EXPECT_EQ(plan.nodes[0].kind, NodeKind::kHostCase);
+  EXPECT_EQ(plan.nodes[1].kind, NodeKind::kHostRepeat);
+}
+
 TEST(MakePlan, TooManyArgumentsAreUnimplemented) {
   EXPECT_EQ(MakePlan(RepeatProgram(1), {.max_table_bytes = 32}).status().code(), StatusCode::kUnimplemented);
 }

@@ -112,6 +112,20 @@ StatusOr<uint64_t> Queue::Submit(std::span<const VkCommandBuffer> command_buffer
   return value;
 }
 
+StatusOr<uint64_t> Queue::Submit(std::span<const std::vector<VkCommandBuffer>> submissions, bool& has_started) {
+  StatusOr<uint64_t> value = 0;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    for (const auto& command_buffers : submissions) {
+      value = SubmitLocked(command_buffers);
+      if (!value.ok()) break;
+      has_started = true;
+    }
+  }
+  if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();
+  return value;
+}
+
 StatusOr<uint64_t> Queue::Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
                                  uint64_t size_bytes) {
   if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();

@@ -30,6 +30,9 @@ class Queue {
   // Submits what is pending and then `command_buffers` (each starts and ends with its own barriers); gives the value
   // that says they are done.
   StatusOr<uint64_t> Submit(std::span<const VkCommandBuffer> command_buffers);
+  // The same for several submissions, between which no other comes; gives the last one's value. After a failure
+  // `has_started` says whether some of them went.
+  StatusOr<uint64_t> Submit(std::span<const std::vector<VkCommandBuffer>> submissions, bool& has_started);
   // Adds to the pending submission and gives its value. `needs_barrier`: reads what earlier pending commands wrote.
   // `size_bytes` counts towards submitting by itself.
   StatusOr<uint64_t> Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,

@@ -95,7 +95,9 @@ class Executable {
   virtual const program::Program& program() const = 0;
   virtual Device& device() const = 0;
   // Arguments must match the parameters' types and this device: INVALID_ARGUMENT otherwise. Donated arguments are
-  // deleted on success, untouched on failure. RESOURCE_EXHAUSTED states the bytes asked for and free.
+  // deleted on success and untouched on failure, but for those that are overwritten in place by a program that had
+  // begun when it failed (a loop that the host drives, work of several submissions): they are deleted, and the error
+  // says so. RESOURCE_EXHAUSTED states the bytes asked for and free.
   virtual StatusOr<ExecuteResult> Execute(std::span<const std::shared_ptr<Buffer>> arguments,
                                           const ExecuteOptions& options) = 0;
 };

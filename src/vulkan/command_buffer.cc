@@ -89,7 +89,10 @@ void Recorder::Bind(VkPipeline pipeline) {
   bound_ = pipeline;
 }
 
-void Recorder::Dispatch(uint32_t x, uint32_t y) { device_->functions().vkCmdDispatch(buffer_, x, y, 1); }
+void Recorder::Dispatch(uint32_t x, uint32_t y, uint32_t base_y) {
+  if (base_y == 0) return device_->functions().vkCmdDispatch(buffer_, x, y, 1);
+  device_->functions().vkCmdDispatchBase(buffer_, 0, base_y, 0, x, y, 1);
+}
 
 void Recorder::DispatchIndirect(const Memory& sizes, uint64_t offset_bytes) {
   device_->functions().vkCmdDispatchIndirect(buffer_, sizes.buffer.get(), offset_bytes);

@@ -40,7 +40,8 @@ class Recorder {
   // The push constants: the address of the dispatch's records, how many segments they have and how many workgroups.
   void SetRecords(uint64_t address, uint32_t num_segments, uint32_t num_workgroups);
   void Bind(VkPipeline pipeline);
-  void Dispatch(uint32_t x, uint32_t y);
+  // Workgroups of y from `base_y` on; the bound pipeline takes a base unless it is 0.
+  void Dispatch(uint32_t x, uint32_t y, uint32_t base_y = 0);
   // The sizes are three u32 at `offset_bytes`, a multiple of 4.
   void DispatchIndirect(const Memory& sizes, uint64_t offset_bytes);
   void Copy(const Memory& source, uint64_t source_offset, const Memory& target, uint64_t target_offset,

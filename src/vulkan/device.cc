@@ -138,6 +138,7 @@ Status Device::ChooseMemoryTypes() {
 Device::~Device() {
   timeline_ = {};
   layout_ = {};
+  if (functions_.process.IsForked()) return;
   if (handle_ != VK_NULL_HANDLE && functions_.vkDestroyDevice != nullptr) functions_.vkDestroyDevice(handle_, nullptr);
 }
 

@@ -2,6 +2,7 @@
 // Every Vulkan function we call: one row a function. Rows marked optional belong to extensions and may be null.
 #pragma once
 
+#include "base/process.h"
 #include "base/status.h"
 #include "vulkan/api.h"
 
@@ -63,6 +64,7 @@ namespace dragoman::vulkan {
   X(vkCmdBindPipeline)                      \
   X(vkCmdPushConstants)                     \
   X(vkCmdDispatch)                          \
+  X(vkCmdDispatchBase)                      \
   X(vkCmdDispatchIndirect)                  \
   X(vkCmdPipelineBarrier)                   \
   X(vkCmdCopyBuffer)
@@ -78,11 +80,13 @@ struct InstanceFunctions {
   DRAGOMAN_VULKAN_INSTANCE_FUNCTIONS(X)
   DRAGOMAN_VULKAN_OPTIONAL_INSTANCE_FUNCTIONS(X)
 #undef X
+  ProcessMark process;  // that they may be called in
 };
 struct DeviceFunctions {
 #define X(name) PFN_##name name = nullptr;
   DRAGOMAN_VULKAN_DEVICE_FUNCTIONS(X)
 #undef X
+  ProcessMark process;  // that they may be called in
 };
 
 // UNAVAILABLE naming the first function that is missing.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Move-only owners of Vulkan handles. They destroy at once: whoever drops one makes sure that the device is done with
-// it (runtime/ hands such owners to its retire list). The device must outlive them.
+// it (runtime/ hands such owners to its retire list). The device must outlive them. In the child of a fork they leave
+// the driver alone.
 #pragma once
 
 #include <utility>
@@ -22,7 +23,7 @@ class Owned {
     return *this;
   }
   ~Owned() {
-    if (handle_ != VK_NULL_HANDLE) (functions_->*Destroy)(device_, handle_, nullptr);
+    if (handle_ != VK_NULL_HANDLE && !functions_->process.IsForked()) (functions_->*Destroy)(device_, handle_, nullptr);
   }
   Handle get() const { return handle_; }
 

@@ -119,6 +119,7 @@ VkBool32 Instance::OnMessage(VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtil
 }
 
 Instance::~Instance() {
+  if (functions_.process.IsForked()) return;
   if (messenger_ != VK_NULL_HANDLE) functions_.vkDestroyDebugUtilsMessengerEXT(handle_, messenger_, nullptr);
   if (handle_ != VK_NULL_HANDLE && functions_.vkDestroyInstance != nullptr) {
     functions_.vkDestroyInstance(handle_, nullptr);

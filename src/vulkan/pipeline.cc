@@ -128,6 +128,7 @@ StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cach
   const bool is_full = options.is_full_subgroups && profile.compute_full_subgroups;
   const VkComputePipelineCreateInfo info{
       .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+      .flags = options.takes_base ? VK_PIPELINE_CREATE_DISPATCH_BASE : VkPipelineCreateFlags{0},
       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                 .pNext = subgroup_size != 0 ? &required : nullptr,
                 .flags = is_full ? kFullSubgroups : VkPipelineShaderStageCreateFlags{0},

@@ -31,6 +31,7 @@ struct PipelineOptions {
   std::span<const uint32_t> spirv;      // entry point "main"
   uint32_t required_subgroup_size = 0;  // 0: any
   bool is_full_subgroups = false;
+  bool takes_base = false;  // may be dispatched from another workgroup than the first on
 };
 // INTERNAL when the driver refuses the module, UNIMPLEMENTED when it cannot require the subgroup size.
 StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cache, const PipelineOptions& options);
