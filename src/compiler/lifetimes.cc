@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ir/access.h"
+
 namespace dragoman::compiler {
 
 Lifetimes::Lifetimes(const BlockSchedule& main) : definitions_(DefiningSchedules(main)) { Visit(main); }
@@ -40,17 +42,6 @@ const BlockSchedule* Lifetimes::DefiningSchedule(const ir::Value* value) const {
   return found == definitions_.end() ? nullptr : found->second;
 }
 
-namespace {
-
-bool KeepsPosition(const ir::Op& op, const ir::Value* operand) {
-  const bool pointwise = ir::IsElementwise(op.code) || op.code == ir::OpCode::kReshape ||
-                         op.code == ir::OpCode::kBroadcastInDim ||
-                         (op.code == ir::OpCode::kBitcastConvert && op.type().rank() == operand->type.rank());
-  return pointwise && operand->type.num_elements() == op.type().num_elements();
-}
-
-}  // namespace
-
 bool GroupReadsPointwise(const fusion::Group& group, const ir::Value* value) {
   const bool has_epilogue = group.kind == fusion::GroupKind::kDot || group.kind == fusion::GroupKind::kConvolution ||
                             group.kind == fusion::GroupKind::kReduce;
@@ -66,7 +57,7 @@ bool GroupReadsPointwise(const fusion::Group& group, const ir::Value* value) {
   for (auto it = group.members.rbegin(); it != group.members.rend(); ++it) {
     const ir::Op& op = **it;
     for (const ir::Value* operand : op.operands) {
-      const bool keeps = !misaligned.contains(&op) && KeepsPosition(op, operand);
+      const bool keeps = !misaligned.contains(&op) && ir::KeepsLinearIndex(op, operand);
       if (keeps) continue;
       if (operand == value) return false;
       if (operand->op != nullptr && members.contains(operand->op)) misaligned.insert(operand->op);

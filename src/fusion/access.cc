@@ -4,17 +4,12 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "fusion/classify.h"
+#include "ir/access.h"
 
 namespace dragoman::fusion {
 namespace {
 
 using ir::OpCode;
-
-bool KeepsLinearIndex(const ir::Op& op) {
-  if (IsPointwise(op)) return true;
-  return op.code == OpCode::kBroadcastInDim && op.operands[0]->type.num_elements() == op.type().num_elements();
-}
 
 // Depth-first over ops computed in place. `aligned` is a property of the path so far; a value may be reached both ways.
 template <typename StepKeeps>
@@ -85,10 +80,7 @@ bool IsRowBroadcast(const ir::Op& op, const RowShape& shape) {
 }  // namespace
 
 bool ReadsPointwise(const Graph& graph, int root, const ir::Value* value) {
-  const auto keeps = [](const ir::Op& op, const ir::Value* operand) {
-    return KeepsLinearIndex(op) && operand->type.num_elements() == op.type().num_elements();
-  };
-  return PathSearch(graph, value, keeps).AllAligned(root);
+  return PathSearch(graph, value, ir::KeepsLinearIndex).AllAligned(root);
 }
 
 bool RowShape::IsFull(const TensorType& type) const {
@@ -118,7 +110,7 @@ bool ReadsWithinRow(const Graph& graph, int root, const ir::Value* value, const 
   const auto keeps = [&](const ir::Op& op, const ir::Value* operand) {
     if (op.code == OpCode::kReduce) return shape.IsFull(operand->type) || shape.IsRow(operand->type);
     if (IsRowBroadcast(op, shape)) return true;
-    return KeepsLinearIndex(op) && operand->type.num_elements() == op.type().num_elements();
+    return ir::KeepsLinearIndex(op, operand);
   };
   return PathSearch(graph, value, keeps).AllAligned(root);
 }

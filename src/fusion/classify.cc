@@ -115,12 +115,6 @@ bool CanComputeOperandInPlace(const ir::Op& user, int operand) {
   return false;
 }
 
-bool IsPointwise(const ir::Op& op) {
-  if (ir::IsElementwise(op.code)) return true;
-  if (op.code == OpCode::kReshape) return true;
-  return op.code == OpCode::kBitcastConvert && op.operands[0]->type.rank() == op.type().rank();
-}
-
 int64_t Expansion(const ir::Op& op) {
   if (op.operands.empty() || op.results.empty()) return 1;
   const int64_t from = std::max<int64_t>(1, op.operands[0]->type.num_elements());

@@ -23,8 +23,6 @@ int ElementCost(const ir::Op& op);
 // True when `user` can compute operand number `operand` in place if that is elemental; false when it must be in memory.
 bool CanComputeOperandInPlace(const ir::Op& user, int operand);
 
-// One result element reads the operand at the same row-major position: elementwise ops, reshape, equal-width bitcast.
-bool IsPointwise(const ir::Op& op);
 // A broadcast_in_dim (or size-changing movement) that reads elements of its operand more than once.
 int64_t Expansion(const ir::Op& op);
 

@@ -5,8 +5,15 @@
 #include <queue>
 
 #include "fusion/classify.h"
+#include "fusion/code_size.h"
 
 namespace dragoman::fusion {
+
+namespace {
+
+constexpr size_t kMaxReads = 40;
+
+}  // namespace
 
 Clusters::Clusters(const Graph& graph) : graph_(graph), cluster_of_(graph.size(), -1) {
   for (int i = 0; i < graph.size(); ++i) {
@@ -17,6 +24,7 @@ Clusters::Clusters(const Graph& graph) : graph_(graph), cluster_of_(graph.size()
     cluster.kind = node.is_elemental ? GroupKind::kLoop : KindOf(*node.op);
     cluster.roots = {i};
     if (node.op->code == ir::OpCode::kReduce) cluster.rows = RowShapeOfReduce(*node.op);
+    cluster.code_size = CodeSizeOf(cluster.roots);
     clusters_.push_back(std::move(cluster));
     parent_.push_back(size() - 1);
   }
@@ -85,9 +93,32 @@ std::vector<ir::Value*> Clusters::Reads(int id, std::unordered_set<int>* members
   return reads;
 }
 
-void Clusters::Merge(int producer, int consumer, std::string reason) {
+int64_t Clusters::CodeSizeOf(const std::vector<int>& roots) {
+  std::vector<const ir::Op*> ops;
+  for (const int root : roots) ops.push_back(graph_.node(root).op);
+  const auto is_computed = [this](const ir::Value* value) {
+    const int position = graph_.PositionOf(value);
+    return position >= 0 && graph_.IsInlined(position);
+  };
+  return CodeSize(ops, is_computed, positions_);
+}
+
+// Their sum is an upper bound, which what they have in common makes too large.
+int64_t Clusters::UnitedCodeSize(int a, int b) {
+  const int64_t sum = clusters_[a].code_size + clusters_[b].code_size;
+  if (sum <= kMaxCodeSize) return sum;
+  std::vector<int> roots = clusters_[a].roots;
+  roots.insert(roots.end(), clusters_[b].roots.begin(), clusters_[b].roots.end());
+  return CodeSizeOf(roots);
+}
+
+bool Clusters::TryMerge(int producer, int consumer, std::string reason) {
   Cluster& from = clusters_[producer];
   Cluster& to = clusters_[consumer];
+  if (Reads(producer, nullptr).size() + Reads(consumer, nullptr).size() > kMaxReads) return false;
+  const int64_t code_size = UnitedCodeSize(producer, consumer);
+  if (code_size > kMaxCodeSize || HasOtherPath(producer, consumer)) return false;
+  to.code_size = code_size;
   to.roots.insert(to.roots.end(), from.roots.begin(), from.roots.end());
   std::sort(to.roots.begin(), to.roots.end());
   to.predecessors.insert(to.predecessors.end(), from.predecessors.begin(), from.predecessors.end());
@@ -97,6 +128,7 @@ void Clusters::Merge(int producer, int consumer, std::string reason) {
   from.merged_away = true;
   parent_[producer] = consumer;
   to.predecessors = Predecessors(consumer);
+  return true;
 }
 
 std::vector<int> Clusters::TopologicalOrder() const {

@@ -9,6 +9,7 @@
 
 #include "fusion/access.h"
 #include "fusion/graph.h"
+#include "fusion/positions.h"
 #include "target/profile.h"
 
 namespace dragoman::fusion {
@@ -18,7 +19,8 @@ struct Cluster {
   std::vector<int> roots;         // positions of nodes whose results it writes, ascending
   std::vector<int> predecessors;  // clusters whose results it reads; may name merged ones (see Clusters::Find)
   std::vector<std::string> reasons;
-  RowShape rows;  // of kRow and of reduces over innermost dimensions
+  RowShape rows;          // of kRow and of reduces over innermost dimensions
+  int64_t code_size = 0;  // at most what the kernel has
   bool merged_away = false;
 };
 
@@ -41,13 +43,18 @@ class Clusters {
   // Values of memory that computing the roots reads, each once, in order of first use; `members` receives the ops
   // computed in place and the roots, by position.
   std::vector<ir::Value*> Reads(int id, std::unordered_set<int>* members) const;
-  // Merges `producer` into `consumer`.
-  void Merge(int producer, int consumer, std::string reason);
+  // Merges `producer` into `consumer`, which every rule must do through here; false, and nothing happens, when the
+  // kernel would read too many tensors or have more than kMaxCodeSize of code, or when a third cluster lies between.
+  bool TryMerge(int producer, int consumer, std::string reason);
   // Cluster ids in an order that respects dependencies.
   std::vector<int> TopologicalOrder() const;
 
  private:
+  int64_t UnitedCodeSize(int a, int b);
+  int64_t CodeSizeOf(const std::vector<int>& roots);
+
   const Graph& graph_;
+  Positions positions_;
   std::vector<Cluster> clusters_;
   std::vector<int> cluster_of_;
   mutable std::vector<int> parent_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The use graph of one block: its ops by position, who uses what (uses inside regions count for the op that holds the
-// region), and for each op whether its result goes to memory. What the decisions are taken on.
+// region), and for each op whether its result goes to memory (decide_memory.h). What the decisions are taken on.
 #pragma once
 
 #include <unordered_map>
@@ -25,6 +25,7 @@ struct Node {
   std::vector<ir::Value*> reads;  // operands and captured values, each once
   int cost = 0;                   // of one element with everything computed in place (saturates)
   int leaves = 0;                 // tensors of about its size that it reads (saturates)
+  int code_size = 0;              // of computing it in place with all its producers (saturates)
 };
 
 inline constexpr int kSaturatedCost = 1000;
@@ -47,9 +48,5 @@ class Graph {
   std::vector<Node> nodes_;
   std::unordered_map<const ir::Op*, int> positions_;
 };
-
-// Sets Node::in_memory for every node: the first decision. With `fuse` false every op goes to memory, inline constants
-// excepted.
-void DecideMemory(Graph& graph, bool fuse);
 
 }  // namespace dragoman::fusion

@@ -15,13 +15,8 @@
 namespace dragoman::fusion {
 namespace {
 
-constexpr size_t kMaxReads = 40;
 constexpr int64_t kMinRows = 64;  // fewer rows leave the device idle, unless there is little to do:
 constexpr int64_t kMaxElementsOfFewRows = 1 << 16;
-
-bool FitsTogether(const Clusters& clusters, int producer, int consumer) {
-  return clusters.Reads(producer, nullptr).size() + clusters.Reads(consumer, nullptr).size() <= kMaxReads;
-}
 
 bool TakesRows(const Cluster& cluster) {
   return cluster.kind == GroupKind::kLoop || cluster.kind == GroupKind::kRow || cluster.kind == GroupKind::kReduce;
@@ -59,11 +54,9 @@ bool MergeByRows(Clusters& clusters, int producer, int consumer) {
   const auto within_row = [&](int reader, const ir::Value* value) {
     return ReadsWithinRow(clusters.graph(), reader, value, shape);
   };
-  if (!AllReads(clusters, producer, consumer, within_row) || !FitsTogether(clusters, producer, consumer) ||
-      clusters.HasOtherPath(producer, consumer)) {
+  const std::string reason = Format("rows: both work on {} rows of {}", shape.rows, shape.cols);
+  if (!AllReads(clusters, producer, consumer, within_row) || !clusters.TryMerge(producer, consumer, reason))
     return false;
-  }
-  clusters.Merge(producer, consumer, Format("rows: both work on {} rows of {}", shape.rows, shape.cols));
   to.kind = GroupKind::kRow;
   to.rows = shape;
   return true;
@@ -103,15 +96,12 @@ bool MergePointwise(Clusters& clusters, int producer, int consumer) {
   const auto pointwise = [&](int reader, const ir::Value* value) {
     return ReadsPointwise(clusters.graph(), reader, value);
   };
-  if (!AllReads(clusters, producer, consumer, pointwise) || !FitsTogether(clusters, producer, consumer) ||
-      clusters.HasOtherPath(producer, consumer)) {
-    return false;
-  }
   const GroupKind kind = from.kind;
   const RowShape rows = from.rows;
-  clusters.Merge(producer, consumer,
-                 is_epilogue ? Format("epilogue: pointwise on the {}'s result", Name(kind))
-                             : std::string("pointwise: same elements, read once"));
+  const std::string reason = is_epilogue ? Format("epilogue: pointwise on the {}'s result", Name(kind))
+                                         : std::string("pointwise: same elements, read once");
+  if (!AllReads(clusters, producer, consumer, pointwise) || !clusters.TryMerge(producer, consumer, reason))
+    return false;
   to.kind = kind;
   to.rows = rows;
   return true;
@@ -144,9 +134,8 @@ bool MergeIfSiblings(Clusters& clusters, int a, int b) {
   const bool is_alike =
       first[0]->operands[0]->type.dims == second[0]->operands[0]->type.dims &&
       first[0]->attributes.Ints(ir::AttrKey::kDimensions) == second[0]->attributes.Ints(ir::AttrKey::kDimensions);
-  if (!is_alike || !FitsTogether(clusters, a, b) || !AreIndependent(clusters, a, b)) return false;
-  clusters.Merge(a, b, Format("siblings: both reduce {}", first[0]->operands[0]->type.ToString()));
-  return true;
+  if (!is_alike || !AreIndependent(clusters, a, b)) return false;
+  return clusters.TryMerge(a, b, Format("siblings: both reduce {}", first[0]->operands[0]->type.ToString()));
 }
 
 void MergeSiblings(Clusters& clusters) {

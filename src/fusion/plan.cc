@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "fusion/classify.h"
 #include "fusion/clusters.h"
+#include "fusion/decide_memory.h"
 
 namespace dragoman::fusion {
 namespace {

@@ -2,6 +2,7 @@
 // Ops whose elements are their operand's elements at another index: where that is.
 #include <algorithm>
 
+#include "ir/access.h"
 #include "kernel/elemental_ops.h"
 
 namespace dragoman::kernel {
@@ -46,9 +47,7 @@ StatusOr<Index> MapBroadcastInDim(Elemental& elemental, const ir::Op& op, const 
   const TensorType& type = op.operands[0]->type;
   const std::vector<int64_t>& dimensions = op.attributes.Ints(AttrKey::kBroadcastDimensions);
   if (type.num_elements() == 1) return Index{std::vector<V>(type.dims.size(), elemental.builder().I32(0)), {}};
-  // Only unit dimensions were added: the same elements in the same order.
-  if (type.num_elements() == op.type().num_elements() && index.has_linear() && index.dims.empty() &&
-      std::is_sorted(dimensions.begin(), dimensions.end())) {
+  if (ir::KeepsLinearIndex(op, op.operands[0]) && index.has_linear() && index.dims.empty()) {
     return Index::FromLinear(index.linear);
   }
   const std::vector<V> from = elemental.Delinearize(index, op.type().dims);
@@ -63,9 +62,7 @@ LaneRule BroadcastInDimLanes(const ir::Op& op, int lanes) {
   const TensorType& type = op.operands[0]->type;
   if (type.num_elements() == 1) return LaneRule::kUniform;
   const std::vector<int64_t>& dimensions = op.attributes.Ints(AttrKey::kBroadcastDimensions);
-  if (type.num_elements() == op.type().num_elements() && std::is_sorted(dimensions.begin(), dimensions.end())) {
-    return LaneRule::kContiguous;
-  }
+  if (ir::KeepsLinearIndex(op, op.operands[0])) return LaneRule::kContiguous;
   const int lane_dim = LaneDim(op, lanes);
   if (lane_dim < 0) return LaneRule::kSeparate;
   const int64_t dim = Position(dimensions, lane_dim);

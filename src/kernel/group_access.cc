@@ -5,6 +5,8 @@
 #include <bit>
 #include <set>
 
+#include "fusion/positions.h"
+#include "ir/access.h"
 #include "kernel/elemental_ops.h"
 
 namespace dragoman::kernel {
@@ -17,20 +19,20 @@ bool IsFreeConstant(const ir::Op& op) {
          (op.type().num_elements() == 1 || op.attributes.GetLiteral(ir::AttrKey::kValue).is_splat());
 }
 
-bool KeepsShape(const ir::Op& op) {
-  return op.code == ir::OpCode::kBitcastConvert && op.operands[0]->type.dims == op.type().dims;
-}
-
-bool OnlyAddsUnitDims(const ir::Op& op) {
-  const std::vector<int64_t>& dimensions = op.attributes.Ints(ir::AttrKey::kBroadcastDimensions);
-  return op.operands[0]->type.num_elements() == op.type().num_elements() &&
-         std::is_sorted(dimensions.begin(), dimensions.end());
+// The operand's element at the same linear index, or the only one that it has.
+bool ReadsLinearly(const ir::Op& op, const ir::Value* operand) {
+  const bool spreads = ir::IsElementwise(op.code) || op.code == ir::OpCode::kBroadcastInDim;
+  return (spreads && operand->type.num_elements() == 1) || ir::KeepsLinearIndex(op, operand);
 }
 
 struct Visit {
   const ir::Value* value;
   LaneRule manner;
+  fusion::Positions::Id at;
+  auto operator<=>(const Visit&) const = default;
 };
+// Groups of fusion's have less; what is beyond counts as this much.
+constexpr int kMaxCountedOps = 4096;
 
 LaneRule Narrow(LaneRule manner, LaneRule rule) { return manner == LaneRule::kContiguous ? rule : manner; }
 
@@ -50,15 +52,19 @@ LaneAccess AnalyzeLanes(const fusion::Group& group, std::span<const ir::Value* c
                         const std::unordered_set<const ir::Value*>& known) {
   const Membership membership(group);
   LaneAccess access;
-  std::set<std::pair<const ir::Value*, LaneRule>> seen;
+  fusion::Positions positions;
+  std::set<Visit> seen;
+  std::set<std::pair<const ir::Value*, LaneRule>> loads;
   std::vector<Visit> pending;
-  for (const ir::Value* root : roots) pending.push_back({root, LaneRule::kContiguous});
-  while (!pending.empty()) {
-    auto [v, manner] = pending.back();
+  std::vector<fusion::Positions::Id> to;
+  for (const ir::Value* root : roots) pending.push_back({root, LaneRule::kContiguous, fusion::Positions::kOwn});
+  while (!pending.empty() && access.num_ops < kMaxCountedOps) {
+    auto [v, manner, at] = pending.back();
     pending.pop_back();
     if (v->type.num_elements() == 1) manner = LaneRule::kUniform;
-    if (known.contains(v) || !seen.insert({v, manner}).second) continue;
+    if (known.contains(v) || !seen.insert({v, manner, at}).second) continue;
     if (!membership.IsComputed(v)) {
+      if (!loads.insert({v, manner}).second) continue;
       access.contiguous += manner == LaneRule::kContiguous;
       access.uniform += manner == LaneRule::kUniform;
       access.separate += manner == LaneRule::kSeparate;
@@ -71,7 +77,10 @@ LaneAccess AnalyzeLanes(const fusion::Group& group, std::span<const ir::Value* c
         row == nullptr || manner != LaneRule::kContiguous ? LaneRule::kContiguous : row->lane_rule(op, lanes);
     for (size_t i = 0; i < op.operands.size(); ++i) {
       const bool is_data = i == 0 || row == nullptr || op.code == ir::OpCode::kConcatenate;
-      pending.push_back({op.operands[i], is_data ? Narrow(manner, rule) : Narrow(manner, LaneRule::kUniform)});
+      const LaneRule next = is_data ? Narrow(manner, rule) : Narrow(manner, LaneRule::kUniform);
+      to.clear();
+      positions.Follow(op, static_cast<int>(i), at, to);
+      for (const fusion::Positions::Id position : to) pending.push_back({op.operands[i], next, position});
     }
   }
   return access;
@@ -91,12 +100,10 @@ bool IsLinearAccess(const fusion::Group& group, std::span<const ir::Value* const
       if (op.type().dims[op.attributes.Int(ir::AttrKey::kIotaDimension)] != op.type().num_elements()) return false;
       continue;
     }
-    const bool is_linear =
-        ir::IsElementwise(op.code) || op.code == ir::OpCode::kReshape || op.code == ir::OpCode::kOptimizationBarrier ||
-        KeepsShape(op) ||
-        (op.code == ir::OpCode::kBroadcastInDim && (op.operands[0]->type.num_elements() == 1 || OnlyAddsUnitDims(op)));
-    if (!is_linear) return false;
-    pending.insert(pending.end(), op.operands.begin(), op.operands.end());
+    for (const ir::Value* operand : op.operands) {
+      if (!ReadsLinearly(op, operand)) return false;
+      pending.push_back(operand);
+    }
   }
   return true;
 }

@@ -27,7 +27,7 @@ struct LaneAccess {
   int contiguous = 0;  // a vector load serves all lanes
   int uniform = 0;     // one element serves all lanes
   int separate = 0;    // each lane loads on its own
-  int num_ops = 0;     // computed values, counted once however many lanes
+  int num_ops = 0;     // computed values, once a position that they are read at, however many lanes
 };
 
 // For `lanes` consecutive positions of each of `roots`, at a multiple of `lanes`. Values in `known` count as given.

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "ir/access.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -337,14 +338,14 @@ Status StoreResults(ProductContext& context, const Index& index, const Lanes& ac
 Status CheckEpilogue(const fusion::Group& group) {
   std::unordered_set<const ir::Value*> dependent = {group.hero->result()};
   for (const ir::Op* op : group.members) {
-    const bool uses_hero = std::any_of(op->operands.begin(), op->operands.end(),
-                                       [&](const ir::Value* operand) { return dependent.contains(operand); });
-    if (!uses_hero) continue;
-    if (!ir::IsElementwise(op->code) && op->code != ir::OpCode::kReshape) {
-      return Internal(Format("A {} follows {} in one group; only elementwise ops and reshapes can.",
-                             ir::Info(op->code).name, ir::Info(group.hero->code).name));
+    for (const ir::Value* operand : op->operands) {
+      if (!dependent.contains(operand)) continue;
+      if (!ir::KeepsLinearIndex(*op, operand)) {
+        return Internal(Format("A {} follows {} in one group; only what keeps the position of elements can.",
+                               ir::Info(op->code).name, ir::Info(group.hero->code).name));
+      }
+      for (const auto& result : op->results) dependent.insert(result.get());
     }
-    for (const auto& result : op->results) dependent.insert(result.get());
   }
   for (const ir::Value* output : group.outputs) {
     if (output->type.num_elements() == group.hero->type().num_elements()) continue;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "ir/access.h"
 #include "kernel/elemental.h"
 #include "kernel/group_access.h"
 
@@ -242,11 +243,6 @@ StatusOr<Dispatch> TileEmitter::Emit() {
   return dispatch;
 }
 
-bool KeepsLinearIndex(const ir::Op& op) {
-  return ir::IsElementwise(op.code) || op.code == ir::OpCode::kReshape || op.code == ir::OpCode::kOptimizationBarrier ||
-         (op.code == ir::OpCode::kBitcastConvert && op.operands[0]->type.dims == op.type().dims);
-}
-
 }  // namespace
 
 std::optional<TransposeTile> FindTransposeTile(const fusion::Group& group) {
@@ -261,7 +257,9 @@ std::optional<TransposeTile> FindTransposeTile(const fusion::Group& group) {
     pending.pop_back();
     if (v->type.num_elements() != count || !membership.IsComputed(v) || !seen.insert(v).second) continue;
     const ir::Op& op = *v->op;
-    if (KeepsLinearIndex(op)) pending.insert(pending.end(), op.operands.begin(), op.operands.end());
+    for (const ir::Value* operand : op.operands) {
+      if (ir::KeepsLinearIndex(op, operand)) pending.push_back(operand);
+    }
     if (op.code != ir::OpCode::kTranspose) continue;
     Merged merged = Merge(op);
     const int rank = static_cast<int>(merged.dims.size());

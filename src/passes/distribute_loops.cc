@@ -98,10 +98,11 @@ class Distribution {
     for (const Carry& carry : analysis_.carries()) {
       if (carry.kind == CarryKind::kStack || carry.kind == CarryKind::kAccumulator) Need(carry.value);
     }
+    // What collected values are computed from stays in the loop, or the loop that is made would be one to distribute.
+    std::unordered_set<const Op*> stays = recurrent_;
+    for (Value* value : collected_) MarkClosure(value, stays);
     int num_products = 0;
-    for (const auto& op : body_.ops) {
-      num_products += !recurrent_.contains(op.get()) && !IsCheapToRepeat(*op) && !collects_.contains(op->result());
-    }
+    for (const auto& op : body_.ops) num_products += !stays.contains(op.get()) && !IsCheapToRepeat(*op);
     int64_t bytes = 0;
     std::unordered_set<int> dtypes;
     for (const Value* value : collected_) {

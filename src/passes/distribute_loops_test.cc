@@ -160,5 +160,34 @@ func public @main(%a0: tensor<3xf32>, %b0: tensor<3xf32>, %c0: tensor<3xf32>, %s
   EXPECT_EQ(CountIn(LoopOf(RunForTest(DistributeLoops, text)), "dynamic_update_slice("), 1);
 }
 
+TEST(DistributeLoops, ALoopThatWouldKeepItsProductsIsLeftAlone) {
+  // The sort is collected, so what it is computed from would stay, and the next loop would look like this one.
+  const std::string text = R"(module @m
+func public @main(%a0: tensor<4xf32>, %w: tensor<4x4xf32>, %s: tensor<7x4xf32>) {
+  %zero = constant() {value = dense<0>} : tensor<si32>
+  %one = constant() {value = dense<1>} : tensor<si32>
+  %n = constant() {value = dense<7>} : tensor<si32>
+  %i, %a, %p = while(%zero, %a0, %s) {trip_count = 7} : tensor<si32>, tensor<4xf32>, tensor<7x4xf32>
+    (%k: tensor<si32>, %d: tensor<4xf32>, %s0: tensor<7x4xf32>) {
+    %go = compare(%k, %n) {comparison_direction = 5, compare_type = 0} : tensor<i1>
+    return(%go)
+  } (%t: tensor<si32>, %av: tensor<4xf32>, %t0: tensor<7x4xf32>) {
+    %an = tanh(%av) : tensor<4xf32>
+    %x = dot_general(%av, %w) {lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [0], precision = 2} : tensor<4xf32>
+    %y = dot_general(%x, %w) {lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [0], precision = 2} : tensor<4xf32>
+    %z = sort(%y) {dimension = 0, is_stable = 1} : tensor<4xf32> (%l: tensor<f32>, %r: tensor<f32>) {
+      %less = compare(%l, %r) {comparison_direction = 5, compare_type = 1} : tensor<i1>
+      return(%less)
+    }
+    %row = reshape(%z) : tensor<1x4xf32>
+    %rows = dynamic_update_slice(%t0, %row, %t, %zero) : tensor<7x4xf32>
+    %next = add(%t, %one) : tensor<si32>
+    return(%next, %an, %rows)
+  }
+  return(%i, %a, %p)
+})";
+  EXPECT_EQ(CountIn(LoopOf(RunForTest(DistributeLoops, text)), "dot_general("), 2);
+}
+
 }  // namespace
 }  // namespace dragoman::passes

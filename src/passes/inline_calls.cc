@@ -31,9 +31,25 @@ std::optional<OpCode> OpOfComposite(const Op& op) {
   return std::nullopt;
 }
 
+// A program of a few lines can call its way to any size. Real ones, in which a layer is a function, stay far below.
+constexpr size_t kMaxGrowth = 256;
+constexpr size_t kSmallProgram = size_t{1} << 16;
+
+size_t CountOps(const Block& block) {
+  size_t count = 0;
+  ir::Walk(block, [&count](const Op*) { ++count; });
+  return count;
+}
+
+size_t CountOps(const Module& module) {
+  size_t count = 0;
+  for (const auto& function : module.functions) count += CountOps(function->body);
+  return count;
+}
+
 class Inliner {
  public:
-  explicit Inliner(Module& module) : module_(module) {}
+  explicit Inliner(Module& module) : module_(module), budget_(CountOps(module) * kMaxGrowth + kSmallProgram) {}
 
   // Callees first, so that each body is copied in its final form.
   Status InlineInto(Function& function) {
@@ -73,6 +89,7 @@ class Inliner {
       Function* callee = module_.Find(op->attributes.Text(is_composite ? AttrKey::kDecomposition : AttrKey::kCallee));
       if (callee == nullptr) return Internal(Format("There is no function for {}.", ir::PrintOp(*op)));
       RETURN_IF_ERROR(InlineCallee(*callee));
+      RETURN_IF_ERROR(Charge(*callee));
       CopyBody(*callee, *op, block, new_ops);
       dropped_.push_back(std::move(op));
     }
@@ -84,6 +101,19 @@ class Inliner {
     std::unordered_map<const Value*, Value*> outer = std::exchange(replacements_, {});
     RETURN_IF_ERROR(InlineInto(callee));
     replacements_ = std::move(outer);
+    return OkStatus();
+  }
+
+  // What is copied into the body of a function that is itself copied counts again with that.
+  Status Charge(const Function& callee) {
+    const auto [entry, is_new] = sizes_.try_emplace(&callee, 0);
+    if (is_new) entry->second = CountOps(callee.body);
+    if (entry->second > budget_) {
+      return ResourceExhausted(
+          Format("The calls of the program expand to more than {} times its size. While inlining {}.", kMaxGrowth,
+                 callee.name));
+    }
+    budget_ -= entry->second;
     return OkStatus();
   }
 
@@ -106,6 +136,8 @@ class Inliner {
   std::unordered_set<const Function*> active_;
   std::unordered_map<const Value*, Value*> replacements_;  // in the function at hand
   std::vector<std::unique_ptr<Op>> dropped_;               // until the end, so that no new value takes their address
+  std::unordered_map<const Function*, size_t> sizes_;      // in ops, of functions whose calls are inlined
+  size_t budget_;                                          // of ops that may still be copied
   bool changed_ = false;
 };
 

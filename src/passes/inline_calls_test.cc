@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/inline_calls.h"
 
+#include "base/format.h"
 #include "passes/testing.h"
 
 namespace dragoman::passes {
@@ -87,6 +88,23 @@ func public @main(%x: tensor<f32>) {
   const target::DeviceProfile profile;
   const auto result = InlineCalls(*module, {profile});
   EXPECT_EQ(result.status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST(InlineCalls, CallsThatDoubleAtEachLevelAreRefusedAtOnce) {
+  std::string text =
+      "module @m\nfunc public @main(%x: tensor<f32>) { %a = call(%x) {callee = \"f40\"} : tensor<f32> return(%a) }\n";
+  for (int level = 40; level > 0; --level) {
+    text += Format(
+        "func @f{0}(%x: tensor<f32>) {{ %a = call(%x) {{callee = \"f{1}\"}} : tensor<f32> "
+        "%b = call(%a) {{callee = \"f{1}\"}} : tensor<f32> return(%b) }}\n",
+        level, level - 1);
+  }
+  text += "func @f0(%x: tensor<f32>) { %a = negate(%x) : tensor<f32> return(%a) }\n";
+  const auto module = ParseForTest(text);
+  ASSERT_NE(module, nullptr);
+  const target::DeviceProfile profile;
+  const auto result = InlineCalls(*module, {profile});
+  EXPECT_EQ(result.status().code(), StatusCode::kResourceExhausted) << result.status().message();
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
 #include "passes/sink_cheap_values.h"
+#include "passes/split_concatenates.h"
 #include "passes/unroll_loops.h"
 
 namespace dragoman::passes {
@@ -50,6 +51,7 @@ constexpr Pass kPipeline[] = {
     {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_contractions", SimplifyContractions},
     {"sink_cheap_values", SinkCheapValues},
+    {"split_concatenates", SplitConcatenates},
     {"eliminate_dead_code", EliminateDeadCode},
     {"refuse_unsupported", RefuseUnsupported},
 };

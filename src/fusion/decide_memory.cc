@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fusion/decide_memory.h"
+
+#include <algorithm>
+
+#include "fusion/classify.h"
+#include "fusion/code_size.h"
+
+namespace dragoman::fusion {
+namespace {
+
+// A value that more kernels than this would compute goes to memory, unless it is next to nothing.
+constexpr size_t kMaxRoots = 6;
+constexpr int kNextToNothing = 2;
+// A value that one kernel would compute at more positions than this goes to memory.
+constexpr size_t kMaxPositions = 64;
+// Branches within branches: llvmpipe counts 80 and then runs what it should not, without a word.
+constexpr int kMaxDepth = 24;
+// What a broadcast may compute again for each of its elements.
+constexpr int kMaxCostUnderExpansion = 14;
+constexpr int kMaxScalarCost = 10;
+// What may be computed more than once for one element, and how much code may stand in kernels a second time.
+constexpr int kMaxCostAgain = 24;
+constexpr int64_t kMaxCodeAgain = 128;
+// Expressions of this size and smaller count as a part of what reads them: a kernel that is full ends between larger
+// ones, so that what it reads from memory is few values rather than every small term of a long sum.
+constexpr int kSmallCode = 100;
+// A concatenation of more parts than this, itself a part, is written first.
+constexpr size_t kMaxNestedParts = 8;
+
+int Saturate(int64_t value) { return static_cast<int>(std::min<int64_t>(value, kSaturatedCost)); }
+
+// Cost, leaves and code of computing the node in place: producers come earlier, but decisions run backwards, so
+// everything elemental counts as computed in place.
+void EstimateCosts(Graph& graph) {
+  for (int i = 0; i < graph.size(); ++i) {
+    Node& node = graph.node(i);
+    if (!node.is_elemental) continue;
+    int64_t cost = ElementCost(*node.op);
+    int64_t leaves = 0;
+    int64_t code_size = CodeSize(*node.op);
+    for (const ir::Value* value : node.reads) {
+      const int producer = graph.PositionOf(value);
+      if (producer >= 0 && graph.node(producer).is_elemental) {
+        cost += graph.node(producer).cost;
+        leaves += graph.node(producer).leaves;
+        code_size += graph.node(producer).code_size;
+        continue;
+      }
+      code_size += kLoadSize;
+      if (value->type.num_elements() * 4 > node.op->type().num_elements()) ++leaves;
+    }
+    node.cost = Saturate(cost);
+    node.leaves = Saturate(leaves);
+    node.code_size = Saturate(code_size);
+  }
+}
+
+bool AnyUseNeedsMemory(const Graph& graph, const Node& node) {
+  for (const Use& use : node.uses) {
+    const ir::Op& user = *graph.node(use.user).op;
+    if (user.code == ir::OpCode::kReturn) return true;
+    if (use.operand < 0) {
+      // Captured by a region: reducers and comparators compute it in place, loop bodies read it from memory.
+      const bool scalar_region = ir::Info(user.code).kind != ir::OpKind::kControl;
+      if (!scalar_region || !IsInlineConstant(*node.op)) return true;
+      continue;
+    }
+    if (!CanComputeOperandInPlace(user, use.operand)) return true;
+  }
+  return false;
+}
+
+bool ExpandsTooMuch(const Graph& graph, const Node& node) {
+  const bool is_scalar = node.op->type().num_elements() == 1;
+  const int limit = is_scalar ? kMaxScalarCost : kMaxCostUnderExpansion;
+  if (node.cost <= limit) return false;
+  return std::any_of(node.uses.begin(), node.uses.end(), [&](const Use& use) {
+    const ir::Op& user = *graph.node(use.user).op;
+    const bool is_gather = user.code == ir::OpCode::kGather || user.code == ir::OpCode::kDynamicSlice;
+    if (is_gather && use.operand > 0) return node.cost > 40;
+    return (user.code == ir::OpCode::kBroadcastInDim || is_gather) && Expansion(user) >= 4;
+  });
+}
+
+bool IsLongPart(const Graph& graph, const Node& node) {
+  if (node.op->code != ir::OpCode::kConcatenate || node.op->operands.size() <= kMaxNestedParts) return false;
+  return std::any_of(node.uses.begin(), node.uses.end(),
+                     [&](const Use& use) { return graph.node(use.user).op->code == ir::OpCode::kConcatenate; });
+}
+
+// A kernel that would compute a node in place.
+struct Reader {
+  int root = 0;                   // the position in the block of the node that it writes
+  int64_t num_elements = 0;       // invocations that read
+  std::vector<Positions::Id> at;  // ascending
+};
+
+void Insert(std::vector<Positions::Id>& set, Positions::Id id) {
+  const auto place = std::lower_bound(set.begin(), set.end(), id);
+  if (place == set.end() || *place != id) set.insert(place, id);
+}
+
+class MemoryDecision {
+ public:
+  explicit MemoryDecision(Graph& graph) : graph_(graph), readers_(graph.size()), code_sizes_(graph.size(), 0) {}
+
+  void Run() {
+    EstimateCosts(graph_);
+    for (int i = graph_.size() - 1; i >= 0; --i) {
+      Node& node = graph_.node(i);
+      const bool fits = FindReaders(i);
+      node.in_memory = !node.is_elemental || AnyUseNeedsMemory(graph_, node) || IsBetterInMemory(i, fits);
+      for (const Reader& reader : readers_[i]) code_sizes_[reader.root] += AddedSize(node, reader);
+      if (!node.in_memory) continue;
+      readers_[i].clear();
+      code_sizes_[i] = OwnSize(node);
+    }
+  }
+
+ private:
+  bool IsSmall(const Node& node) const { return node.is_elemental && node.code_size <= kSmallCode; }
+
+  // With what it reads that is small.
+  int64_t OwnSize(const Node& node) const {
+    int64_t size = CodeSize(*node.op);
+    for (const ir::Value* value : node.reads) {
+      const int producer = graph_.PositionOf(value);
+      if (producer < 0 || !graph_.node(producer).is_elemental) {
+        size += kLoadSize;
+      } else if (IsSmall(graph_.node(producer))) {
+        size += graph_.node(producer).code_size;
+      }
+    }
+    return size;
+  }
+
+  // What a kernel that computes the node, or reads it, has beside what was counted with its users.
+  int64_t AddedSize(const Node& node, const Reader& reader) const {
+    if (!node.is_elemental || IsSmall(node)) return 0;
+    return static_cast<int64_t>(reader.at.size()) * (node.in_memory ? kLoadSize : OwnSize(node));
+  }
+
+  bool IsBetterInMemory(int position, bool fits) const {
+    const Node& node = graph_.node(position);
+    if (IsInlineConstant(*node.op) || node.op->code == ir::OpCode::kIota) return false;
+    if (IsLongPart(graph_, node)) return true;
+    return !fits || ExpandsTooMuch(graph_, node) || IsCheaperInMemory(node, readers_[position]);
+  }
+
+  Reader& ReaderOf(std::vector<Reader>& readers, int root, int64_t num_elements) {
+    const auto found =
+        std::find_if(readers.begin(), readers.end(), [root](const Reader& reader) { return reader.root == root; });
+    if (found != readers.end()) return *found;
+    readers.push_back({root, num_elements, {}});
+    return readers.back();
+  }
+
+  // Which kernels would compute the node, and where. False when that are too many, or one of them gets too large.
+  bool FindReaders(int position) {
+    const Node& node = graph_.node(position);
+    std::vector<Reader>& readers = readers_[position];
+    for (const Use& use : node.uses) {
+      const Node& user = graph_.node(use.user);
+      if (use.operand < 0) continue;  // read by a region
+      if (graph_.IsInlined(use.user)) {
+        for (const Reader& reader : readers_[use.user]) {
+          Follow(use, reader.at, ReaderOf(readers, reader.root, reader.num_elements));
+        }
+      } else {
+        const ir::Value& value = *user.op->operands[use.operand];
+        const int64_t count = (user.is_elemental ? *user.op->result() : value).type.num_elements();
+        constexpr Positions::Id kFrom[] = {Positions::kOwn};
+        Follow(use, kFrom, ReaderOf(readers, use.user, count));
+      }
+      if (readers.size() > kMaxRoots && node.cost > kNextToNothing) return false;
+    }
+    return std::all_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+      const bool is_deep = std::any_of(reader.at.begin(), reader.at.end(), [&](Positions::Id at) {
+        return positions_.Depth(at) + Positions::DepthWithin(*node.op) > kMaxDepth;
+      });
+      return reader.at.size() <= kMaxPositions && !is_deep &&
+             code_sizes_[reader.root] + AddedSize(node, reader) <= kMaxCodeSize;
+    });
+  }
+
+  void Follow(const Use& use, std::span<const Positions::Id> from, Reader& reader) {
+    std::vector<Positions::Id> to;
+    for (const Positions::Id at : from) positions_.Follow(*graph_.node(use.user).op, use.operand, at, to);
+    for (const Positions::Id id : to) {
+      if (reader.at.size() <= kMaxPositions) Insert(reader.at, id);
+    }
+  }
+
+  // Evaluations × cost against bytes: computing the node wherever it is read, or writing it once and reading it.
+  bool IsCheaperInMemory(const Node& node, const std::vector<Reader>& readers) const {
+    const auto count = static_cast<double>(std::max<int64_t>(1, node.op->type().num_elements()));
+    size_t copies = 0;       // of its code
+    double evaluations = 0;  // of one element
+    for (const Reader& reader : readers) {
+      copies += reader.at.size();
+      for (const Positions::Id at : reader.at) {
+        evaluations += positions_.Share(at) * std::min(1.0, static_cast<double>(reader.num_elements) / count);
+      }
+    }
+    if (copies <= 1) return false;
+    if (static_cast<int64_t>(copies - 1) * node.cost > kMaxCodeAgain) return true;
+    if (evaluations < 1.5) return false;
+    if (node.cost > kMaxCostAgain) return true;
+    return evaluations * node.leaves > node.leaves + 1 + evaluations;
+  }
+
+  Graph& graph_;
+  Positions positions_;
+  std::vector<std::vector<Reader>> readers_;  // of nodes computed in place
+  std::vector<int64_t> code_sizes_;           // of the kernels of nodes in memory, as decided so far
+};
+
+}  // namespace
+
+void DecideMemory(Graph& graph, bool fuse) {
+  if (fuse) {
+    MemoryDecision(graph).Run();
+    return;
+  }
+  for (int i = 0; i < graph.size(); ++i) {
+    Node& node = graph.node(i);
+    node.in_memory = !IsInlineConstant(*node.op) || AnyUseNeedsMemory(graph, node);
+  }
+}
+
+}  // namespace dragoman::fusion
