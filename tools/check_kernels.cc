@@ -62,7 +62,7 @@ struct Job {
   program::Kernel kernel;
   std::string name;       // program, index, label
   size_t more_users = 0;  // other places that have the same kernel
-  bool died_in_company = false;
+  int company = -1;       // which process died while this and others were being made
   Verdict verdict = Verdict::kNone;
   std::string detail;
 };
@@ -209,6 +209,7 @@ class Checker {
       while (!waiting_.empty() && workers_.size() < options_.jobs) RETURN_IF_ERROR(Start());
       RETURN_IF_ERROR(Listen());
     }
+    AccuseCompanies();
     return OkStatus();
   }
 
@@ -272,11 +273,7 @@ class Checker {
     }
     worker.begun.erase(index);
     const bool is_good = line.starts_with("good ");
-    if (is_good && jobs_[index].died_in_company) {
-      Report(index, Verdict::kCrashed, "only together with other kernels; alone it is made");
-    } else {
-      Report(index, is_good ? Verdict::kGood : Verdict::kRefused, std::string(rest + 1) + (is_good ? " ms" : ""));
-    }
+    Report(index, is_good ? Verdict::kGood : Verdict::kRefused, std::string(rest + 1) + (is_good ? " ms" : ""));
   }
 
   Status Settle(Worker& worker) {
@@ -297,11 +294,25 @@ class Checker {
         Report(i, worker.is_hung ? Verdict::kHung : Verdict::kCrashed,
                worker.is_hung ? Format("more than {} s", options_.limit_seconds) : DescribeEnd(status));
       } else {
-        jobs_[i].died_in_company = true;
+        jobs_[i].company = num_companies_;
         waiting_.push_front({i});
       }
     }
+    ++num_companies_;
     return OkStatus();
+  }
+
+  // Where a process died and yet the driver makes each of its kernels alone, they are all suspects.
+  void AccuseCompanies() {
+    std::set<int> explained;
+    for (const Job& job : jobs_) {
+      if (job.verdict == Verdict::kCrashed || job.verdict == Verdict::kHung) explained.insert(job.company);
+    }
+    for (size_t i = 0; i < jobs_.size(); ++i) {
+      if (jobs_[i].company < 0 || explained.count(jobs_[i].company) != 0) continue;
+      Report(i, Verdict::kCrashed,
+             Format("only together with others, of group {}; alone it is made", jobs_[i].company));
+    }
   }
 
   void Report(size_t index, Verdict verdict, const std::string& detail) {
@@ -326,6 +337,7 @@ class Checker {
   const Options& options_;
   std::deque<std::vector<size_t>> waiting_;
   std::vector<Worker> workers_;
+  int num_companies_ = 0;
 };
 
 // --- Programs.
@@ -346,7 +358,7 @@ class Collector {
  public:
   Collector(const target::DeviceProfile& profile, uint32_t subgroup) : profile_(profile), subgroup_(subgroup) {}
 
-  // False when the file is of no use; a line says why.
+  // False when something is wrong with the file; a line says so, and also when the compiler refuses a program.
   bool AddFile(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
@@ -361,7 +373,10 @@ class Collector {
       return true;
     }
     const auto program = compiler::Compile(std::as_bytes(std::span(bytes)), profile_, {});
-    if (!program.ok()) return Refuse(path, program.status().message());
+    if (!program.ok()) {
+      Refuse(path, program.status().message());
+      return program.status().code() == StatusCode::kUnimplemented;
+    }
     ++num_programs_;
     for (uint32_t i = 0; i < program->kernels.size(); ++i) {
       Add(program->kernels[i],
