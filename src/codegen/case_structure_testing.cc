@@ -110,7 +110,7 @@ V UnchangedThroughControl(Builder& b, int in, V i) {
   const V x = b.Load(in, i);
   const V is_even = b.IEq(b.And(x, b.I32(1)), b.I32(0));
   const std::vector<V> sums =
-      b.For(b.I32(0), b.Param(0), b.I32(1), {b.I32(0), is_even, x}, [&](V k, std::span<const V> carried) {
+      b.For({b.I32(0), b.Param(0), b.I32(1), 17}, {b.I32(0), is_even, x}, [&](V k, std::span<const V> carried) {
         const V added = b.IAdd(carried[0], b.Select(carried[1], k, carried[2]));
         return std::vector<V>{added, is_even, carried[2]};
       });

@@ -23,9 +23,14 @@ bool NarrowsToF16(const kernel::Instruction& inst, const kernel::Kernel& kernel)
   return inst.op == KOp::kFToF && inst.type == KType::kF16 && kernel.value_types[inst.operands[0]] == KType::kF32;
 }
 
+bool IsMisrounded(const kernel::Instruction& inst, const kernel::Kernel& kernel, const DeviceProfile& profile) {
+  return profile.misrounds_f64 && (inst.op == KOp::kTrunc || inst.op == KOp::kRoundEven) &&
+         kernel.value_types[inst.operands[0]] == KType::kF64;
+}
+
 bool HasIllegalOp(const kernel::Region& region, const kernel::Kernel& kernel, const DeviceProfile& profile) {
   for (const kernel::Instruction& inst : region.body) {
-    if (inst.op == KOp::kFRem) return true;
+    if (inst.op == KOp::kFRem || IsMisrounded(inst, kernel, profile)) return true;
     if (inst.op == KOp::kF16FromBits && !profile.float16) return true;
     if (NarrowsToF16(inst, kernel) && !(profile.float16 && profile.rounding_rte_f16)) return true;
     for (const auto& inner : inst.regions) {
@@ -205,6 +210,7 @@ Legalizer::Mapped Legalizer::CopyValue(const Instruction& inst) {
   if (inst.op == KOp::kWorkgroupIndex) return {builder_.WorkgroupIndex(), {}};
   if (inst.op == KOp::kLocalIndex) return {builder_.LocalIndex(), {}};
   if (inst.op == KOp::kFRem) return RemainderOf(inst);
+  if (IsMisrounded(inst, source_, profile_)) return RoundingOf(inst);
   if (NarrowsToF16(inst, source_) && !RoundsToF16()) return NarrowingOf(inst);
   if (inst.op == KOp::kF16FromBits && !profile_.float16) {
     return {Decode(DType::kF16, builder_.And(Low(inst.operands[0]), I32(0xffff))), {}};

@@ -84,4 +84,22 @@ V Legalizer::ExactRemainder(V a, V b) {
   return builder_.Select(is_valid, result, builder_.Float(type, std::numeric_limits<double>::quiet_NaN()));
 }
 
+// Of f64, by floor and ceil. Every step is exact; x itself comes back where it is a zero, an integer, infinite or NaN.
+Legalizer::Mapped Legalizer::RoundingOf(const Instruction& inst) {
+  const V x = Low(inst.operands[0]);
+  const V is_negative = builder_.Compare(KOp::kFLt, x, builder_.Float(x.type, 0.0));
+  const V down = builder_.Unary(KOp::kFloor, x);
+  const V up = builder_.Unary(KOp::kCeil, x);
+  const V truncated = builder_.Select(is_negative, up, down);
+  if (inst.op == KOp::kTrunc) return {truncated, {}};
+  const V above = builder_.FSub(x, down);  // 0 to 1
+  const V half = builder_.Float(x.type, 0.5);
+  const V halved = builder_.FMul(down, half);
+  const V is_down_even = builder_.Compare(KOp::kFEq, builder_.Unary(KOp::kFloor, halved), halved);
+  const V is_below_half = builder_.Compare(KOp::kFLt, above, half);
+  const V is_half = builder_.Compare(KOp::kFEq, above, half);
+  const V goes_down = builder_.Or(is_below_half, builder_.And(is_half, is_down_even));
+  return {builder_.Select(goes_down, down, up), {}};
+}
+
 }  // namespace dragoman::codegen

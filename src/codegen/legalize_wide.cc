@@ -222,7 +222,7 @@ Legalizer::Mapped Legalizer::WideFromFloatOf(const Instruction& inst) {
   const KType type = value.type;
   const V zero = builder_.Float(type, 0.0);
   const V magnitude = builder_.Unary(KOp::kFAbs, value);
-  const V scaled = builder_.Unary(KOp::kTrunc, builder_.FMul(magnitude, builder_.Float(type, 1.0 / 4294967296.0)));
+  const V scaled = builder_.Unary(KOp::kFloor, builder_.FMul(magnitude, builder_.Float(type, 1.0 / 4294967296.0)));
   const V high = builder_.Convert(KOp::kFToU, scaled, KType::kI32);
   const V rest = builder_.FSub(magnitude, builder_.FMul(scaled, builder_.Float(type, 4294967296.0)));
   const Words words = {builder_.Convert(KOp::kFToU, rest, KType::kI32), high};

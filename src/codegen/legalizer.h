@@ -98,6 +98,7 @@ class Legalizer {
   // legalize_float.cc
   Mapped RemainderOf(const Instruction& inst);
   V ExactRemainder(V a, V b);
+  Mapped RoundingOf(const Instruction& inst);
   Mapped NarrowingOf(const Instruction& inst);
   V NarrowToF16(V value);
   bool RoundsToF16() const { return profile_.float16 && profile_.rounding_rte_f16; }

@@ -92,7 +92,9 @@ struct DeviceProfile {
   // Of all loops of an invocation together, before the driver stops them without a word; kernel/loop_bound.h counts. 0:
   // no limit.
   int max_loop_iterations = 0;
-  bool drops_zero_products = false;           // the driver takes x * 0, 0 / x and x / 0 of a constant 0 for 0
+  bool drops_zero_products = false;  // the driver takes x * 0, 0 / x and x / 0 of a constant 0 for 0
+  bool misrounds_f64 =
+      false;  // trunc and round_even of f64 lose digits or the sign of a zero; floor and ceil are right
   bool misreads_widened_comparisons = false;  // a comparison of what was sign-extended to 64 bits with a constant
   int tile_registers = 128;     // 32-bit values that an invocation of a tile product may hold across its inner loop
   int matrix_registers = 128;   // the same of a product on matrix units

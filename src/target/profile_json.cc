@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
   X(max_workgroup_invocations) X(max_workgroup_size) X(max_workgroup_count) X(shared_memory_bytes) \
   X(push_constant_bytes) X(max_allocation_bytes) X(max_buffer_bytes) X(device_memory_bytes) X(unified_memory) \
   X(address_form) X(vector_bytes) X(unrolling_is_costly) X(drops_zero_products) \
-  X(max_loop_iterations) X(misreads_widened_comparisons) \
+  X(max_loop_iterations) X(misreads_widened_comparisons) X(misrounds_f64) \
   X(tile_registers) X(matrix_registers) X(multiply_add_cycles) X(compute_units)
 // clang-format on
 

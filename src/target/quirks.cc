@@ -75,6 +75,11 @@ constexpr Quirk kQuirks[] = {
      "is within 32 bits, and takes the least of them, -2^31, for 2^31: x < c is then false for every c up to 2^31. A "
      "sign extension that is spelled out by words costs nothing more.",
      "https://gitlab.freedesktop.org/mesa/mesa/-/commit/270446ee2145186ba4af6c0934ad58e4dbf91448"},
+    {"llvmpipe_f64_rounding", [](const DeviceProfile& p) { return IsLlvmpipe(p); },
+     [](DeviceProfile& p) { p.misrounds_f64 = true; },
+     "Without AVX-512 it truncates and rounds f64 by way of narrower numbers: -0 becomes 0, and a conversion to 64-bit "
+     "integers by words loses its low ones. Floor and ceil are exact.",
+     ""},
     {"llvmpipe_short_kernels", IsLlvmpipe, [](DeviceProfile& p) { p.unrolling_is_costly = true; },
      "LLVM compiles a kernel at its first dispatch, in time that grows with its length: 20 ms for one line, 330 ms for "
      "an unrolled tile product.",
