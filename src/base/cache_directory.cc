@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/cache_directory.h"
-
+#include <charconv>
 #include <cstdlib>
+#include <mutex>
+#include <string_view>
+
+#include "base/cache_folder.h"
+#include "base/log.h"
 
 namespace dragoman {
 namespace {
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kDefaultLimitMiB = 2048;
 
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
@@ -20,6 +27,30 @@ std::string CacheDirectory() {
   if (const std::string xdg = Environment("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/dragoman";
   const std::string home = Environment("HOME");
   return home.empty() ? std::string() : home + "/.cache/dragoman";
+}
+
+uint64_t CacheLimit() {
+  const std::string text = Environment("DRAGOMAN_CACHE_MAX_MIB");
+  uint32_t mebibytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mebibytes);
+  const bool is_number = error == std::errc() && end == text.data() + text.size() && mebibytes > 0;
+  return (is_number ? mebibytes : kDefaultLimitMiB) * kMiB;
+}
+
+std::shared_ptr<const CacheFolder> ProcessCacheFolder() {
+  static std::mutex folder_mutex;
+  static std::shared_ptr<const CacheFolder> folder;
+  static std::string last_error;
+  const std::string path = CacheDirectory();
+  const std::lock_guard lock(folder_mutex);
+  if (path.empty()) return nullptr;
+  if (folder != nullptr && folder->path() == path && folder->IsThere()) return folder;
+  folder = nullptr;
+  StatusOr<std::shared_ptr<const CacheFolder>> opened = CacheFolder::Open(path);
+  if (opened.ok()) return folder = *std::move(opened);
+  if (opened.status().message() != last_error) Log(LogLevel::kWarning, opened.status().message());
+  last_error = opened.status().message();
+  return nullptr;
 }
 
 }  // namespace dragoman

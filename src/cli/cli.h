@@ -47,6 +47,16 @@ struct EvaluateOptions {
 };
 int Evaluate(const EvaluateOptions& options);
 
+// `dragoman cache [clear [--refused]]`: where it is and how large, or removes what it holds.
+struct CacheOptions {
+  bool clear = false;
+  bool only_refused = false;  // forget which kernels a driver died on, and keep the rest
+};
+int Cache(const CacheOptions& options);
+
+// `dragoman make-kernel --driver KEY < PROGRAM`: for runtime/kernel_trial.h, not for people.
+int MakeKernel(const std::string& driver);
+
 int Main(int argc, char** argv);
 
 }  // namespace dragoman::cli

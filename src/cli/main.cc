@@ -34,6 +34,15 @@ int Main(int argc, char** argv) {
   evaluate_command->add_option("--data", evaluate.data, "Raw elements of main's parameters, one after the other");
   evaluate_command->add_option("-o,--output", evaluate.output, "Write the results' elements here")->required();
 
+  CacheOptions cache;
+  CLI::App* cache_command = app.add_subcommand("cache", "Say where the cache of programs and pipelines is, how large");
+  CLI::App* clear_command = cache_command->add_subcommand("clear", "Remove what the cache holds");
+  clear_command->add_flag("--refused", cache.only_refused, "Only forget which kernels a driver died on");
+
+  std::string driver;
+  CLI::App* make_command = app.add_subcommand("make-kernel", "")->group("");
+  make_command->add_option("--driver", driver)->required();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -41,6 +50,9 @@ int Main(int argc, char** argv) {
   }
   if (*devices_command) return Devices(devices);
   if (*doctor_command) return Doctor(doctor_json);
+  cache.clear = clear_command->parsed();
+  if (*cache_command) return Cache(cache);
+  if (*make_command) return MakeKernel(driver);
   if (*evaluate_command) return Evaluate(evaluate);
   return Compile(compile);
 }

@@ -1,16 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/build_id.h"
 
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <vector>
+
+#include "base/format.h"
+#include "base/hash.h"
+
 #if defined(__linux__)
 #include <elf.h>
 #include <link.h>
 
 #include <cstring>
-
-#include "base/format.h"
 #endif
 
 namespace dragoman::compiler {
+
+std::string HashOfBinary(const void* address) {
+  Dl_info info;
+  std::ifstream file;
+  const bool is_found = dladdr(address, &info) != 0 && info.dli_fname != nullptr;
+  // A program's name may be what it was called by, which leads nowhere.
+  if (is_found && std::string_view(info.dli_fname).find('/') != std::string_view::npos) {
+    file.open(info.dli_fname, std::ios::binary);
+  }
+#if defined(__linux__)
+  if (!file.is_open()) file.open("/proc/self/exe", std::ios::binary);
+#endif
+  const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+  if (!bytes.empty()) return HashBytes(std::as_bytes(std::span(bytes))).Hex();
+  // Nothing that this process keeps may be taken for another build's.
+  return Format("{}-{}", getpid(), std::chrono::system_clock::now().time_since_epoch().count());
+}
 
 #if defined(__linux__)
 namespace {
@@ -64,13 +91,22 @@ int Visit(dl_phdr_info* binary, size_t, void* argument) {
 
 }  // namespace
 
-std::string BuildId() {
-  Search search{reinterpret_cast<uintptr_t>(&BuildId), {}};
+std::string NoteOfBinary(const void* address) {
+  Search search{reinterpret_cast<uintptr_t>(address), {}};
   dl_iterate_phdr(&Visit, &search);
   return search.build_id;
 }
 #else
-std::string BuildId() { return {}; }
+std::string NoteOfBinary(const void*) { return {}; }
 #endif
+
+const std::string& BuildId() {
+  static const std::string build_id = [] {
+    const auto* self = reinterpret_cast<const void*>(&BuildId);
+    const std::string note = NoteOfBinary(self);
+    return note.empty() ? HashOfBinary(self) : note;
+  }();
+  return build_id;
+}
 
 }  // namespace dragoman::compiler

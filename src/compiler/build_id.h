@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tells one build of this code from another: the linker's hash over the library or program that holds it.
+// What tells one build of this code from another.
 #pragma once
 
 #include <string>
 
 namespace dragoman::compiler {
 
-// Hexadecimal digits of the GNU build id; empty where the binary format or the linker has none. Computed once a call.
-std::string BuildId();
+// Never empty: the linker's hash over the library or program that holds this code (the GNU build id), else a hash of
+// its file, else what no other process has. Computed once.
+const std::string& BuildId();
+
+// Its two sources, for the binary that holds `address`. The note's is empty where the binary's format or the linker has
+// none.
+std::string NoteOfBinary(const void* address);
+std::string HashOfBinary(const void* address);
 
 }  // namespace dragoman::compiler

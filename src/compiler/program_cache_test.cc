@@ -23,13 +23,15 @@ class ProgramCacheTest : public ::testing::Test {
 
   size_t NumFiles() const {
     if (!fs::exists(folder_)) return 0;
-    return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+    size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(folder_)) count += entry.path().extension() == ".program";
+    return count;
   }
   std::string Compile(const std::string& artifact, const target::DeviceProfile& profile = {}, bool fuse = true) {
     Options options;
     options.fuse = fuse;
-    const auto program =
-        CompileCached(std::as_bytes(std::span(artifact)), profile, options, program::DiskCache(folder_));
+    const auto program = CompileCached(std::as_bytes(std::span(artifact)), profile, options,
+                                       program::DiskCache(*CacheFolder::Open(folder_)));
     EXPECT_TRUE(program.ok()) << program.status().message();
     return program.ok() ? program::Print(*program) : "";
   }
@@ -70,7 +72,7 @@ TEST_F(ProgramCacheTest, KeepsProgramsOfOtherDevicesAndOptionsApart) {
 }
 
 TEST_F(ProgramCacheTest, FailsLikeTheCompiler) {
-  const auto program = CompileCached({}, {}, {}, program::DiskCache(folder_));
+  const auto program = CompileCached({}, {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
   EXPECT_EQ(program.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(NumFiles(), 0u);
 }

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <span>
 
-#include "base/cache_directory.h"
+#include "base/cache_folder.h"
 #include "base/format.h"
 #include "compiler/compiler.h"
 #include "compiler/program_cache.h"
@@ -159,7 +159,7 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared
   if (executable == nullptr) {
     ASSIGN_OR_RETURN(program::Program program,
                      compiler::CompileCached(Bytes(request.artifact), device->device->profile(), compiler_options,
-                                             program::DiskCache(CacheDirectory())));
+                                             program::DiskCache(ProcessCacheFolder())));
     RETURN_IF_ERROR(CheckBufferTypes(program));
     ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
     client->loaded_programs.Insert(loaded_key, executable);

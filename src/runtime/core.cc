@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "base/cache_directory.h"
+#include "base/cache_folder.h"
 #include "base/format.h"
 
 namespace dragoman::runtime {
@@ -95,9 +95,8 @@ void ScratchArena::Drop() {
 StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> instance,
                                              vulkan::PhysicalDevice physical) {
   auto core = std::make_shared<Core>();
-  const std::string cache_path = vulkan::PipelineCachePath(CacheDirectory(), physical);
   ASSIGN_OR_RETURN(core->device, vulkan::Device::Create(std::move(instance), std::move(physical)));
-  ASSIGN_OR_RETURN(core->pipeline_cache, vulkan::PipelineCache::Create(*core->device, cache_path));
+  core->pipeline_cache = std::make_unique<vulkan::PipelineCache>(*core->device, ProcessCacheFolder());
   core->speed = SpeedOf(core->device->profile());
   core->queue = std::make_unique<Queue>(*core->device);
   for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {

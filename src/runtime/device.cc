@@ -25,7 +25,6 @@ DeviceImpl::DeviceImpl(std::shared_ptr<Core> core, int index) : core_(std::move(
 DeviceImpl::~DeviceImpl() {
   if (core_->IsForked()) return;
   core_->queue->Stop();
-  core_->kernels->Stop();
 }
 
 MemoryStatistics DeviceImpl::memory_statistics() const { return core_->heap(vulkan::MemoryKind::kDevice).statistics(); }

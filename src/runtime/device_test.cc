@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "runtime/builtin_kernels.h"
 #include "runtime/testing.h"
 
 namespace dragoman::runtime::testing {
@@ -306,7 +307,7 @@ TEST(DeviceLifetime, ForkWhileAnotherThreadAllocatesLeavesAChildThatCanEnd) {
   EXPECT_EQ(num_failed, 0);
 }
 
-TEST(PipelineCache, IsWrittenOnceReadBackAndNeverTrusted) {
+TEST(PipelineCache, HoldsAFileAKernelAndIsNeverTrusted) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / "dragoman_cache_test";
   std::filesystem::remove_all(folder);
   ::setenv("DRAGOMAN_CACHE_DIR", folder.c_str(), 1);
@@ -314,12 +315,22 @@ TEST(PipelineCache, IsWrittenOnceReadBackAndNeverTrusted) {
     const auto client = *Client::Create({});
     return client->devices()[0]->Load(ScaleProgram(3, 1, 1)).status();
   };
+  const auto files = [&] {
+    std::map<std::string, std::filesystem::file_time_type> times;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().extension() == ".pipeline") times[entry.path()] = entry.last_write_time();
+      EXPECT_NE(entry.path().extension(), ".mark");
+    }
+    return times;
+  };
   EXPECT_TRUE(load().ok());
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
-  ASSERT_EQ(files.size(), 1u);
+  const auto written = files();
+  EXPECT_EQ(written.size(), TestKernels().size() + kNumBuiltinKernels);
   EXPECT_TRUE(load().ok());
-  std::filesystem::resize_file(files[0], std::filesystem::file_size(files[0]) / 2);
+  EXPECT_EQ(files(), written) << "A known kernel is not written again.";
+  for (const auto& [path, time] : written) {
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  }
   EXPECT_TRUE(load().ok());
   ::unsetenv("DRAGOMAN_CACHE_DIR");
   std::filesystem::remove_all(folder);

@@ -79,14 +79,16 @@ Status ExecutableImpl::Initialize() {
 }
 
 Status ExecutableImpl::MakePipelines() {
-  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels));
+  std::vector<std::string> labels = KernelLabels(*program_);
+  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels, labels));
   ASSIGN_OR_RETURN(const std::vector<SharedPipeline> builtin, core_->kernels->GetBuiltin());
   pipelines_.insert(pipelines_.end(), builtin.begin(), builtin.end());
   const std::vector<program::Kernel> builtin_kernels = BuiltinKernels();
+  labels.resize(pipelines_.size(), kBuiltinLabel);
   for (const uint32_t kernel : plan_.kernels_in_pieces) {
     const size_t num_own = program_->kernels.size();
     const program::Kernel& source = kernel < num_own ? program_->kernels[kernel] : builtin_kernels[kernel - num_own];
-    ASSIGN_OR_RETURN(pipelines_[kernel], core_->kernels->GetForPieces(source));
+    ASSIGN_OR_RETURN(pipelines_[kernel], core_->kernels->GetForPieces(source, labels[kernel]));
   }
   return OkStatus();
 }

@@ -1,120 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vulkan/pipeline.h"
 
-#include <unistd.h>
-
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
+#include <vector>
 
 #include "base/format.h"
-#include "base/log.h"
 
 namespace dragoman::vulkan {
 namespace {
 
 constexpr VkPipelineShaderStageCreateFlags kFullSubgroups = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
 
-// Before the driver's data: drivers check their own header, but not every driver survives data cut short.
-struct FileHeader {
-  char magic[8] = {'D', 'R', 'G', 'P', 'I', 'P', 'E', '1'};
-  uint32_t vendor_id = 0;
-  uint32_t device_id = 0;
-  uint32_t driver_version = 0;
-  uint32_t reserved = 0;
-  uint8_t uuid[VK_UUID_SIZE] = {};
-  uint64_t data_bytes = 0;
-  Hash128 checksum;
-};
-
-FileHeader HeaderFor(const PhysicalDevice& device, std::span<const std::byte> data) {
-  FileHeader header;
-  header.vendor_id = device.profile.vendor_id;
-  header.device_id = device.profile.device_id;
-  header.driver_version = device.profile.driver_version;
-  std::memcpy(header.uuid, device.pipeline_cache_uuid.data(), VK_UUID_SIZE);
-  header.data_bytes = data.size();
-  header.checksum = HashBytes(data);
-  return header;
-}
-
-// Empty when there is no file, or none that fits this device.
-std::vector<std::byte> ReadCache(const std::string& path, const PhysicalDevice& device) {
-  std::ifstream file(path, std::ios::binary);
-  FileHeader header;
-  if (!file.read(reinterpret_cast<char*>(&header), sizeof(header))) return {};
-  std::error_code error;
-  const uint64_t file_bytes = std::filesystem::file_size(path, error);
-  if (error || header.data_bytes != file_bytes - sizeof(header)) return {};
-  std::vector<std::byte> data(header.data_bytes);
-  if (!file.read(reinterpret_cast<char*>(data.data()), static_cast<std::streamsize>(data.size()))) return {};
-  const FileHeader expected = HeaderFor(device, data);
-  if (std::memcmp(&header, &expected, sizeof(header)) == 0) return data;
-  Log(LogLevel::kDebug, Format("The pipeline cache {} is damaged or of another driver; it is not used.", path));
-  return {};
-}
-
-bool WriteCache(const std::string& path, const FileHeader& header, std::span<const std::byte> data) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  const std::string temporary = Format("{}.{}.tmp", path, getpid());
-  {
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file.write(reinterpret_cast<const char*>(&header), sizeof(header));
-    file.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
-    if (!file.flush()) error = std::make_error_code(std::errc::io_error);
+Status CheckSubgroupSize(const target::DeviceProfile& profile, uint32_t subgroup_size) {
+  if (subgroup_size == 0 ||
+      (profile.subgroup_size_control && subgroup_size >= static_cast<uint32_t>(profile.subgroup_min_size) &&
+       subgroup_size <= static_cast<uint32_t>(profile.subgroup_max_size))) {
+    return OkStatus();
   }
-  if (!error) std::filesystem::rename(temporary, path, error);
-  if (error) std::filesystem::remove(temporary, error);
-  return !error;
+  return Unimplemented(Format("A kernel requires subgroups of {}, and {} offers {} to {}{}.", subgroup_size,
+                              profile.name, profile.subgroup_min_size, profile.subgroup_max_size,
+                              profile.subgroup_size_control ? "" : " without a choice"));
 }
 
-}  // namespace
-
-StatusOr<std::unique_ptr<PipelineCache>> PipelineCache::Create(Device& device, std::string path) {
-  std::unique_ptr<PipelineCache> cache(new PipelineCache(device, std::move(path)));
-  const std::vector<std::byte> data =
-      cache->path_.empty() ? std::vector<std::byte>() : ReadCache(cache->path_, device.physical());
+StatusOr<OwnedPipelineCache> CreateCache(Device& device, std::span<const std::byte> data) {
   const VkPipelineCacheCreateInfo info{.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                        .initialDataSize = data.size(),
                                        .pInitialData = data.data()};
   VkPipelineCache handle = VK_NULL_HANDLE;
   RETURN_IF_ERROR(device.Call("vkCreatePipelineCache", device.functions().vkCreatePipelineCache, device.handle(), &info,
                               nullptr, &handle));
-  cache->cache_ = OwnedPipelineCache(device.functions(), device.handle(), handle);
-  cache->saved_ = HashBytes(data);
-  return cache;
+  return OwnedPipelineCache(device.functions(), device.handle(), handle);
 }
 
-void PipelineCache::Save() {
-  if (path_.empty()) return;
-  const std::lock_guard lock(saved_mutex_);
-  const auto get = device_.functions().vkGetPipelineCacheData;
+std::vector<std::byte> DataOf(const Device& device, VkPipelineCache cache) {
+  const auto get = device.functions().vkGetPipelineCacheData;
   size_t size_bytes = 0;
-  if (get(device_.handle(), cache_.get(), &size_bytes, nullptr) != VK_SUCCESS || size_bytes == 0) return;
+  if (get(device.handle(), cache, &size_bytes, nullptr) != VK_SUCCESS) return {};
   std::vector<std::byte> data(size_bytes);
-  if (get(device_.handle(), cache_.get(), &size_bytes, data.data()) != VK_SUCCESS) return;
+  if (size_bytes == 0 || get(device.handle(), cache, &size_bytes, data.data()) != VK_SUCCESS) return {};
   data.resize(size_bytes);
-  const FileHeader header = HeaderFor(device_.physical(), data);
-  if (header.checksum == saved_) return;
-  if (!WriteCache(path_, header, data)) {
-    Log(LogLevel::kDebug, Format("The pipeline cache {} cannot be written.", path_));
-    return;
-  }
-  saved_ = header.checksum;
+  return data;
 }
 
-StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cache, const PipelineOptions& options) {
+StatusOr<OwnedPipeline> CreatePipeline(Device& device, VkPipelineCache cache, const PipelineOptions& options) {
   const auto& profile = device.profile();
   const uint32_t subgroup_size = options.required_subgroup_size;
-  if (subgroup_size != 0 &&
-      (!profile.subgroup_size_control || subgroup_size < static_cast<uint32_t>(profile.subgroup_min_size) ||
-       subgroup_size > static_cast<uint32_t>(profile.subgroup_max_size))) {
-    return Unimplemented(Format("A kernel requires subgroups of {}, and {} offers {} to {}{}.", subgroup_size,
-                                profile.name, profile.subgroup_min_size, profile.subgroup_max_size,
-                                profile.subgroup_size_control ? "" : " without a choice"));
-  }
+  RETURN_IF_ERROR(CheckSubgroupSize(profile, subgroup_size));
   const VkShaderModuleCreateInfo module_info{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                              .codeSize = options.spirv.size_bytes(),
                                              .pCode = options.spirv.data()};
@@ -138,15 +69,42 @@ StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cach
       .layout = device.pipeline_layout()};
   VkPipeline pipeline = VK_NULL_HANDLE;
   RETURN_IF_ERROR(device.Call("vkCreateComputePipelines", device.functions().vkCreateComputePipelines, device.handle(),
-                              cache.handle(), 1u, &info, nullptr, &pipeline));
+                              cache, 1u, &info, nullptr, &pipeline));
   return OwnedPipeline(device.functions(), device.handle(), pipeline);
 }
 
-std::string PipelineCachePath(const std::string& folder, const PhysicalDevice& device) {
-  if (folder.empty()) return "";
-  const FileHeader header = HeaderFor(device, {});
-  const Hash128 key = HashBytes(std::as_bytes(std::span(&header, 1)));
-  return Format("{}/pipelines-{:016x}.bin", folder, key.low);
+}  // namespace
+
+Hash128 DriverKey(const PhysicalDevice& device) {
+  const auto& profile = device.profile;
+  const std::string text =
+      Format("{} {} {} {} ", profile.vendor_id, profile.device_id, profile.driver_version, profile.driver_info);
+  return HashString(text, HashBytes(std::as_bytes(std::span(device.pipeline_cache_uuid))).low);
+}
+
+PipelineCache::PipelineCache(Device& device, std::shared_ptr<const CacheFolder> folder)
+    : device_(device), folder_(std::move(folder)), driver_(DriverKey(device.physical())) {}
+
+Hash128 PipelineCache::KeyOf(const Hash128& kernel) const {
+  const Hash128 parts[] = {kernel, driver_};
+  return HashBytes(std::as_bytes(std::span(parts)));
+}
+
+StatusOr<std::optional<OwnedPipeline>> PipelineCache::Find(const Hash128& key, const PipelineOptions& options) const {
+  if (folder_ == nullptr) return std::optional<OwnedPipeline>();
+  const std::optional<std::vector<std::byte>> data = folder_->Find(CacheKind::kPipeline, key);
+  if (!data) return std::optional<OwnedPipeline>();
+  ASSIGN_OR_RETURN(const OwnedPipelineCache cache, CreateCache(device_, *data));
+  ASSIGN_OR_RETURN(OwnedPipeline pipeline, CreatePipeline(device_, cache.get(), options));
+  return std::optional<OwnedPipeline>(std::move(pipeline));
+}
+
+StatusOr<OwnedPipeline> PipelineCache::Make(const Hash128& key, const PipelineOptions& options) const {
+  if (folder_ == nullptr) return CreatePipeline(device_, VK_NULL_HANDLE, options);
+  ASSIGN_OR_RETURN(const OwnedPipelineCache cache, CreateCache(device_, {}));
+  ASSIGN_OR_RETURN(OwnedPipeline pipeline, CreatePipeline(device_, cache.get(), options));
+  folder_->Insert(CacheKind::kPipeline, key, DataOf(device_, cache.get()));
+  return pipeline;
 }
 
 }  // namespace dragoman::vulkan

@@ -1,31 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compute pipelines and the driver's cache of them, kept on disk between runs.
+// Compute pipelines, and what the driver made of each kernel kept on disk between runs.
 #pragma once
 
-#include <string>
+#include <memory>
+#include <optional>
+#include <span>
 
+#include "base/cache_folder.h"
 #include "vulkan/device.h"
 
 namespace dragoman::vulkan {
-
-// Thread-safe. The file is only a help: damaged, foreign or unwritable files are ignored.
-class PipelineCache {
- public:
-  // Reads `path` when it belongs to this device and driver. An empty path: nothing on disk.
-  static StatusOr<std::unique_ptr<PipelineCache>> Create(Device& device, std::string path);
-  VkPipelineCache handle() const { return cache_.get(); }
-  // Writes the file anew (to a temporary name, then renamed) when its contents would change.
-  void Save();
-
- private:
-  PipelineCache(Device& device, std::string path) : device_(device), path_(std::move(path)) {}
-
-  Device& device_;
-  std::string path_;
-  OwnedPipelineCache cache_;
-  std::mutex saved_mutex_;
-  Hash128 saved_;
-};
 
 struct PipelineOptions {
   std::span<const uint32_t> spirv;      // entry point "main"
@@ -33,10 +17,29 @@ struct PipelineOptions {
   bool is_full_subgroups = false;
   bool takes_base = false;  // may be dispatched from another workgroup than the first on
 };
-// INTERNAL when the driver refuses the module, UNIMPLEMENTED when it cannot require the subgroup size.
-StatusOr<OwnedPipeline> CreatePipeline(Device& device, const PipelineCache& cache, const PipelineOptions& options);
 
-// The file in `folder` for the pipelines of this device and driver.
-std::string PipelineCachePath(const std::string& folder, const PhysicalDevice& device);
+// One file a kernel: a process reads what it needs and nothing is written twice. Thread-safe. The files are only a
+// help: damaged, foreign or unwritable ones are ignored.
+class PipelineCache {
+ public:
+  // Without a folder nothing is kept.
+  PipelineCache(Device& device, std::shared_ptr<const CacheFolder> folder);
+  const CacheFolder* folder() const { return folder_.get(); }
+  // Names a kernel and the driver that makes it.
+  Hash128 KeyOf(const Hash128& kernel) const;
+
+  // Of a kernel that this driver has made before; null for others.
+  StatusOr<std::optional<OwnedPipeline>> Find(const Hash128& key, const PipelineOptions& options) const;
+  // INTERNAL when the driver refuses the module, UNIMPLEMENTED when it cannot require the subgroup size.
+  StatusOr<OwnedPipeline> Make(const Hash128& key, const PipelineOptions& options) const;
+
+ private:
+  Device& device_;
+  std::shared_ptr<const CacheFolder> folder_;
+  Hash128 driver_;
+};
+
+// What tells this device and driver from others whose pipelines are no use to it.
+Hash128 DriverKey(const PhysicalDevice& device);
 
 }  // namespace dragoman::vulkan

@@ -182,13 +182,15 @@ TEST_F(VulkanTest, LostDeviceStaysLost) {
   EXPECT_TRUE(IsDeviceLost(device->Wait(1, 0).status()));
 }
 
-TEST(PipelineCachePath, DiffersByDriverAndStaysTheSameOtherwise) {
+TEST(DriverKey, DiffersByDriverAndStaysTheSameOtherwise) {
   PhysicalDevice device;
-  const std::string path = PipelineCachePath("folder", device);
-  EXPECT_EQ(PipelineCachePath("folder", device), path);
+  const Hash128 key = DriverKey(device);
+  EXPECT_EQ(DriverKey(device), key);
   device.profile.driver_version = 2;
-  EXPECT_NE(PipelineCachePath("folder", device), path);
-  EXPECT_EQ(PipelineCachePath("", device), "");
+  EXPECT_NE(DriverKey(device), key);
+  device.profile.driver_version = 0;
+  device.pipeline_cache_uuid[15] = 1;
+  EXPECT_NE(DriverKey(device), key);
 }
 
 }  // namespace
