@@ -167,6 +167,12 @@ def test_ffi_targets_for_dragoman_run_on_the_host(jax, device, lapack):
     np.testing.assert_allclose(np.asarray(result), np.linalg.cholesky(matrix), rtol=1e-5, atol=1e-5)
 
 
+def test_an_ffi_target_that_nobody_registered_is_refused_with_a_way_on(jax, device):
+    call = jax.ffi.ffi_call("nobody", jax.ShapeDtypeStruct((3,), np.float32))
+    with pytest.raises(Exception, match="nobody.*is not supported.*register_ffi_target"):
+        jax.jit(call)(jax.device_put(np.ones(3, np.float32), device))
+
+
 def add_one(source, destination):
     destination[...] = source[...] + 1
 

@@ -4,8 +4,8 @@
 JAX has eigh only as calls into vendors' libraries. This is written in JAX itself, of elementwise operations, slices
 and one sort, so it runs on every device; svd, pinv, lstsq, matrix_rank, cond and norm(2) stand on it.
 
-Half of the rows are rotated against the other half at once; between the rounds all rows but the first move on by one
-place, as players do in a round-robin tournament, so that in one sweep every row meets every other.
+Half of the rows are rotated against the other half at once. Who meets whom changes from round to round as in a
+round-robin tournament, so that in one sweep every row meets every other.
 """
 
 MAX_SWEEPS = 20
@@ -30,22 +30,20 @@ def eigh(matrix, *, lower=True, sort_eigenvalues=True, subset_by_index=None, **_
     start = lax.pad(given, jnp.zeros((), given.dtype), padding)
     even = size + size % 2
     vectors = jnp.broadcast_to(jnp.eye(even, dtype=given.dtype), start.shape)
-    is_extra = jnp.broadcast_to(jnp.arange(even) >= size, start.shape[:-1])
     tolerance = jnp.finfo(given.dtype).eps * jnp.sqrt(squares(start))
     negligible = (tolerance / even)[..., None]  # rotating what is smaller only adds rounding errors
 
     def is_unfinished(state):
-        sweep, rotated, *_ = state
+        sweep, rotated, _ = state
         return (sweep < MAX_SWEEPS) & jnp.any(jnp.sqrt(off_diagonal_squares(rotated)) > tolerance)
 
     def sweep_once(state):
         sweep, *rest = state
-        return (sweep + 1, *lax.fori_loop(0, even - 1, lambda _, now: rotate_and_move(*now, negligible), tuple(rest)))
+        return (sweep + 1, *lax.fori_loop(0, even - 1, lambda turn, now: rotate(*now, turn, negligible), tuple(rest)))
 
-    _, rotated, vectors, is_extra = lax.while_loop(is_unfinished, sweep_once, (0, start, vectors, is_extra))
-    values = jnp.real(jnp.diagonal(rotated, axis1=-2, axis2=-1))
-    keys = jnp.where(is_extra, jnp.inf, values)  # the extra one last
-    vectors = sort_columns(keys, vectors)[..., :size, :size]
+    _, rotated, vectors = lax.while_loop(is_unfinished, sweep_once, (0, start, vectors))
+    values = jnp.real(jnp.diagonal(rotated, axis1=-2, axis2=-1))[..., :size]
+    vectors = sort_columns(values, vectors[..., :size, :size])
     # The vectors are good to rounding; the values collect the errors of all sweeps, so they are computed anew.
     vectors = vectors / jnp.linalg.norm(vectors, axis=-2, keepdims=True)
     values = jnp.sort(jnp.real(jnp.sum(jnp.conj(vectors) * matmul(given, vectors), axis=-2)))
@@ -99,58 +97,67 @@ def sort_columns(keys, vectors):
     return lax.complex(*sort(repeated, jnp.real(vectors), jnp.imag(vectors)))
 
 
-def rotate_and_move(matrix, vectors, is_extra, negligible):
-    """One round: makes the elements between all partners zero, then gives everybody a new partner."""
+def partners(turn, size):
+    """For each of an even number of rows whom it meets in this turn, of size - 1 (the circle method).
+
+    The last row stands in the middle; the sums of the others' partners are equal modulo size - 1.
+    """
     import jax.numpy as jnp
 
-    cosine, sine, phase = rotations(matrix, negligible)
-    matrix = rotate_columns(matrix, cosine, sine, phase)
-    matrix = jnp.swapaxes(rotate_columns(jnp.swapaxes(matrix, -1, -2), cosine, sine, jnp.conj(phase)), -1, -2)
-    vectors = rotate_columns(vectors, cosine, sine, phase)
-    return move(move(matrix, -1), -2), move(vectors, -1), move(is_extra, -1)
+    others = size - 1
+    row = jnp.arange(size, dtype=jnp.int32)
+    turn = jnp.asarray(turn, jnp.int32)
+    partner = (turn - row + others) % others
+    left_over = turn * (size // 2) % others  # who would meet himself: twice his number is `turn`
+    return jnp.where(row == others, left_over, jnp.where(row == left_over, others, partner))
 
 
-def rotations(matrix, negligible):
-    """For partners i and i + half: cosine and sine, and the phase that makes the element between them real."""
+def rotate(matrix, vectors, turn, negligible):
+    """One round: makes the elements between all partners zero."""
     import jax.numpy as jnp
 
-    half = matrix.shape[-1] // 2
+    partner = partners(turn, matrix.shape[-1])
+    own, other = rotations(matrix, partner, negligible)
+    matrix = rotate_columns(matrix, partner, own, other)
+    matrix = rotate_columns(jnp.swapaxes(matrix, -1, -2), partner, jnp.conj(own), jnp.conj(other))
+    return jnp.swapaxes(matrix, -1, -2), rotate_columns(vectors, partner, own, other)
+
+
+def rotations(matrix, partner, negligible):
+    """For each column the factors with which it and its partner make the new one.
+
+    The first of two partners is the one with the smaller number: it becomes cosine first - sine phase second, the other
+    sine first + cosine phase second, where the phase makes the element between them real.
+    """
+    import jax.numpy as jnp
+
+    row = jnp.arange(matrix.shape[-1], dtype=jnp.int32)
+    is_first = row < partner
     diagonal = jnp.real(jnp.diagonal(matrix, axis1=-2, axis2=-1))
-    between = jnp.diagonal(matrix[..., :half, half:], axis1=-2, axis2=-1)
+    theirs = choose(diagonal, partner)
+    # The element in the first one's row and the second one's column, for both: with two that differ by rounding the
+    # rotation would not be orthogonal.
+    between = jnp.sum(jnp.where(row == partner[:, None], matrix, 0), axis=-1)
+    between = jnp.where(is_first, between, choose(between, partner))
     size = jnp.abs(between)
     is_zero = size <= negligible
     safe_size = jnp.where(is_zero, 1, size)
     phase = jnp.where(is_zero, 1, jnp.conj(between) / safe_size)
-    slope = (diagonal[..., half:] - diagonal[..., :half]) / (2 * safe_size)
+    slope = jnp.where(is_first, theirs - diagonal, diagonal - theirs) / (2 * safe_size)
     # The smaller of the two angles; where slope is huge its square overflows and the tangent is 0, as it should be.
     tangent = jnp.where(slope < 0, -1, 1) / (jnp.abs(slope) + jnp.sqrt(1 + slope * slope))
     tangent = jnp.where(is_zero, 0, tangent)
     cosine = 1 / jnp.sqrt(1 + tangent * tangent)
-    return cosine, tangent * cosine, phase
+    sine = tangent * cosine
+    return jnp.where(is_first, cosine, cosine * phase), jnp.where(is_first, -sine * phase, sine)
 
 
-def rotate_columns(matrix, cosine, sine, phase):
+def rotate_columns(matrix, partner, own, other):
+    return own[..., None, :] * matrix + other[..., None, :] * choose(matrix, partner)
+
+
+def choose(array, indices):
+    """The elements of the last axis in another order."""
     import jax.numpy as jnp
 
-    half = matrix.shape[-1] // 2
-    left = matrix[..., :half]
-    right = matrix[..., half:] * phase[..., None, :]
-    cosine, sine = cosine[..., None, :], sine[..., None, :]
-    return jnp.concatenate([cosine * left - sine * right, sine * left + cosine * right], axis=-1)
-
-
-def move(array, axis):
-    """[a b c | d e f] becomes [a d b | e f c]: the first stays, everybody else moves on."""
-    import jax.numpy as jnp
-    from jax import lax
-
-    axis %= array.ndim
-    half = array.shape[axis] // 2
-    if half == 1:
-        return array
-
-    def part(start, stop):
-        return lax.slice_in_dim(array, start, stop, axis=axis)
-
-    order = [(0, 1), (half, half + 1), (1, half - 1), (half + 1, 2 * half), (half - 1, half)]
-    return jnp.concatenate([part(start, stop) for start, stop in order], axis=axis)
+    return jnp.take(array, indices, axis=-1, mode="clip")

@@ -17,9 +17,10 @@ Status Refuse(const Op& op, const ir::Module& module) {
   std::vector<TensorType> operands, results;
   for (const Value* operand : op.operands) operands.push_back(operand->type);
   for (const auto& result : op.results) results.push_back(result->type);
-  return Unimplemented(Format("The custom call {}{} -> {} is not supported.{}",
-                              op.attributes.Text(AttrKey::kCallTargetName), TypesOf(operands), TypesOf(results),
-                              module.Where(op)));
+  return Unimplemented(
+      Format("The custom call {}{} -> {} is not supported.{} A C function that "
+             "jax.ffi.register_ffi_target registers for the platform dragoman or cpu runs on the host.",
+             op.attributes.Text(AttrKey::kCallTargetName), TypesOf(operands), TypesOf(results), module.Where(op)));
 }
 
 }  // namespace
