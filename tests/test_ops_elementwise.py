@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("jax")
 
+import jax
 import jax.numpy as jnp  # noqa: E402
 from jax import lax  # noqa: E402
 from op_compare import compare, dtype_of, random_array  # noqa: E402
@@ -228,3 +229,9 @@ def test_constant_zeros_keep_nan_and_infinity(name, dtype):
 def test_constants_without_elements(dtype):
     compare(lambda x: (lax.full((3, 0), 1, x.dtype), jnp.concatenate([jnp.ones((2, 0), x.dtype), x], 1)),
             random_array(dtype, (2, 3)))
+
+
+def test_complex_exponentials_reach_to_where_their_parts_overflow():
+    points = np.complex64([89 + 1e-3j, 89.5 - 3.14j, 88.9 + 1.57j, -120 + 1j])
+    here = np.asarray(jax.jit(jnp.exp)(jax.device_put(points, jax.devices("dragoman")[0])))
+    np.testing.assert_allclose(here.imag, np.exp(points.astype(np.complex128)).imag, rtol=2e-5)
