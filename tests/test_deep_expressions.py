@@ -166,3 +166,11 @@ def test_concatenates_that_grow(size):
 
 def test_many_parts(jax):
     compare(lambda x: jax.numpy.stack([x[i] * i for i in range(100)]), random_array("float32", (100,)))
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_updates_from_neighbours(times):
+    def inner(u):
+        return u.at[1:-1].set(u[1:-1] + 0.1 * (u[2:] + u[:-2] - 2 * u[1:-1]))
+
+    compare(repeat(inner, times), random_array("float32", (1000,)))

@@ -8,6 +8,7 @@
 #include <functional>
 #include <random>
 
+#include "base/format.h"
 #include "compiler/storage.h"
 
 namespace dragoman::compiler {
@@ -70,6 +71,25 @@ TEST(Compile, RefusesDonationWhenTheParameterIsReadElsewhereInPlace) {
     return(%a)
   })");
   EXPECT_EQ(program.outputs[0].aliased_parameter, -1);
+}
+
+TEST(Compile, UpdatesFromNeighboursDoNotOverwriteWhatTheyRead) {
+  std::string text = R"((%0: tensor<1000xf32>) { %one = constant() {value = dense<1>} : tensor<si32> )";
+  for (int i = 0; i < 4; ++i) {
+    text += Format(
+        "%l{0} = slice(%{0}) {{start_indices = [0], limit_indices = [998], strides = [1]}} : tensor<998xf32> "
+        "%r{0} = slice(%{0}) {{start_indices = [2], limit_indices = [1000], strides = [1]}} : tensor<998xf32> "
+        "%s{0} = add(%l{0}, %r{0}) : tensor<998xf32> "
+        "%{1} = dynamic_update_slice(%{0}, %s{0}, %one) : tensor<1000xf32> ",
+        i, i + 1);
+  }
+  const program::Program program = CompileText(text + "return(%4) }");
+  for (const Step& step : program.steps) {
+    if (step.kind != StepKind::kDispatch) continue;
+    std::vector<uint32_t> buffers = step.buffers;
+    std::sort(buffers.begin(), buffers.end());
+    EXPECT_EQ(std::adjacent_find(buffers.begin(), buffers.end()), buffers.end()) << program::Print(program);
+  }
 }
 
 TEST(Compile, RefusesDonationWhenTheParameterIsReadLater) {

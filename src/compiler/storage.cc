@@ -84,7 +84,9 @@ void StoragePlanner::PropagateWishes(const BlockSchedule& schedule) {
     for (size_t i = 0; i < hero.results.size(); ++i) {
       const auto wish = wishes_.find(hero.result(static_cast<int>(i)));
       const ir::Value* operand = hero.operands[i];
-      const bool dies_here = lifetimes_.NumReaders(operand) == 1 && CountOperand(hero, operand) == 1;
+      // What the update is computed from must not be overwritten meanwhile.
+      const bool dies_here = lifetimes_.NumReaders(operand) == 1 && CountOperand(hero, operand) == 1 &&
+                             OnlyHeroReads(*item->group, operand);
       if (wish != wishes_.end() && dies_here && IsWishable(operand, schedule)) wishes_[operand] = wish->second;
     }
   }
@@ -158,11 +160,18 @@ StorageId StoragePlanner::AllowedWish(const ir::Value* value, const Item& item) 
   const auto wish = wishes_.find(value);
   if (wish == wishes_.end()) return -1;
   const auto guard = guards_.find(wish->second);
-  if (guard == guards_.end()) return wish->second;
+  if (guard == guards_.end()) return ReadsFrom(*item.group, wish->second) ? -1 : wish->second;
   const int last_read = lifetimes_.LastRead(guard->second);
   if (last_read < item.begin) return wish->second;
   const bool in_place = last_read == item.begin && GroupReadsPointwise(*item.group, guard->second);
   return in_place ? wish->second : -1;
+}
+
+bool StoragePlanner::ReadsFrom(const fusion::Group& group, StorageId storage) const {
+  return std::any_of(group.inputs.begin(), group.inputs.end(), [&](const ir::Value* input) {
+    const auto found = plan_.of_value.find(input);
+    return found != plan_.of_value.end() && found->second == storage;
+  });
 }
 
 StorageId StoragePlanner::NewStorage(SlotKind kind, uint32_t index, uint64_t size_bytes) {
