@@ -68,23 +68,42 @@ int Positions::WayOf(const ir::Op& op) {
 
 void Positions::Follow(const ir::Op& op, int operand, Id at, std::vector<Id>& to) {
   const TensorType& type = op.operands[operand]->type;
+  const Place from = places_[at];
   if (op.code == OpCode::kConcatenate) {
-    const int64_t all = std::max<int64_t>(1, op.type().num_elements());
-    const double part = static_cast<double>(type.num_elements()) / static_cast<double>(all);
-    const auto branch = static_cast<Id>(places_.size());  // its own, when it is new
-    const Place place = {places_[at].share * part, branch, places_[at].depth + DepthWithin(op)};
-    const Id id = Intern(WayOf(op), operand, at, place);
-    to.push_back(type.num_elements() == 1 ? Single(id) : id);
+    FollowConcatenate(op, operand, at, to);
   } else if (type.num_elements() == 1) {
     to.push_back(Single(at));
   } else if (ir::KeepsLinearIndex(op, op.operands[operand])) {
     to.push_back(at);
   } else if (op.code == OpCode::kGather && operand == 1) {
-    const size_t count = op.attributes.Ints(ir::AttrKey::kStartIndexMap).size();
-    for (size_t i = 0; i < count; ++i) to.push_back(Intern(WayOf(op), static_cast<int>(i) + 1, at, places_[at]));
+    const auto count = static_cast<int>(op.attributes.Ints(ir::AttrKey::kStartIndexMap).size());
+    const int64_t dim = op.attributes.Int(ir::AttrKey::kIndexVectorDim);
+    for (int i = 0; i < count; ++i) {
+      to.push_back(Intern(WayOf(op), i + 1, at, {from.share / count, from.branch, from.depth, dim, i}));
+    }
   } else {
-    to.push_back(Intern(WayOf(op), ir::Info(op.code).kind == ir::OpKind::kIndexing ? operand : 0, at, places_[at]));
+    const int part = ir::Info(op.code).kind == ir::OpKind::kIndexing ? operand : 0;
+    to.push_back(Intern(WayOf(op), part, at, {from.share, from.branch, from.depth}));
   }
+}
+
+void Positions::FollowConcatenate(const ir::Op& op, int operand, Id at, std::vector<Id>& to) {
+  const Place from = places_[at];
+  const TensorType& type = op.operands[operand]->type;
+  const int64_t dim = op.attributes.Int(ir::AttrKey::kDimension);
+  Place place = {from.share, from.branch, from.depth};
+  if (from.known_dim == dim) {  // one part, and no branch
+    int64_t first = 0;
+    for (int i = 0; i < operand; ++i) first += op.operands[i]->type.dims[dim];
+    if (from.known_index < first || from.known_index >= first + type.dims[dim]) return;
+  } else {
+    const auto all = static_cast<double>(std::max<int64_t>(1, op.type().num_elements()));
+    place.share *= static_cast<double>(type.num_elements()) / all;
+    place.branch = static_cast<Id>(places_.size());  // its own, when it is new
+    place.depth += DepthWithin(op);
+  }
+  const Id id = Intern(WayOf(op), operand, at, place);
+  to.push_back(type.num_elements() == 1 ? Single(id) : id);
 }
 
 }  // namespace dragoman::fusion

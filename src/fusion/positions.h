@@ -22,8 +22,8 @@ class Positions {
 
   Positions();
 
-  // Appends the positions at which evaluating `op` at `at` reads its operand number `operand`: one, but for the
-  // indices of a gather.
+  // Appends the positions at which evaluating `op` at `at` reads its operand number `operand`: one, but for the indices
+  // of a gather, and none for parts of a concatenation of those that hold other components.
   void Follow(const ir::Op& op, int operand, Id at, std::vector<Id>& to);
   // The fraction of the invocations that come by: parts of a concatenation have theirs.
   double Share(Id position) const { return places_[position].share; }
@@ -37,10 +37,13 @@ class Positions {
     double share = 1;
     Id branch = kOwn;  // of the part of a concatenation that it lies in: code there is not shared with other parts
     int depth = 0;
+    int64_t known_dim = -1;  // in which the index is the constant known_index: a component of a gather's start
+    int64_t known_index = 0;
   };
 
   Id Intern(int way, int part, Id at, const Place& place);
   Id Single(Id at);
+  void FollowConcatenate(const ir::Op& op, int operand, Id at, std::vector<Id>& to);
   int WayOf(const ir::Op& op);
 
   std::vector<Place> places_;
