@@ -63,8 +63,8 @@ class ComplexMath {
     return Choose(vanishes, {m_.CopySign(m_.Const(0), direction.re), m_.CopySign(m_.Const(0), direction.im)}, result);
   }
 
-  // exp(a) may overflow where its product with sin b does not: there it is twice the root of it. Elsewhere the root would
-  // only add its rounding, which a difference of two exponentials shows.
+  // exp(a) may overflow where its product with sin b does not: there it is twice the root of it. Elsewhere the root
+  // would only add its rounding, which a difference of two exponentials shows.
   Scalar Exp(Scalar x) {
     const V is_large = m_.Less(m_.Const(m_.type() == KType::kF64 ? 700 : 80), x.re);
     const V power = m_.Exp(b_.Select(is_large, b_.FMul(x.re, m_.Const(0.5)), x.re));
