@@ -36,6 +36,7 @@
 #include "base/format.h"
 #include "compiler/compiler.h"
 #include "runtime/builtin_kernels.h"
+#include "runtime/kernel_cache.h"
 #include "runtime/visible_devices.h"
 #include "target/profile_json.h"
 #include "vulkan/pipeline.h"
@@ -94,19 +95,10 @@ void Say(int fd, std::string line) {
   if (write(fd, line.data(), line.size()) < 0) _exit(4);
 }
 
-void MakeKernel(vulkan::Device& device, const vulkan::PipelineCache& cache, const program::Kernel& kernel, size_t index,
-                int fd) {
+void MakeKernel(const vulkan::PipelineCache& cache, const program::Kernel& kernel, size_t index, int fd) {
   Say(fd, Format("begin {}", index));
   const auto start = Clock::now();
-  // As the runtime does.
-  const bool is_full = kernel.required_subgroup_size != 0 && kernel.workgroup_size % kernel.required_subgroup_size == 0;
-  Status status;
-  {
-    const auto pipeline = vulkan::CreatePipeline(
-        device, cache,
-        {.spirv = kernel.spirv, .required_subgroup_size = kernel.required_subgroup_size, .is_full_subgroups = is_full});
-    status = pipeline.status();
-  }
+  const Status status = cache.Make(kernel.hash, runtime::PipelineOptionsOf(kernel)).status();
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
   Say(fd, status.ok() ? Format("good {} {}", index, elapsed) : Format("bad {} {}", index, status.message()));
 }
@@ -118,12 +110,11 @@ void MakeKernel(vulkan::Device& device, const vulkan::PipelineCache& cache, cons
     _exit(3);
   }
   Say(fd, "open");
-  const auto cache = vulkan::PipelineCache::Create(**device, "");
-  if (!cache.ok()) _exit(3);
+  const vulkan::PipelineCache cache(**device, nullptr);
   std::atomic<size_t> next = 0;
   const auto work = [&] {
     for (size_t i = next++; i < batch.size(); i = next++) {
-      MakeKernel(**device, **cache, jobs[batch[i]].kernel, batch[i], fd);
+      MakeKernel(cache, jobs[batch[i]].kernel, batch[i], fd);
     }
   };
   std::vector<std::thread> threads;
