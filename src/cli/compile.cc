@@ -29,8 +29,7 @@ StatusOr<target::DeviceProfile> FindProfile(const std::string& path) {
 StatusOr<program::Program> CompileFile(const std::vector<char>& bytes, const target::DeviceProfile& profile,
                                        const compiler::Options& options) {
   if (IsArtifact(bytes)) return compiler::Compile(std::as_bytes(std::span(bytes)), profile, options);
-  ASSIGN_OR_RETURN(auto module, ir::Parse({bytes.data(), bytes.size()}));
-  RETURN_IF_ERROR(ir::Verify(*module));
+  ASSIGN_OR_RETURN(auto module, ParseText(bytes));
   return compiler::CompileModule(std::move(module), profile, options);
 }
 
@@ -61,22 +60,21 @@ Status CompileOne(const CompileOptions& options) {
     };
   }
   const auto start = std::chrono::steady_clock::now();
-  ASSIGN_OR_RETURN(const auto program, CompileFile(bytes, profile, compile));
+  const auto program = CompileFile(bytes, profile, compile);
+  if (!program.ok()) return program.status().WithContext(Format("While compiling {}.", options.input));
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-  std::fputs(Format("{}: {} kernels, {} steps, arena {} bytes, {:.1f} ms\n", options.input, program.kernels.size(),
-                    program.steps.size(), program.arena_bytes, elapsed.count())
+  std::fputs(Format("{}: {} kernels, {} steps, arena {} bytes, {:.1f} ms\n", options.input, program->kernels.size(),
+                    program->steps.size(), program->arena_bytes, elapsed.count())
                  .c_str(),
              stdout);
-  return WriteOutputs(program, options);
+  return WriteOutputs(*program, options);
 }
 
 }  // namespace
 
 int Compile(const CompileOptions& options) {
   const Status status = CompileOne(options);
-  if (status.ok()) return 0;
-  std::fputs(Format("{}: {}\n", options.input, status.message()).c_str(), stderr);
-  return 1;
+  return status.ok() ? 0 : Fail(status);
 }
 
 }  // namespace dragoman::cli

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 #include "runtime/runtime.h"
 #include "target/profile_json.h"
 
@@ -67,19 +68,14 @@ void PrintReport(const runtime::DeviceReport& report, size_t index) {
 int Devices(const DevicesOptions& options) {
   const auto reports = runtime::ListDevices();
   if (!reports.ok()) {
-    if (options.json) {
-      std::puts(
-          nlohmann::json{{"devices", nlohmann::json::array()}, {"error", reports.status().message()}}.dump(2).c_str());
-    } else {
-      std::fputs((reports.status().message() + "\n").c_str(), stderr);
-    }
+    if (!options.json) return Fail(reports.status());
+    std::puts(
+        nlohmann::json{{"devices", nlohmann::json::array()}, {"error", reports.status().message()}}.dump(2).c_str());
     return 1;
   }
   if (options.profile_of >= 0) {
     if (options.profile_of >= static_cast<int>(reports->size())) {
-      std::fputs(Format("There is no device {}; this machine has {}.\n", options.profile_of, reports->size()).c_str(),
-                 stderr);
-      return 1;
+      return Fail(NotFound(Format("There is no device {}; this machine has {}.", options.profile_of, reports->size())));
     }
     std::puts(target::ToJson((*reports)[options.profile_of].profile).c_str());
     return 0;

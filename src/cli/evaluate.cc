@@ -13,10 +13,7 @@ namespace {
 
 StatusOr<std::unique_ptr<ir::Module>> ReadModule(const std::vector<char>& bytes) {
   if (IsArtifact(bytes)) return stablehlo::ReadArtifact(std::as_bytes(std::span(bytes)));
-  ASSIGN_OR_RETURN(auto module, ir::Parse({bytes.data(), bytes.size()}));
-  RETURN_IF_ERROR(ir::Verify(*module));
-  if (module->main() == nullptr) return InvalidArgument("The program has no function main.");
-  return module;
+  return ParseText(bytes);
 }
 
 // The parameters' data one after the other, dense.
@@ -35,6 +32,17 @@ StatusOr<std::vector<ir::Literal>> SplitInputs(const ir::Function& function, std
   return InvalidArgument(Format("The inputs are {} bytes longer than the parameters.", data.size()));
 }
 
+Status CheckHasData(const ir::Function& function, const EvaluateOptions& options) {
+  const auto& parameters = function.body.arguments;
+  if (parameters.empty() || !options.data.empty()) return OkStatus();
+  std::string types;
+  for (const auto& parameter : parameters) types += (types.empty() ? "" : ", ") + parameter->type.ToString();
+  return InvalidArgument(
+      Format("The program takes {} parameter{} ({}), and nothing is given: --data FILE names a file of their elements, "
+             "dense, one tensor after the other.",
+             parameters.size(), parameters.size() == 1 ? "" : "s", types));
+}
+
 Status EvaluateOne(const EvaluateOptions& options) {
   ASSIGN_OR_RETURN(const std::vector<char> bytes, ReadFile(options.input));
   ASSIGN_OR_RETURN(const auto module, ReadModule(bytes));
@@ -42,6 +50,7 @@ Status EvaluateOne(const EvaluateOptions& options) {
   if (!options.data.empty()) {
     ASSIGN_OR_RETURN(data, ReadFile(options.data));
   }
+  RETURN_IF_ERROR(CheckHasData(*module->main(), options));
   ASSIGN_OR_RETURN(const auto inputs, SplitInputs(*module->main(), std::as_bytes(std::span(data))));
   ASSIGN_OR_RETURN(const auto results, reference::Evaluate(*module, "main", inputs));
   std::ofstream output(options.output, std::ios::binary);
@@ -57,9 +66,7 @@ Status EvaluateOne(const EvaluateOptions& options) {
 
 int Evaluate(const EvaluateOptions& options) {
   const Status status = EvaluateOne(options);
-  if (status.ok()) return 0;
-  std::fputs(Format("dragoman: {}\n", status.message()).c_str(), stderr);
-  return 1;
+  return status.ok() ? 0 : Fail(status);
 }
 
 }  // namespace dragoman::cli

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/files.h"
 
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <string_view>
 
 #include "base/format.h"
+#include "ir/text.h"
 
 namespace dragoman::cli {
 
@@ -17,6 +19,37 @@ StatusOr<std::vector<char>> ReadFile(const std::string& path) {
 
 bool IsArtifact(const std::vector<char>& bytes) {
   return std::string_view(bytes.data(), bytes.size()).starts_with("ML\xefR");
+}
+
+namespace {
+
+// Of a text that is not one of our programs.
+bool IsMlirText(std::string_view text) {
+  for (const std::string_view word : {"stablehlo.", "mhlo.", "chlo.", "func.func", "vhlo."}) {
+    if (text.find(word) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ir::Module>> ParseText(const std::vector<char>& bytes) {
+  const std::string_view text(bytes.data(), bytes.size());
+  auto parsed = ir::Parse(text);
+  if (!parsed.ok() && IsMlirText(text)) {
+    return InvalidArgument(
+        "The program is StableHLO text; artifacts (its portable bytes) are taken. With JAX: "
+        "`open(\"step.bc\", \"wb\").write(jax.export.export(jax.jit(step))(*arguments).mlir_module_serialized)`.");
+  }
+  ASSIGN_OR_RETURN(auto module, std::move(parsed));
+  RETURN_IF_ERROR(ir::Verify(*module));
+  if (module->main() == nullptr) return InvalidArgument("The program has no function main.");
+  return module;
+}
+
+int Fail(const Status& status) {
+  std::fputs(Format("dragoman: {}\n", status.message()).c_str(), stderr);
+  return 1;
 }
 
 }  // namespace dragoman::cli

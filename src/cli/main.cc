@@ -6,7 +6,11 @@
 namespace dragoman::cli {
 
 int Main(int argc, char** argv) {
-  CLI::App app{"Dragoman: Keras and JAX on any GPU with a Vulkan driver."};
+  CLI::App app{"Dragoman: Keras and JAX on any GPU with a Vulkan driver.", "dragoman"};
+  app.failure_message([](const CLI::App* command, const CLI::Error& error) {
+    return std::string("dragoman: ") + error.what() + "\nRun with " + command->get_help_ptr()->get_name() +
+           " for more information.\n";
+  });
   app.require_subcommand(1);
 
   DevicesOptions devices;
