@@ -135,6 +135,12 @@ def enable_ffi(platform):
     mlir.register_lowering(ffi.ffi_call_p, _host.ffi_rule(targets), platform=platform, cacheable=False)
 
 
+def enable_dlpack(platform):
+    from dragoman import _dlpack
+
+    _dlpack.enable(platform)
+
+
 FEATURES = [
     ("call Python from compiled code", enable_callbacks),
     ("lower debug callbacks", enable_debug_callback),
@@ -143,4 +149,5 @@ FEATURES = [
     ("lower linear algebra", enable_linear_algebra),
     ("run on the host what has no kernel", enable_missing_rules),
     ("call jax.ffi targets", enable_ffi),
+    ("give arrays in the host's memory to other libraries", enable_dlpack),
 ]

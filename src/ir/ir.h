@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "ir/ops.h"
+#include "types/memory_space.h"
 #include "types/shape.h"
 
 namespace dragoman::ir {
@@ -69,7 +70,8 @@ struct Function {
   std::string name;
   bool is_public = false;
   Block body;
-  std::vector<ParameterInfo> parameters;  // one an argument
+  std::vector<ParameterInfo> parameters;   // one an argument
+  std::vector<MemorySpace> result_spaces;  // one a result; empty: all in the device's memory
 };
 
 // Names source locations on demand; the reader's table decodes them only when asked.

@@ -3,7 +3,7 @@
 // are left out; everything else survives a round trip. Whitespace and `// comments` separate tokens and mean nothing.
 //
 //   module     := "module" "@" name attributes? function*
-//   function   := "func" "public"? "@" name "(" parameters ")" block
+//   function   := "func" "public"? "@" name "(" parameters ")" ("in" "[" integers "]")? block    results' MemorySpace
 //   parameters := (value ":" type attributes? ("," ...)*)?        attributes: aliased_output, is_donor
 //   block      := "{" op* "}"                                     the last op is "return"
 //   op         := (value ("," value)* "=")? op-name "(" (value ("," value)*)? ")" attributes? (":" type ("," type)*)?

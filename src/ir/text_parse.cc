@@ -65,6 +65,7 @@ class Parser {
     }
     ASSIGN_OR_RETURN(function->name, ParseSymbol());
     RETURN_IF_ERROR(ParseParameters(function->body, &function->parameters));
+    RETURN_IF_ERROR(ParseSpaces(function->result_spaces));
     RETURN_IF_ERROR(ParseOps(function->body));
     module.functions.push_back(std::move(function));
     return OkStatus();
@@ -84,6 +85,16 @@ class Parser {
       }
     } while (Accept(","));
     return Expect(")");
+  }
+
+  Status ParseSpaces(std::vector<MemorySpace>& spaces) {
+    if (!Accept("in")) return OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, ParseInts());
+    for (const int64_t number : numbers) {
+      if (number < 0 || number >= kNumMemorySpaces) return Bad("there is no such memory");
+      spaces.push_back(static_cast<MemorySpace>(number));
+    }
+    return OkStatus();
   }
 
   StatusOr<ParameterInfo> ParseParameterInfo() {

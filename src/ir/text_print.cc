@@ -75,9 +75,18 @@ class Printer {
       PrintParameter(*function.body.arguments[i]);
       if (i < function.parameters.size()) PrintParameterInfo(function.parameters[i]);
     }
-    out_ += ") {\n";
+    out_ += ")";
+    PrintSpaces(function.result_spaces);
+    out_ += " {\n";
     PrintOps(function.body, 1);
     out_ += "}\n";
+  }
+
+  void PrintSpaces(const std::vector<MemorySpace>& spaces) {
+    for (size_t i = 0; i < spaces.size(); ++i) {
+      out_ += Format("{}{}", i == 0 ? " in [" : ", ", static_cast<int>(spaces[i]));
+    }
+    if (!spaces.empty()) out_ += "]";
   }
 
   void PrintParameter(const Value& value) { out_ += Format("%{}: {}", Name(&value), value.type.ToString()); }

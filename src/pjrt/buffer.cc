@@ -6,11 +6,11 @@
 
 namespace dragoman::pjrt {
 
-PJRT_Buffer* NewBuffer(std::shared_ptr<ClientState> client, PJRT_Device* device,
+PJRT_Buffer* NewBuffer(std::shared_ptr<ClientState> client, PJRT_Memory& memory,
                        std::shared_ptr<runtime::Buffer> buffer) {
   auto* result = new PJRT_Buffer;
   result->client = std::move(client);
-  result->device = device;
+  result->memory = &memory;
   result->buffer = std::move(buffer);
   return result;
 }
@@ -63,12 +63,12 @@ Status OnDeviceSizeInBytes(PJRT_Buffer_OnDeviceSizeInBytes_Args& args) {
 }
 
 Status Device(PJRT_Buffer_Device_Args& args) {
-  args.device = args.buffer->device;
+  args.device = &args.buffer->device();
   return OkStatus();
 }
 
 Status Memory(PJRT_Buffer_Memory_Args& args) {
-  args.memory = &args.buffer->device->memory;
+  args.memory = args.buffer->memory;
   return OkStatus();
 }
 

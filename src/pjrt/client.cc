@@ -71,9 +71,14 @@ std::unique_ptr<PJRT_Device> DescribeDevice(ClientState& state, runtime::Device&
   attributes.Add("device_id", static_cast<int64_t>(profile.device_id));
   attributes.Add("subgroup_size", static_cast<int64_t>(profile.subgroup_size));
   attributes.Add("unified_memory", int64_t{profile.unified_memory});
-  described->memory.id = id;
-  described->memory.device = described.get();
-  described->memory.debug_string = Format("{}:{} memory of kind {}", kPlatformName, id, kMemoryKind);
+  for (int space = 0; space < kNumMemorySpaces; ++space) {
+    PJRT_Memory& memory = described->memory_of_space[space];
+    memory.id = id * kNumMemorySpaces + space;
+    memory.device = described.get();
+    memory.space = static_cast<MemorySpace>(space);
+    memory.debug_string = Format("{}:{} memory of kind {}", kPlatformName, id, memory.kind());
+    described->memories[space] = &memory;
+  }
   return described;
 }
 
@@ -85,7 +90,7 @@ Status Create(PJRT_Client_Create_Args& args) {
   for (const auto& device : state->client->devices()) {
     PJRT_Device& added = *state->devices.emplace_back(DescribeDevice(*state, *device));
     state->device_list.push_back(&added);
-    state->memory_list.push_back(&added.memory);
+    state->memory_list.insert(state->memory_list.end(), std::begin(added.memories), std::end(added.memories));
     state->topology.descriptions.push_back(&added.description);
   }
   args.client = new PJRT_Client{std::move(state)};

@@ -47,19 +47,32 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
   return parts;
 }
 
+// Flags come as booleans or as text. The sentences begin as XLA's do, for scripts and tests look for that.
+StatusOr<bool> ReadFlag(const std::string& name, const OptionValue& value) {
+  if (const bool* flag = std::get_if<bool>(&value)) return *flag;
+  const std::string* text = std::get_if<std::string>(&value);
+  if (text != nullptr && (*text == "true" || *text == "True" || *text == "1")) return true;
+  if (text != nullptr && (*text == "false" || *text == "False" || *text == "0")) return false;
+  return InvalidArgument(
+      Format("While setting option {}, '{}' is not a valid bool value.", name, text != nullptr ? *text : "a number"));
+}
+
 // Ours begin with dragoman_; those of XLA come along in portable scripts and say nothing to us.
 StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
   compiler::Options result;
   for (const auto& [name, value] : options.overrides) {
-    if (name.starts_with("xla_")) continue;
-    if (name == "dragoman_fuse" && std::holds_alternative<bool>(value)) {
-      result.fuse = std::get<bool>(value);
+    if (name == "dragoman_fuse") {
+      ASSIGN_OR_RETURN(result.fuse, ReadFlag(name, value));
     } else if (name == "dragoman_skip_passes" && std::holds_alternative<std::string>(value)) {
       result.skipped_passes = SplitAtCommas(std::get<std::string>(value));
-    } else {
+    } else if (name == "dragoman_skip_passes") {
+      return InvalidArgument(Format("While setting option {}, what is given is not a valid string value.", name));
+    } else if (name == "xla_embed_ir_in_executable") {
+      RETURN_IF_ERROR(ReadFlag(name, value).status());  // the one that JAX's documents teach
+    } else if (!name.starts_with("xla_")) {
       return InvalidArgument(
-          Format("The compiler option {} is unknown or of the wrong type; dragoman_fuse (true or false) and "
-                 "dragoman_skip_passes (comma-separated names) can be set.",
+          Format("No such compile option: '{}'. Those of Dragoman are dragoman_fuse (true or false) and "
+                 "dragoman_skip_passes (comma-separated names).",
                  name));
     }
   }
@@ -90,8 +103,9 @@ void DescribeOutputs(ExecutableInfo& info) {
     info.output_types.push_back(ToBufferType(output.type.dtype));
     info.output_ranks.push_back(output.type.dims.size());
     info.output_dims.insert(info.output_dims.end(), output.type.dims.begin(), output.type.dims.end());
-    info.output_memory_kinds.push_back(kMemoryKind.data());
-    info.output_memory_kind_sizes.push_back(kMemoryKind.size());
+    const std::string_view kind = info.device->memory(output.space).kind();
+    info.output_memory_kinds.push_back(kind.data());
+    info.output_memory_kind_sizes.push_back(kind.size());
   }
 }
 

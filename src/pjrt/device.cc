@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
+
 #include "pjrt/entry.h"
 #include "pjrt/objects.h"
 
@@ -56,12 +58,12 @@ Status LocalHardwareId(PJRT_Device_LocalHardwareId_Args& args) {
 
 Status AddressableMemories(PJRT_Device_AddressableMemories_Args& args) {
   args.memories = args.device->memories;
-  args.num_memories = 1;
+  args.num_memories = std::size(args.device->memories);
   return OkStatus();
 }
 
 Status DefaultMemory(PJRT_Device_DefaultMemory_Args& args) {
-  args.memory = &args.device->memory;
+  args.memory = &args.device->default_memory();
   return OkStatus();
 }
 

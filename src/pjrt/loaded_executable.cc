@@ -137,7 +137,8 @@ Status Execute(PJRT_LoadedExecutable_Execute_Args& args) {
   // The runtime calls them until the work is done.
   if (callbacks != nullptr) result.done->OnReady([callbacks](const Status&) {});
   for (size_t i = 0; i < result.outputs.size(); ++i) {
-    args.output_lists[0][i] = NewBuffer(info.client, info.device, result.outputs[i]);
+    args.output_lists[0][i] =
+        NewBuffer(info.client, info.device->memory(info.program().outputs[i].space), result.outputs[i]);
   }
   if (args.device_complete_events != nullptr) args.device_complete_events[0] = NewEvent(result.done);
   return OkStatus();

@@ -11,13 +11,13 @@ Status Id(PJRT_Memory_Id_Args& args) {
 }
 
 Status Kind(PJRT_Memory_Kind_Args& args) {
-  args.kind = kMemoryKind.data();
-  args.kind_size = kMemoryKind.size();
+  args.kind = args.memory->kind().data();
+  args.kind_size = args.memory->kind().size();
   return OkStatus();
 }
 
 Status KindId(PJRT_Memory_Kind_Id_Args& args) {
-  args.kind_id = 0;
+  args.kind_id = static_cast<int>(args.memory->space);
   return OkStatus();
 }
 

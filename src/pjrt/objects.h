@@ -20,7 +20,6 @@ namespace dragoman::pjrt {
 
 // One lower-case name everywhere: the platform, the registered plugin and `device.platform` must be equal.
 inline constexpr std::string_view kPlatformName = "dragoman";
-inline constexpr std::string_view kMemoryKind = "device";
 
 struct ClientState;
 
@@ -46,7 +45,14 @@ struct PJRT_DeviceDescription {
 struct PJRT_Memory {
   int id = 0;
   PJRT_Device* device = nullptr;
+  dragoman::MemorySpace space = dragoman::MemorySpace::kDevice;
   std::string debug_string;
+
+  std::string_view kind() const { return dragoman::kMemorySpaceNames[static_cast<int>(space)]; }
+  dragoman::runtime::Placement placement() const {
+    return space == dragoman::MemorySpace::kDevice ? dragoman::runtime::Placement::kDevice
+                                                   : dragoman::runtime::Placement::kHost;
+  }
 };
 
 struct PJRT_Device {
@@ -54,8 +60,11 @@ struct PJRT_Device {
   dragoman::runtime::Device* device = nullptr;
   dragoman::Hash128 profile_hash;  // names device and driver in cache keys and serialized executables
   PJRT_DeviceDescription description;
-  PJRT_Memory memory;
-  PJRT_Memory* memories[1] = {&memory};
+  PJRT_Memory memory_of_space[dragoman::kNumMemorySpaces];
+  PJRT_Memory* memories[dragoman::kNumMemorySpaces] = {};
+
+  PJRT_Memory& memory(dragoman::MemorySpace space) { return memory_of_space[static_cast<int>(space)]; }
+  PJRT_Memory& default_memory() { return memory(dragoman::MemorySpace::kDevice); }
   PJRT_Device* self[1] = {this};
 };
 
@@ -89,8 +98,8 @@ struct ClientState {
   LoadedPrograms loaded_programs;
 };
 
-// A buffer of `device` for the framework to own.
-PJRT_Buffer* NewBuffer(std::shared_ptr<ClientState> client, PJRT_Device* device,
+// A buffer in `memory` for the framework to own.
+PJRT_Buffer* NewBuffer(std::shared_ptr<ClientState> client, PJRT_Memory& memory,
                        std::shared_ptr<runtime::Buffer> buffer);
 PJRT_Event* NewEvent(std::shared_ptr<runtime::Event> event);
 
@@ -136,8 +145,10 @@ struct PJRT_LoadedExecutable {
 
 struct PJRT_Buffer {
   std::shared_ptr<dragoman::pjrt::ClientState> client;
-  PJRT_Device* device = nullptr;
+  PJRT_Memory* memory = nullptr;
   std::shared_ptr<dragoman::runtime::Buffer> buffer;
+
+  PJRT_Device& device() const { return *memory->device; }
 
   // While others hold the raw address, deletion waits for them.
   std::mutex references_mutex;

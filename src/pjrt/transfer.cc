@@ -13,9 +13,9 @@ namespace dragoman::pjrt {
 namespace {
 
 // `memory` says where; `device` is the older way to say it; neither means the first device.
-PJRT_Device* Target(const ClientState& state, PJRT_Memory* memory, PJRT_Device* device) {
-  if (memory != nullptr) return memory->device;
-  return device != nullptr ? device : state.device_list.front();
+PJRT_Memory& Target(const ClientState& state, PJRT_Memory* memory, PJRT_Device* device) {
+  if (memory != nullptr) return *memory;
+  return (device != nullptr ? device : state.device_list.front())->default_memory();
 }
 
 Status CheckDeviceLayout(const PJRT_Buffer_MemoryLayout* layout, const TensorType& type) {
@@ -35,20 +35,21 @@ Status BufferFromHostBuffer(PJRT_Client_BufferFromHostBuffer_Args& args) {
   if (args.byte_strides != nullptr) {
     view.byte_strides.assign(args.byte_strides, args.byte_strides + args.num_byte_strides);
   }
-  PJRT_Device* device = Target(*args.client->state, args.memory, args.device);
-  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Buffer> buffer, device->device->FromHost(type, view));
+  PJRT_Memory& memory = Target(*args.client->state, args.memory, args.device);
+  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Buffer> buffer,
+                   memory.device->device->FromHost(type, view, memory.placement()));
   // FromHost has copied: the caller's memory is free at once, whatever the semantics asked for.
   args.done_with_host_buffer = NewEvent(runtime::ReadyEvent());
-  args.buffer = NewBuffer(args.client->state, device, std::move(buffer));
+  args.buffer = NewBuffer(args.client->state, memory, std::move(buffer));
   return OkStatus();
 }
 
 Status CreateUninitializedBuffer(PJRT_Client_CreateUninitializedBuffer_Args& args) {
   ASSIGN_OR_RETURN(const TensorType type, ToTensorType(args.shape_element_type, args.shape_dims, args.shape_num_dims));
   RETURN_IF_ERROR(CheckDeviceLayout(args.shape_layout, type));
-  PJRT_Device* device = Target(*args.client->state, args.memory, args.device);
-  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Buffer> buffer, device->device->Allocate(type));
-  args.buffer = NewBuffer(args.client->state, device, std::move(buffer));
+  PJRT_Memory& memory = Target(*args.client->state, args.memory, args.device);
+  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Buffer> buffer, memory.device->device->Allocate(type, memory.placement()));
+  args.buffer = NewBuffer(args.client->state, memory, std::move(buffer));
   return OkStatus();
 }
 
@@ -57,7 +58,8 @@ std::shared_ptr<runtime::Event> ToHostThen(const PJRT_Buffer& buffer,
                                            std::function<void(const std::vector<std::byte>&)> use) {
   auto bytes = std::make_shared<std::vector<std::byte>>(buffer.buffer->size_bytes());
   const std::shared_ptr<runtime::SettableEvent> done = runtime::MakeSettableEvent();
-  buffer.device->device->ToHost(buffer.buffer, bytes->data(), bytes->size())
+  buffer.device()
+      .device->ToHost(buffer.buffer, bytes->data(), bytes->size())
       ->OnReady([bytes, done, use = std::move(use)](const Status& status) {
         if (status.ok()) use(*bytes);
         done->Set(status);
@@ -86,7 +88,7 @@ Status ToHostBuffer(PJRT_Buffer_ToHostBuffer_Args& args) {
   if (layout.size_bytes == 0) {
     args.event = NewEvent(buffer.buffer->ready());
   } else if (layout.is_row_major) {
-    args.event = NewEvent(buffer.device->device->ToHost(buffer.buffer, args.dst, layout.size_bytes));
+    args.event = NewEvent(buffer.device().device->ToHost(buffer.buffer, args.dst, layout.size_bytes));
   } else {
     args.event = NewEvent(ToHostThen(buffer, [type, layout, dst = args.dst](const std::vector<std::byte>& bytes) {
       ScatterToLayout(type, layout, bytes.data(), static_cast<std::byte*>(dst));
@@ -111,27 +113,28 @@ Status CopyRawToHost(PJRT_Buffer_CopyRawToHost_Args& args) {
   return OkStatus();
 }
 
-StatusOr<PJRT_Buffer*> CopyTo(const PJRT_Buffer& buffer, PJRT_Device* device) {
+StatusOr<PJRT_Buffer*> CopyTo(const PJRT_Buffer& buffer, PJRT_Memory& memory) {
   RETURN_IF_ERROR(CheckReadable(buffer));
   std::shared_ptr<runtime::Buffer> copy;
-  if (device == buffer.device) {
-    ASSIGN_OR_RETURN(copy, device->device->Copy(buffer.buffer));
+  if (memory.device == &buffer.device()) {
+    ASSIGN_OR_RETURN(copy, memory.device->device->Copy(buffer.buffer, memory.placement()));
   } else {
     // Two Vulkan devices share no memory: through the host.
     std::vector<std::byte> bytes(buffer.buffer->size_bytes());
-    RETURN_IF_ERROR(buffer.device->device->ToHost(buffer.buffer, bytes.data(), bytes.size())->Await());
-    ASSIGN_OR_RETURN(copy, device->device->FromHost(buffer.buffer->type(), {bytes.data(), {}}));
+    RETURN_IF_ERROR(buffer.device().device->ToHost(buffer.buffer, bytes.data(), bytes.size())->Await());
+    ASSIGN_OR_RETURN(copy,
+                     memory.device->device->FromHost(buffer.buffer->type(), {bytes.data(), {}}, memory.placement()));
   }
-  return NewBuffer(buffer.client, device, std::move(copy));
+  return NewBuffer(buffer.client, memory, std::move(copy));
 }
 
 Status CopyToDevice(PJRT_Buffer_CopyToDevice_Args& args) {
-  ASSIGN_OR_RETURN(args.dst_buffer, CopyTo(*args.buffer, args.dst_device));
+  ASSIGN_OR_RETURN(args.dst_buffer, CopyTo(*args.buffer, args.dst_device->default_memory()));
   return OkStatus();
 }
 
 Status CopyToMemory(PJRT_Buffer_CopyToMemory_Args& args) {
-  ASSIGN_OR_RETURN(args.dst_buffer, CopyTo(*args.buffer, args.dst_memory->device));
+  ASSIGN_OR_RETURN(args.dst_buffer, CopyTo(*args.buffer, *args.dst_memory));
   return OkStatus();
 }
 

@@ -78,6 +78,9 @@ std::string Print(const Program& program) {
     if (i < program.forwarded_parameters.size() && program.forwarded_parameters[i] >= 0) {
       text += Format(", is parameter {}", program.forwarded_parameters[i]);
     }
+    if (program.outputs[i].space != MemorySpace::kDevice) {
+      text += Format(", in {}", kMemorySpaceNames[static_cast<int>(program.outputs[i].space)]);
+    }
     text += "\n";
   }
   for (size_t i = 0; i < program.constants.size(); ++i) {

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "types/memory_space.h"
 #include "types/shape.h"
 
 namespace dragoman::program {
@@ -53,6 +54,8 @@ struct TensorSpec {
   int aliased_parameter = -1;
   // Parameters: the program says that callers give this argument away, whether or not an output takes its memory.
   bool is_donor = false;
+  // Outputs: where callers want it. An output outside the device's memory is computed in place there.
+  MemorySpace space = MemorySpace::kDevice;
 };
 
 enum class StepKind : uint8_t {
@@ -103,8 +106,8 @@ struct Program {
   std::vector<Slot> slots;
   std::vector<Step> steps;
   uint64_t arena_bytes = 0;
-  // An output that is a parameter untouched: forwarded_parameter[i] ≥ 0 and no step writes it (the runtime shares or
-  // copies).
+  // An output that is a parameter untouched: forwarded_parameter[i] ≥ 0 and no step writes it. The
+  // runtime hands a donated parameter's memory on and copies otherwise: an output is never an argument's memory.
   std::vector<int> forwarded_parameters;
   // For cost analysis.
   double flops = 0;

@@ -53,6 +53,9 @@ class Validator {
                                     program_.outputs.size(), forwarded.size()));
     }
     for (size_t i = 0; i < program_.outputs.size(); ++i) {
+      if (static_cast<int>(program_.outputs[i].space) >= kNumMemorySpaces) {
+        return InvalidArgument(Format("Output {} is in an unknown memory.", i));
+      }
       const int alias = program_.outputs[i].aliased_parameter;
       RETURN_IF_ERROR(SameSize(i, alias));
       if (alias >= 0 && is_taken[alias]) {

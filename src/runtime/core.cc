@@ -15,11 +15,13 @@ constexpr uint64_t kMiB = 1ull << 20;
 
 // By vulkan::MemoryKind.
 constexpr Heap::Options kHeapOptions[vulkan::kNumMemoryKinds] = {
-    {.block_bytes = 64 * kMiB, .max_block_bytes = 1024 * kMiB},
+    {.block_bytes = 64 * kMiB, .max_block_bytes = 1024 * kMiB, .holds_tensors = true},
     {.block_bytes = 16 * kMiB, .max_block_bytes = 64 * kMiB},
     {.block_bytes = 4 * kMiB, .max_block_bytes = 64 * kMiB},
     {.block_bytes = 1 * kMiB * 2, .max_block_bytes = 16 * kMiB},
 };
+
+constexpr Heap::Options kHostTensors = {.block_bytes = 16 * kMiB, .max_block_bytes = 256 * kMiB, .holds_tensors = true};
 
 // What tensors may take. A CPU's driver names a heap of a fixed size (lavapipe 22: 2 GiB) and grants more: the
 // machine's memory is the limit there.
@@ -107,9 +109,14 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
     core->heaps[kind] =
         std::make_unique<Heap>(*core->device, *core->queue, static_cast<vulkan::MemoryKind>(kind), options);
   }
+  if (!core->device->IsHostVisible(vulkan::MemoryKind::kDevice)) {
+    core->host_tensors =
+        std::make_unique<Heap>(*core->device, *core->queue, vulkan::MemoryKind::kReadback, kHostTensors);
+  }
   core->kernels = std::make_unique<KernelCache>(*core->device, *core->pipeline_cache);
   core->scratch = std::make_unique<ScratchArena>(core->heap(vulkan::MemoryKind::kDevice));
   for (const auto& heap : core->heaps) heap->set_reclaim([core = core.get()] { core->Reclaim(); });
+  if (core->host_tensors != nullptr) core->host_tensors->set_reclaim([core = core.get()] { core->Reclaim(); });
   RETURN_IF_ERROR(core->queue->Start());
   return core;
 }
@@ -120,6 +127,7 @@ Core::~Core() {
     (void)scratch.release();
     (void)kernels.release();
     for (auto& heap : heaps) (void)heap.release();
+    (void)host_tensors.release();
     (void)queue.release();
     (void)pipeline_cache.release();
     (void)device.release();
@@ -130,6 +138,7 @@ Core::~Core() {
   kernels.reset();
   queue.reset();
   for (auto& heap : heaps) heap.reset();
+  host_tensors.reset();
   pipeline_cache.reset();
 }
 
@@ -137,6 +146,7 @@ void Core::Reclaim() {
   scratch->Drop();
   (void)queue->WaitIdle();
   for (const auto& heap : heaps) heap->Trim();
+  if (host_tensors != nullptr) host_tensors->Trim();
 }
 
 Status Core::CheckUsable() const {

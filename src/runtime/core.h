@@ -46,6 +46,9 @@ struct Core {
                                                 vulkan::PhysicalDevice physical);
   ~Core();
   Heap& heap(vulkan::MemoryKind kind) { return *heaps[static_cast<int>(kind)]; }
+  Heap& tensor_heap(Placement placement) {
+    return placement == Placement::kHost && host_tensors != nullptr ? *host_tensors : heap(vulkan::MemoryKind::kDevice);
+  }
   // OK, or why nothing can run: the device is lost, or this is the child of a fork.
   Status CheckUsable() const;
   bool IsForked() const { return process.IsForked(); }
@@ -56,6 +59,7 @@ struct Core {
   std::unique_ptr<vulkan::PipelineCache> pipeline_cache;
   std::unique_ptr<Queue> queue;
   std::unique_ptr<Heap> heaps[vulkan::kNumMemoryKinds];
+  std::unique_ptr<Heap> host_tensors;  // null where the device's memory is the host's
   std::unique_ptr<KernelCache> kernels;
   std::unique_ptr<ScratchArena> scratch;
   Device* owner = nullptr;  // while its client lives

@@ -29,13 +29,14 @@ DeviceImpl::~DeviceImpl() {
 
 MemoryStatistics DeviceImpl::memory_statistics() const { return core_->heap(vulkan::MemoryKind::kDevice).statistics(); }
 
-StatusOr<std::shared_ptr<Buffer>> DeviceImpl::FromHost(const TensorType& type, const HostView& view) {
-  return TransferFromHost(core_, type, view);
+StatusOr<std::shared_ptr<Buffer>> DeviceImpl::FromHost(const TensorType& type, const HostView& view,
+                                                       Placement placement) {
+  return TransferFromHost(core_, type, view, placement);
 }
 
-StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Allocate(const TensorType& type) {
+StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Allocate(const TensorType& type, Placement placement) {
   RETURN_IF_ERROR(core_->CheckUsable());
-  ASSIGN_OR_RETURN(auto allocation, core_->heap(vulkan::MemoryKind::kDevice).Allocate(type.size_bytes()));
+  ASSIGN_OR_RETURN(auto allocation, core_->tensor_heap(placement).Allocate(type.size_bytes()));
   return std::shared_ptr<Buffer>(std::make_shared<BufferImpl>(core_, std::make_shared<const TensorType>(type),
                                                               std::move(allocation), ReadyEvent(), 0));
 }
@@ -45,9 +46,9 @@ std::shared_ptr<Event> DeviceImpl::ToHost(const std::shared_ptr<Buffer>& buffer,
   return own.ok() ? TransferToHost(*own, destination, size_bytes) : ReadyEvent(own.status());
 }
 
-StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Copy(const std::shared_ptr<Buffer>& buffer) {
+StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Copy(const std::shared_ptr<Buffer>& buffer, Placement placement) {
   ASSIGN_OR_RETURN(const std::shared_ptr<BufferImpl> own, Own(buffer, *core_));
-  return CopyOnDevice(own);
+  return CopyOnDevice(own, placement);
 }
 
 StatusOr<std::shared_ptr<Executable>> DeviceImpl::Load(program::Program program) {

@@ -17,10 +17,14 @@ class DeviceImpl final : public Device {
   const target::DeviceProfile& profile() const override { return core_->device->profile(); }
   int index() const override { return index_; }
   MemoryStatistics memory_statistics() const override;
-  StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view) override;
-  StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type) override;
+  using Device::Allocate;
+  using Device::Copy;
+  using Device::FromHost;
+  StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view,
+                                             Placement placement) override;
+  StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type, Placement placement) override;
   std::shared_ptr<Event> ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) override;
-  StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer) override;
+  StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer, Placement placement) override;
   StatusOr<std::shared_ptr<Executable>> Load(program::Program program) override;
   Status WaitIdle() override;
   Status health() const override { return core_->CheckUsable(); }

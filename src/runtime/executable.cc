@@ -16,6 +16,10 @@ namespace {
 
 using vulkan::MemoryKind;
 
+Placement PlacementOf(const program::TensorSpec& output) {
+  return output.space == MemorySpace::kDevice ? Placement::kDevice : Placement::kHost;
+}
+
 bool IsDonated(const ExecuteOptions& options, size_t parameter) {
   return parameter < options.is_donated.size() && options.is_donated[parameter];
 }
@@ -146,7 +150,7 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(std::span<const Op> ops, Ins
     }
   }
   // Where the host does not see tensors it reads only what copies bring it.
-  if (is_last && (core_->device->IsHostVisible(MemoryKind::kDevice) || !plan_.is_asynchronous)) {
+  if (is_last && (core_->device->IsHostVisible(MemoryKind::kDevice) || !plan_.is_asynchronous || HasHostOutputs())) {
     recorder.Wait(vulkan::Barrier::kEnd);
   }
   RETURN_IF_ERROR(recorder.End());
@@ -292,26 +296,52 @@ Status ExecutableImpl::Bind(std::span<const std::shared_ptr<Buffer>> arguments, 
   return BindOutputs(options, bindings);
 }
 
+// Forwarded ones first: a parameter that is handed on has two owners then and is not overwritten.
 Status ExecutableImpl::BindOutputs(const ExecuteOptions& options, Bindings& bindings) {
-  Heap& heap = core_->heap(MemoryKind::kDevice);
   bindings.outputs.resize(output_bytes_.size());
   bindings.is_taken.resize(bindings.parameters.size());
-  // Forwarded ones first: a parameter that is also an output as it is has two owners then and is not overwritten.
   for (size_t i = 0; i < program_->forwarded_parameters.size(); ++i) {
     const int forwarded = program_->forwarded_parameters[i];
-    if (forwarded >= 0) bindings.outputs[i] = bindings.parameters[forwarded];
+    if (forwarded < 0) continue;
+    RETURN_IF_ERROR(BindOutput(options, i, forwarded, bindings));
+    if (bindings.outputs[i] != bindings.parameters[forwarded]) bindings.copies.emplace_back(forwarded, i);
   }
   for (size_t i = 0; i < output_bytes_.size(); ++i) {
     if (bindings.outputs[i] != nullptr) continue;
-    const int alias = program_->outputs[i].aliased_parameter;
-    const bool takes_parameter =
-        alias >= 0 && !plan_.has_callbacks && IsDonated(options, alias) && bindings.parameters[alias].use_count() == 1;
-    if (takes_parameter) {
-      bindings.outputs[i] = bindings.parameters[alias];
-      bindings.is_taken[alias] = true;
-    } else {
-      ASSIGN_OR_RETURN(bindings.outputs[i], heap.Allocate(output_bytes_[i]));
-    }
+    const int alias = plan_.has_callbacks ? -1 : program_->outputs[i].aliased_parameter;
+    RETURN_IF_ERROR(BindOutput(options, i, alias, bindings));
+    if (alias >= 0 && bindings.outputs[i] == bindings.parameters[alias]) bindings.is_taken[alias] = true;
+  }
+  return OkStatus();
+}
+
+// The memory of `parameter` (-1: none) when it is donated, has no other owner and lies where the output is wanted; new
+// memory otherwise.
+Status ExecutableImpl::BindOutput(const ExecuteOptions& options, size_t output, int parameter, Bindings& bindings) {
+  Heap& heap = core_->tensor_heap(PlacementOf(program_->outputs[output]));
+  if (parameter >= 0 && IsDonated(options, parameter) && bindings.parameters[parameter].use_count() == 1 &&
+      &bindings.parameters[parameter]->heap() == &heap) {
+    bindings.outputs[output] = bindings.parameters[parameter];
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(bindings.outputs[output], heap.Allocate(output_bytes_[output]));
+  return OkStatus();
+}
+
+bool ExecutableImpl::HasHostOutputs() const {
+  return std::any_of(program_->outputs.begin(), program_->outputs.end(),
+                     [](const program::TensorSpec& output) { return PlacementOf(output) == Placement::kHost; });
+}
+
+// Of parameters that are outputs as they are.
+Status ExecutableImpl::RecordCopies(const Bindings& bindings) {
+  for (const auto& [parameter, output] : bindings.copies) {
+    if (output_bytes_[output] == 0) continue;
+    const Allocation &source = *bindings.parameters[parameter], &target = *bindings.outputs[output];
+    const auto copy = [&, size_bytes = output_bytes_[output]](vulkan::Recorder& recorder) {
+      recorder.Copy(source.memory(), source.offset_bytes(), target.memory(), target.offset_bytes(), size_bytes);
+    };
+    RETURN_IF_ERROR(core_->queue->Record(copy, /*needs_barrier=*/true, output_bytes_[output]).status());
   }
   return OkStatus();
 }
@@ -356,6 +386,10 @@ StatusOr<Allocations> ExecutableImpl::GetArena() const {
 StatusOr<uint64_t> ExecutableImpl::Run(Bindings& bindings, const ExecuteOptions& options) {
   ASSIGN_OR_RETURN(const Allocations arena, GetArena());
   ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
+  if (const Status copied = RecordCopies(bindings); !copied.ok()) {
+    ReleaseInstance(*instance, core_->queue->current_value());
+    return copied;
+  }
   FillTable(*instance, bindings, arena);
   StatusOr<uint64_t> value = 0;
   if (plan_.is_asynchronous) {

@@ -63,8 +63,9 @@ class ExecutableImpl final : public Executable {
   struct Bindings {
     std::vector<std::shared_ptr<Allocation>> parameters;
     std::vector<std::shared_ptr<Allocation>> outputs;
-    std::vector<bool> is_taken;  // by parameter: an output lives in its memory
-    bool has_started = false;    // the device may have written outputs
+    std::vector<bool> is_taken;                     // by parameter: an output lives in its memory
+    bool has_started = false;                       // the device may have written outputs
+    std::vector<std::pair<size_t, size_t>> copies;  // (parameter, output), before the program runs
   };
 
   ExecutableImpl(std::shared_ptr<Core> core, program::Program program);
@@ -84,9 +85,12 @@ class ExecutableImpl final : public Executable {
   Status CheckArguments(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options) const;
   Status Bind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
   Status BindOutputs(const ExecuteOptions& options, Bindings& bindings);
+  Status BindOutput(const ExecuteOptions& options, size_t output, int parameter, Bindings& bindings);
   // After a failure. Gives back what was donated, except memory that may have been overwritten; says whether there was
   // any.
   bool Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
+  bool HasHostOutputs() const;
+  Status RecordCopies(const Bindings& bindings);
   StatusOr<Allocations> GetArena() const;
   StatusOr<uint64_t> Run(Bindings& bindings, const ExecuteOptions& options);
   void FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const;

@@ -136,18 +136,65 @@ TEST_F(ExecuteTest, NotDonatedArgumentKeepsItsContents) {
   EXPECT_EQ(ToHost(lhs), Iota(1000));
 }
 
-TEST_F(ExecuteTest, DonationOfSharedMemoryDoesNotOverwriteIt) {
+TEST_F(ExecuteTest, CopyOfAnArgumentHasMemoryOfItsOwn) {
   ProgramBuilder builder;
   builder.Parameter(100);
   builder.Output(100);
   builder.program().forwarded_parameters = {0};
   const auto source = FromHost(Iota(100));
-  const auto shared = Execute(*Load(builder.program()), {source})[0];
-  EXPECT_EQ(shared->device_address(), source->device_address());
-  const auto sum = Execute(*Load(AddProgram(100, 0)), {shared, FromHost(Iota(100))}, {true, false})[0];
-  EXPECT_TRUE(shared->IsDeleted());
+  const auto copy = Execute(*Load(builder.program()), {source})[0];
+  EXPECT_NE(copy->device_address(), source->device_address());
+  EXPECT_EQ(ToHost(copy), Iota(100));
+  const auto sum = Execute(*Load(AddProgram(100, 0)), {copy, FromHost(Iota(100))}, {true, false})[0];
+  EXPECT_TRUE(copy->IsDeleted());
   EXPECT_EQ(ToHost(source), Iota(100));
   EXPECT_EQ(ToHost(sum), Map(Iota(100), [](uint32_t i) { return 2 * i; }));
+}
+
+TEST_F(ExecuteTest, ForwardedArgumentsMemoryIsHandedOnOnce) {
+  ProgramBuilder builder;
+  builder.Parameter(100);
+  builder.Output(100);
+  builder.Output(100);
+  builder.program().forwarded_parameters = {0, 0};
+  const auto source = FromHost(Iota(100));
+  const uint64_t address = source->device_address();
+  const auto outputs = Execute(*Load(builder.program()), {source}, {true});
+  EXPECT_TRUE(source->IsDeleted());
+  EXPECT_EQ(outputs[0]->device_address(), address);
+  EXPECT_NE(outputs[1]->device_address(), address);
+  EXPECT_EQ(ToHost(outputs[0]), Iota(100));
+  EXPECT_EQ(ToHost(outputs[1]), Iota(100));
+}
+
+TEST_F(ExecuteTest, ForwardedAndOverwrittenParameterIsCopiedBefore) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(100);
+  builder.Do(builder.Scale(parameter, builder.Output(100, 0), 3, 0));
+  builder.Output(100);
+  builder.program().outputs[1].space = MemorySpace::kPinnedHost;
+  builder.program().forwarded_parameters = {-1, 0};
+  const auto outputs = Execute(*Load(builder.program()), {FromHost(Iota(100))}, {true});
+  EXPECT_EQ(ToHost(outputs[0]), Map(Iota(100), [](uint32_t i) { return 3 * i; }));
+  EXPECT_EQ(ToHost(outputs[1]), Iota(100));
+}
+
+TEST_F(ExecuteTest, TensorsInTheHostsMemoryAreArgumentsAndResults) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(100);
+  builder.Do(builder.Scale(parameter, builder.Output(100), 3, 1));
+  builder.program().outputs[0].space = MemorySpace::kPinnedHost;
+  const auto executable = Load(builder.program());
+  const std::vector<uint32_t> values = Iota(100);
+  for (const Placement placement : {Placement::kDevice, Placement::kHost}) {
+    const auto argument = device().FromHost(TensorType{DType::kU32, {100}}, {values.data(), {}}, placement);
+    ASSERT_TRUE(argument.ok()) << argument.status().message();
+    const auto result = Execute(*executable, {*argument})[0];
+    EXPECT_EQ(ToHost(result), Map(values, [](uint32_t i) { return 3 * i + 1; }));
+    const auto moved = device().Copy(result, placement);
+    ASSERT_TRUE(moved.ok()) << moved.status().message();
+    EXPECT_EQ(ToHost(*moved), Map(values, [](uint32_t i) { return 3 * i + 1; }));
+  }
 }
 
 TEST_F(ExecuteTest, ForwardedAndAliasedParameterIsNotOverwritten) {

@@ -94,8 +94,7 @@ void Heap::Trim() {
 }
 
 void Heap::Free(uint32_t id) {
-  // Memory of the other kinds is dropped only when the device is done with it.
-  const bool may_be_in_use = kind_ == vulkan::MemoryKind::kDevice;
+  const bool may_be_in_use = options_.holds_tensors;
   if (may_be_in_use) queue_.NoteReuse();
   const uint64_t last_use = may_be_in_use ? queue_.current_value() : 0;
   const std::lock_guard lock(pool_mutex_);

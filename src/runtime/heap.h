@@ -36,6 +36,7 @@ class Allocation {
   uint64_t size_bytes() const { return range_.size_bytes; }
   // The device may use the range for an earlier owner until the timeline reaches this value.
   uint64_t last_use() const { return range_.last_use; }
+  const Heap& heap() const { return heap_; }
 
  private:
   Heap& heap_;
@@ -50,6 +51,9 @@ class Heap {
     uint64_t block_bytes = 64ull << 20;  // of the first block; later ones double
     uint64_t max_block_bytes = 1ull << 30;
     uint64_t limit_bytes = ~0ull;  // of all blocks
+    // What is given back may still be in use by work in flight; memory of the other heaps is dropped only when the
+    // device is done with it.
+    bool holds_tensors = false;
   };
   Heap(vulkan::Device& device, Queue& queue, vulkan::MemoryKind kind, const Options& options)
       : device_(device), queue_(queue), kind_(kind), options_(options), next_block_bytes_(options.block_bytes) {}

@@ -63,6 +63,9 @@ struct HostView {
   std::vector<int64_t> byte_strides;
 };
 
+// Whose memory a tensor takes. Kernels reach both; where the device has no memory of its own, both are the same.
+enum class Placement : uint8_t { kDevice, kHost };
+
 struct MemoryStatistics {
   uint64_t bytes_in_use = 0;  // live buffers, constants and arenas
   uint64_t peak_bytes_in_use = 0;
@@ -109,13 +112,21 @@ class Device {
   virtual int index() const = 0;  // as in Client::devices()
   virtual MemoryStatistics memory_statistics() const = 0;
   // Copies; `view` may be reused when this returns (the copy into staging memory is done on the calling thread).
-  virtual StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view) = 0;
+  virtual StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view,
+                                                     Placement placement) = 0;
+  StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view) {
+    return FromHost(type, view, Placement::kDevice);
+  }
   // Uninitialised.
-  virtual StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type) = 0;
+  virtual StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type, Placement placement) = 0;
+  StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type) { return Allocate(type, Placement::kDevice); }
   // Dense row-major bytes to `destination`, which must live until the event is ready.
   virtual std::shared_ptr<Event> ToHost(const std::shared_ptr<Buffer>& buffer, void* destination,
                                         size_t size_bytes) = 0;
-  virtual StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer) = 0;
+  virtual StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer, Placement placement) = 0;
+  StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer) {
+    return Copy(buffer, Placement::kDevice);
+  }
   virtual StatusOr<std::shared_ptr<Executable>> Load(program::Program program) = 0;
   virtual Status WaitIdle() = 0;
   // OK, or why nothing can run here any more ("device lost ...").

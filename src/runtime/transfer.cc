@@ -73,7 +73,7 @@ StatusOr<uint64_t> UploadAll(Core& core, const TensorType& type, const HostView&
 
 std::shared_ptr<Event> Deleted() { return ReadyEvent(InvalidArgument("The buffer was deleted or donated.")); }
 
-// The device's memory is the host's: wait, then copy.
+// The host sees the tensor: wait, then copy.
 std::shared_ptr<Event> ReadDirectly(const std::shared_ptr<BufferImpl>& buffer, std::shared_ptr<Allocation> allocation,
                                     void* destination, size_t size_bytes) {
   const std::shared_ptr<Core>& core = buffer->core();
@@ -123,11 +123,11 @@ StatusOr<std::shared_ptr<Event>> ReadThroughStaging(const std::shared_ptr<Buffer
 }  // namespace
 
 StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& core, const TensorType& type,
-                                                   const HostView& view) {
+                                                   const HostView& view, Placement placement) {
   RETURN_IF_ERROR(core->CheckUsable());
   RETURN_IF_ERROR(CheckView(type, view));
   ASSIGN_OR_RETURN(std::shared_ptr<Allocation> allocation,
-                   core->heap(MemoryKind::kDevice).Allocate(static_cast<uint64_t>(type.size_bytes())));
+                   core->tensor_heap(placement).Allocate(static_cast<uint64_t>(type.size_bytes())));
   auto shared_type = std::make_shared<const TensorType>(type);
   std::shared_ptr<Event> ready = ReadyEvent();
   uint64_t value = 0;
@@ -155,12 +155,12 @@ std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer,
   return event.ok() ? *event : ReadyEvent(event.status());
 }
 
-StatusOr<std::shared_ptr<Buffer>> CopyOnDevice(const std::shared_ptr<BufferImpl>& buffer) {
+StatusOr<std::shared_ptr<Buffer>> CopyOnDevice(const std::shared_ptr<BufferImpl>& buffer, Placement placement) {
   const std::shared_ptr<Core>& core = buffer->core();
   RETURN_IF_ERROR(core->CheckUsable());
   const std::shared_ptr<Allocation> source = buffer->allocation();
   if (source == nullptr) return InvalidArgument("The buffer was deleted or donated.");
-  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> target, core->heap(MemoryKind::kDevice).Allocate(buffer->size_bytes()));
+  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> target, core->tensor_heap(placement).Allocate(buffer->size_bytes()));
   std::shared_ptr<Event> ready = buffer->ready();
   uint64_t value = buffer->ready_value();
   if (buffer->size_bytes() != 0) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stablehlo/importer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/format.h"
@@ -149,6 +151,7 @@ Status Importer::ImportFunction(const StreamOp& op, const VhloOp& row, ByteReade
   RETURN_IF_ERROR(body.WithContext(Format("In function {}.", name)));
   ASSIGN_OR_RETURN(function.parameters, ImportParameters(attributes[0], function.body.arguments.size()));
   const auto num_results = static_cast<int64_t>(function.body.terminator()->operands.size());
+  ASSIGN_OR_RETURN(function.result_spaces, ImportResultSpaces(attributes[2], static_cast<size_t>(num_results)));
   for (const ir::ParameterInfo& parameter : function.parameters) {
     if (parameter.aliased_output < num_results) continue;
     return InvalidArgument(Format("A parameter of function {} is aliased with result {}, but there are only {}.", name,
@@ -176,6 +179,30 @@ StatusOr<std::vector<ir::ParameterInfo>> Importer::ImportParameters(AttrIndex ar
     }
   }
   return parameters;
+}
+
+StatusOr<std::vector<MemorySpace>> Importer::ImportResultSpaces(AttrIndex res_attrs, size_t num_results) {
+  ASSIGN_OR_RETURN(const std::vector<AttrIndex> dictionaries, table_.Array(res_attrs));
+  std::vector<MemorySpace> spaces(dictionaries.empty() ? 0 : num_results);
+  if (dictionaries.size() != spaces.size()) {
+    return InvalidArgument(
+        Format("A function has attributes for {} results, but {} results.", dictionaries.size(), num_results));
+  }
+  for (size_t i = 0; i < spaces.size(); ++i) {
+    ASSIGN_OR_RETURN(const auto entries, table_.Dictionary(dictionaries[i]));
+    for (const auto& [name, value] : entries) {
+      if (name != "mhlo.memory_kind") continue;
+      ASSIGN_OR_RETURN(const std::string_view kind, table_.Text(value));
+      const auto found = std::find(std::begin(kMemorySpaceNames), std::end(kMemorySpaceNames), kind);
+      if (found == std::end(kMemorySpaceNames)) {
+        return Unimplemented(Format("Result {} is wanted in memory of the unknown kind \"{}\".", i, kind));
+      }
+      spaces[i] = static_cast<MemorySpace>(found - std::begin(kMemorySpaceNames));
+    }
+  }
+  const auto is_device = [](MemorySpace space) { return space == MemorySpace::kDevice; };
+  if (std::all_of(spaces.begin(), spaces.end(), is_device)) spaces.clear();
+  return spaces;
 }
 
 template <typename Read>

@@ -32,6 +32,7 @@ class Importer {
   Status ImportModuleAttributes(const StreamOp& op);
   Status ImportTopLevelOp(ByteReader& reader);
   Status ImportFunction(const StreamOp& op, const VhloOp& row, ByteReader& reader);
+  StatusOr<std::vector<MemorySpace>> ImportResultSpaces(AttrIndex res_attrs, size_t num_results);
   StatusOr<std::vector<ir::ParameterInfo>> ImportParameters(AttrIndex arg_attrs, size_t num_parameters);
 
   // Calls `read` on where the op's regions lie, with the value numbers they see.
