@@ -35,8 +35,9 @@ enum class StatusCode : int {
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(StatusCode code, std::string message)
-      : state_(code == StatusCode::kOk ? nullptr : std::make_shared<const State>(State{code, std::move(message)})) {}
+  Status(StatusCode code, std::string message) : Status(code, std::move(message), false) {}
+  // UNAVAILABLE, for good: the device was reset, hung or removed.
+  static Status DeviceLost(std::string message) { return {StatusCode::kUnavailable, std::move(message), true}; }
 
   bool ok() const { return state_ == nullptr; }
   StatusCode code() const { return ok() ? StatusCode::kOk : state_->code; }
@@ -44,16 +45,22 @@ class [[nodiscard]] Status {
     static const std::string empty;
     return ok() ? empty : state_->message;
   }
+  bool is_device_lost() const { return !ok() && state_->is_device_lost; }
   // The same error, followed by a space and `context`. An OK status stays OK.
   Status WithContext(std::string_view context) const {
-    return ok() ? *this : Status(code(), message() + " " + std::string(context));
+    return ok() ? *this : Status(code(), message() + " " + std::string(context), is_device_lost());
   }
 
  private:
   struct State {
     StatusCode code;
     std::string message;
+    bool is_device_lost;
   };
+  Status(StatusCode code, std::string message, bool is_device_lost)
+      : state_(code == StatusCode::kOk
+                   ? nullptr
+                   : std::make_shared<const State>(State{code, std::move(message), is_device_lost})) {}
   std::shared_ptr<const State> state_;
 };
 
@@ -70,8 +77,11 @@ inline Status Unavailable(std::string message) { return {StatusCode::kUnavailabl
 template <typename T>
 class [[nodiscard]] StatusOr {
  public:
-  StatusOr(Status status) : status_(std::move(status)) {}  // NOLINT: implicit by design, `return Unimplemented(...)`
-  StatusOr(T value) : value_(std::move(value)) {}          // NOLINT: implicit by design, `return value`
+  // Implicit by design: `return Unimplemented(...)`. An OK status explains nothing: it becomes INTERNAL, so that !ok()
+  // always has an error to hand on.
+  StatusOr(Status status)  // NOLINT
+      : status_(status.ok() ? Internal("An OK status stands where a value is owed.") : std::move(status)) {}
+  StatusOr(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design, `return value`
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }

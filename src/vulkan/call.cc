@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vulkan/call.h"
 
+#include <utility>
+
 #include "base/format.h"
 
 namespace dragoman::vulkan {
@@ -12,9 +14,6 @@ struct ResultRow {
   StatusCode code;
   std::string_view meaning;
 };
-
-constexpr std::string_view kLost =
-    "the device is lost: it was reset, hung or removed, and nothing can run on it any more in this process";
 
 constexpr ResultRow kResults[] = {
     {VK_SUCCESS, "VK_SUCCESS", StatusCode::kOk, ""},
@@ -30,7 +29,8 @@ constexpr ResultRow kResults[] = {
     {VK_ERROR_FRAGMENTATION, "VK_ERROR_FRAGMENTATION", StatusCode::kResourceExhausted, "a pool is fragmented"},
     {VK_ERROR_MEMORY_MAP_FAILED, "VK_ERROR_MEMORY_MAP_FAILED", StatusCode::kResourceExhausted,
      "the memory cannot be mapped"},
-    {VK_ERROR_DEVICE_LOST, "VK_ERROR_DEVICE_LOST", StatusCode::kUnavailable, kLost},
+    {VK_ERROR_DEVICE_LOST, "VK_ERROR_DEVICE_LOST", StatusCode::kUnavailable,
+     "the device is lost: it was reset, hung or removed, and nothing can run on it any more in this process"},
     {VK_ERROR_INITIALIZATION_FAILED, "VK_ERROR_INITIALIZATION_FAILED", StatusCode::kUnavailable,
      "the driver cannot be initialised"},
     {VK_ERROR_INCOMPATIBLE_DRIVER, "VK_ERROR_INCOMPATIBLE_DRIVER", StatusCode::kUnavailable,
@@ -61,11 +61,9 @@ std::string ResultName(VkResult result) {
 Status ToStatus(std::string_view function, VkResult result) {
   const ResultRow* row = FindRow(result);
   if (row == nullptr) return Internal(Format("{} failed with VkResult {}.", function, static_cast<int>(result)));
-  return Status(row->code, Format("{} failed with {}: {}.", function, row->name, row->meaning));
-}
-
-bool IsDeviceLost(const Status& status) {
-  return status.code() == StatusCode::kUnavailable && status.message().find(kLost) != std::string::npos;
+  std::string message = Format("{} failed with {}: {}.", function, row->name, row->meaning);
+  return result == VK_ERROR_DEVICE_LOST ? Status::DeviceLost(std::move(message))
+                                        : Status(row->code, std::move(message));
 }
 
 void Faults::Inject(std::string_view function, VkResult result, int skip, int times) {

@@ -14,9 +14,9 @@ namespace dragoman::vulkan {
 
 // "VK_ERROR_DEVICE_LOST"; a number for codes that we do not know.
 std::string ResultName(VkResult result);
-// OK for success codes; VK_TIMEOUT is DEADLINE_EXCEEDED, out of memory RESOURCE_EXHAUSTED, device lost UNAVAILABLE.
+// OK for success codes; VK_TIMEOUT is DEADLINE_EXCEEDED, out of memory RESOURCE_EXHAUSTED, device lost UNAVAILABLE
+// (and Status::is_device_lost).
 Status ToStatus(std::string_view function, VkResult result);
-bool IsDeviceLost(const Status& status);
 
 // Faults that tests ask for. Costs one relaxed load a call while none is armed. Thread-safe.
 class Faults {

@@ -52,7 +52,7 @@ class Device {
   template <typename Function, typename... Args>
   Status Call(std::string_view name, Function function, Args... args) {
     Status status = vulkan::Call(instance_->faults(), name, function, args...);
-    if (!status.ok() && IsDeviceLost(status)) [[unlikely]]
+    if (status.is_device_lost()) [[unlikely]]
       MarkLost(status);
     return status;
   }

@@ -32,9 +32,12 @@ TEST(ToStatus, KindsOfErrorsAreToldApart) {
   EXPECT_EQ(ToStatus("vkX", VK_ERROR_OUT_OF_DEVICE_MEMORY).code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(ToStatus("vkX", VK_TIMEOUT).code(), StatusCode::kDeadlineExceeded);
   const Status lost = ToStatus("vkQueueSubmit", VK_ERROR_DEVICE_LOST);
-  EXPECT_TRUE(IsDeviceLost(lost));
+  EXPECT_TRUE(lost.is_device_lost());
+  EXPECT_EQ(lost.code(), StatusCode::kUnavailable);
+  EXPECT_TRUE(lost.WithContext("In a test.").is_device_lost());
+  EXPECT_FALSE(Unavailable(lost.message()).is_device_lost()) << "the text decides nothing";
   EXPECT_THAT(lost.message(), HasSubstr("vkQueueSubmit failed with VK_ERROR_DEVICE_LOST"));
-  EXPECT_FALSE(IsDeviceLost(ToStatus("vkX", VK_ERROR_INITIALIZATION_FAILED)));
+  EXPECT_FALSE(ToStatus("vkX", VK_ERROR_INITIALIZATION_FAILED).is_device_lost());
   EXPECT_THAT(ToStatus("vkX", static_cast<VkResult>(-4242)).message(), HasSubstr("-4242"));
 }
 
@@ -178,8 +181,8 @@ TEST_F(VulkanTest, LostDeviceStaysLost) {
   instance_->faults().Inject("vkWaitSemaphores", VK_ERROR_DEVICE_LOST);
   EXPECT_FALSE(device->Wait(1, 0).ok());
   instance_->faults().Clear();
-  EXPECT_TRUE(IsDeviceLost(device->health()));
-  EXPECT_TRUE(IsDeviceLost(device->Wait(1, 0).status()));
+  EXPECT_TRUE(device->health().is_device_lost());
+  EXPECT_TRUE(device->Wait(1, 0).status().is_device_lost());
 }
 
 TEST(DriverKey, DiffersByDriverAndStaysTheSameOtherwise) {
