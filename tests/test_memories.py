@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from processes import run_command
 
 HOST_KINDS = ["pinned_host", "unpinned_host"]
 
@@ -70,6 +71,33 @@ def test_a_donated_argument_changes_its_memory(jax, device):
     y = jax.jit(lambda a: a + 1, donate_argnums=0, out_shardings=placed(jax, device, "pinned_host"))(x)
     assert y.sharding.memory_kind == "pinned_host"
     np.testing.assert_array_equal(y, np.arange(8) + 1)
+
+
+def test_training_with_its_state_in_the_hosts_memory(jax, device):
+    import functools
+
+    jnp = jax.numpy
+    here, host = placed(jax, device, "device"), placed(jax, device, "pinned_host")
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1), out_shardings=(host, host, here))
+    def step(w, momentum, x):
+        w, momentum = jax.device_put((w, momentum), here)
+        loss, gradient = jax.value_and_grad(lambda w: jnp.sum((x @ w) ** 2))(w)
+        momentum = 0.9 * momentum + gradient
+        return w - 0.01 * momentum, momentum, loss
+
+    rng = np.random.default_rng(0)
+    right_w, x = (rng.normal(size=size).astype(np.float32) for size in ((3, 4), (2, 3)))
+    right_momentum = np.zeros((3, 4), np.float32)
+    w, momentum = (jax.device_put(value, host) for value in (right_w, right_momentum))
+    for _ in range(5):
+        before, address = w, w.unsafe_buffer_pointer()
+        w, momentum, _ = step(w, momentum, jax.device_put(x, device))
+        assert before.is_deleted() and w.unsafe_buffer_pointer() == address
+        right_momentum = 0.9 * right_momentum + 2 * x.T @ (x @ right_w)
+        right_w = right_w - 0.01 * right_momentum
+    assert w.sharding.memory_kind == momentum.sharding.memory_kind == "pinned_host"
+    np.testing.assert_allclose(w, right_w, rtol=1e-5, atol=1e-6)
 
 
 def test_checkpoint_offloads_to_the_host(jax, device):
@@ -168,3 +196,69 @@ def test_branches_of_other_platforms_are_not_compiled(jax, device):
     exported = export.export(jax.jit(f), platforms=("cpu", "dragoman"))(x)
     r = jax.jit(exported.call)(jax.device_put(x, device))
     np.testing.assert_allclose(np.abs(np.asarray(r)), np.abs(np.linalg.qr(x)[1]), rtol=1e-5, atol=1e-6)
+
+
+def test_exported_programs_know_the_platform_they_run_on(jax, device):
+    from jax import export
+
+    def f(x):
+        return jax.lax.platform_dependent(x, cpu=lambda x: x + 1, dragoman=lambda x: x + 2, default=lambda x: x + 3)
+
+    x = jax.device_put(np.zeros(3, np.float32), device)
+    for platforms in (["cpu", "dragoman", "tpu"], ["dragoman", "cpu"], ["dragoman"]):
+        exported = export.export(jax.jit(f), platforms=platforms)(x)
+        np.testing.assert_array_equal(exported.call(x), np.full(3, 2))
+    cpu = jax.device_put(np.zeros(3, np.float32), jax.devices("cpu")[0])
+    both = export.export(jax.jit(f), platforms=["cpu", "dragoman"])(x)
+    np.testing.assert_array_equal(both.call(cpu), np.full(3, 1))
+    with pytest.raises(ValueError, match="exported for platforms"):
+        export.export(jax.jit(f), platforms=["cpu"])(x).call(x)
+
+
+def test_exported_programs_have_shapes_and_memories_of_the_caller(jax, device):
+    from jax import export
+
+    jnp = jax.numpy
+    rows, columns = export.symbolic_shape("rows, columns")
+    exported = export.export(jax.jit(lambda x: jnp.tanh(x @ x.T).sum()), platforms=["cpu", "dragoman"])(
+        jax.ShapeDtypeStruct((rows, columns), np.float32)
+    )
+    for shape in ((3, 4), (1, 7)):
+        x = np.linspace(-1, 1, np.prod(shape), dtype=np.float32).reshape(shape)
+        np.testing.assert_allclose(exported.call(jax.device_put(x, device)), np.tanh(x @ x.T).sum(), rtol=1e-5)
+    host = placed(jax, device, "pinned_host")
+    doubled = jax.jit(lambda x: jax.device_put(x, placed(jax, device, "device")) * 2, in_shardings=host, out_shardings=host)
+    x = jax.device_put(np.arange(3, dtype=np.float32), host)
+    y = jax.jit(export.export(doubled)(x).call)(x)
+    assert y.sharding.memory_kind == "pinned_host"
+    np.testing.assert_array_equal(y, [0, 2, 4])
+
+
+def test_derivatives_of_exported_programs(jax, device):
+    from jax import export
+
+    pytest.importorskip("flatbuffers", reason="JAX serializes exported programs with flatbuffers.")
+    jnp = jax.numpy
+    f = jax.jit(lambda x: jnp.linalg.inv(x @ x.T + jnp.eye(3)).sum())
+    x = jax.device_put(np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4), device)
+    again = export.deserialize(export.export(f, platforms=["cpu", "dragoman"])(np.asarray(x)).serialize(vjp_order=1))
+    np.testing.assert_allclose(jax.grad(again.call)(x), jax.grad(f)(x), rtol=1e-4, atol=1e-5)
+
+
+def test_the_command_takes_what_jax_exports(jax, tmp_path):
+    from jax import export
+
+    x = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    exported = export.export(jax.jit(lambda x: jax.numpy.sin(x) @ x.T), platforms=["dragoman"])(x)
+    path, data, results = (str(tmp_path / name) for name in ("step.bc", "arguments.bin", "results.bin"))
+    open(path, "wb").write(exported.mlir_module_serialized)
+    x.tofile(data)
+    compiled = run_command("compile", path)
+    assert compiled.returncode == 0 and " kernels, " in compiled.stdout, compiled.stderr
+    evaluated = run_command("evaluate", path, "--data", data, "-o", results)
+    assert evaluated.returncode == 0, evaluated.stderr
+    np.testing.assert_allclose(np.fromfile(results, np.float32).reshape(3, 3), np.sin(x) @ x.T, rtol=1e-6)
+    text = tmp_path / "step.mlir"
+    text.write_text(str(exported.mlir_module()))
+    refused = run_command("compile", str(text))
+    assert refused.returncode == 1 and refused.stderr.startswith("dragoman: ") and "mlir_module_serialized" in refused.stderr
