@@ -45,10 +45,12 @@ need_venv() {
   "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"
 }
 
+# Several files of a room are compiled as one: a third of the time. A bare cmake compiles file by file, for editing.
+unity=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=8)
 # DRAGOMAN_CMAKE_OPTIONS, for example "-DCMAKE_CXX_FLAGS_RELEASE=-O1", has the last word.
 configure() {  # folder, then options for CMake
   local folder=$1
   shift
   mkdir -p "$folder"
-  cmake -S "$root" -B "$folder" -G Ninja "$@" ${DRAGOMAN_CMAKE_OPTIONS:-} >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
+  cmake -S "$root" -B "$folder" -G Ninja "${unity[@]}" "$@" ${DRAGOMAN_CMAKE_OPTIONS:-} >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
 }

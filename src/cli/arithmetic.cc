@@ -19,28 +19,28 @@ constexpr double kFloats[] = {0.0,       -0.0,   1,         -1,         0.5,
                               2.5,       -3.75,  7,         100,        -1000,
                               1e-30,     -1e30,  0x1.8p126, -3e38,      65504,
                               9.0109138, 19.125, kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN()};
-constexpr int64_t kIntegers[] = {0,
-                                 1,
-                                 -1,
-                                 2,
-                                 -3,
-                                 7,
-                                 100,
-                                 -100,
-                                 127,
-                                 -128,
-                                 32767,
-                                 -32768,
-                                 INT32_MAX,
-                                 INT32_MIN,
-                                 int64_t{1} << 31,
-                                 int64_t{1} << 32,
-                                 int64_t{1} << 40,
-                                 -(int64_t{1} << 40),
-                                 INT64_MAX,
-                                 INT64_MIN};
+constexpr int64_t kIntegerOperands[] = {0,
+                                        1,
+                                        -1,
+                                        2,
+                                        -3,
+                                        7,
+                                        100,
+                                        -100,
+                                        127,
+                                        -128,
+                                        32767,
+                                        -32768,
+                                        INT32_MAX,
+                                        INT32_MIN,
+                                        int64_t{1} << 31,
+                                        int64_t{1} << 32,
+                                        int64_t{1} << 40,
+                                        -(int64_t{1} << 40),
+                                        INT64_MAX,
+                                        INT64_MIN};
 constexpr int64_t kNumValues = std::size(kFloats);
-static_assert(std::size(kIntegers) == kNumValues);
+static_assert(std::size(kIntegerOperands) == kNumValues);
 
 // Every value of one parameter meets every one of the next in the first 400 elements.
 ir::Literal InputOf(const TensorType& type, size_t parameter) {
@@ -52,7 +52,7 @@ ir::Literal InputOf(const TensorType& type, size_t parameter) {
     const int64_t small = (i * 7 + i / 13) % 5 - 2;
     const int64_t place = (parameter % 2 == 0 ? i : i / kNumValues) % kNumValues;
     floats.push_back(is_large ? static_cast<double>(small) : kFloats[place]);
-    integers.push_back(is_large ? small : kIntegers[place]);
+    integers.push_back(is_large ? small : kIntegerOperands[place]);
   }
   if (IsFloat(type.dtype)) return reference::LiteralFromDoubles(type, floats);
   if (IsPred(type.dtype)) {

@@ -112,7 +112,7 @@ constexpr std::string_view kWideFloats = R"((%0: tensor<400xf64>, %1: tensor<400
   return(%2, %3, %4, %5, %6, %7, %8, %9, %10)
 })";
 
-constexpr std::string_view kIntegers = R"((%0: tensor<400xsi32>, %1: tensor<400xsi32>, %2: tensor<400xsi64>,
+constexpr std::string_view kIntegerProgram = R"((%0: tensor<400xsi32>, %1: tensor<400xsi32>, %2: tensor<400xsi64>,
     %3: tensor<400xsi64>, %4: tensor<400xui32>, %5: tensor<400xui32>) {
   %6 = multiply(%0, %1) : tensor<400xsi32>
   %7 = divide(%0, %1) : tensor<400xsi32>
@@ -210,7 +210,7 @@ constexpr Trap kTraps[] = {
     {"functions at their limits", kLimits},
     {"functions", kFunctions, 2e-6},
     {"64-bit floats", kWideFloats, 1e-14},
-    {"integers", kIntegers},
+    {"integers", kIntegerProgram},
     {"types narrower than 32 bits", kNarrow},
     {"conversions", kConversions},
     {"pooling and its gradient", kPooling},

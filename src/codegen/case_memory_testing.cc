@@ -20,8 +20,7 @@ using target::DeviceProfile;
 
 namespace {
 
-constexpr int kWorkgroupSize = 32;
-constexpr int kCount = 4 * kWorkgroupSize * 4;
+constexpr int kCount = 4 * kCaseWorkgroupSize * 4;
 
 bool HasMemory(const DeviceProfile& profile, DType memory) { return memory != DType::kF64 || profile.float64; }
 
@@ -67,7 +66,7 @@ KernelCase CopyCase(const DeviceProfile& profile, DType memory, int width, KType
   const int in = b.AddBuffer({.memory = memory, .is_read = true});
   const int out = b.AddBuffer({.memory = memory, .is_written = true});
   const int size = b.AddParam();
-  const V i = b.IMul(b.GlobalIndex(kWorkgroupSize), b.I32(width));
+  const V i = b.IMul(b.GlobalIndex(kCaseWorkgroupSize), b.I32(width));
   b.If(b.ULt(i, b.Param(size)), [&] {
     const V index = index_type == KType::kI64 ? b.Convert(KOp::kZExt, i, KType::kI64) : i;
     const std::vector<V> values = b.LoadVector(in, index, width);
@@ -76,9 +75,9 @@ KernelCase CopyCase(const DeviceProfile& profile, DType memory, int width, KType
   KernelCase result;
   result.name = Format("copy {} by {}{}", Name(memory), width, index_type == KType::kI64 ? ", wide index" : "");
   result.params = {static_cast<uint32_t>(kCount - 12)};
-  result.workgroups = static_cast<uint32_t>(kCount / (kWorkgroupSize * width));
+  result.workgroups = static_cast<uint32_t>(kCount / (kCaseWorkgroupSize * width));
   result.buffers = {RandomElements(memory, kCount, 1), RandomElements(memory, kCount, 2)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -87,13 +86,13 @@ KernelCase ScatteredStoreCase(const DeviceProfile& profile, DType memory) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = memory, .is_read = true});
   const int out = b.AddBuffer({.memory = memory, .is_written = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   b.Store(out, b.IMul(i, b.I32(3)), b.Load(in, i));
   KernelCase result;
   result.name = Format("scattered store {}", Name(memory));
   result.workgroups = 4;
   result.buffers = {RandomElements(memory, kCount, 3), RandomElements(memory, kCount, 4)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -102,7 +101,7 @@ KernelCase DecodeCase(const DeviceProfile& profile, DType memory) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = memory, .is_read = true});
   const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   V value = b.Load(in, i);
   if (value.type == KType::kF16) value = b.Convert(KOp::kFToF, value, KType::kF32);
   b.Store(out, i, value);
@@ -112,9 +111,9 @@ KernelCase DecodeCase(const DeviceProfile& profile, DType memory) {
   for (int k = 0; k < count; ++k) std::memcpy(patterns.data() + static_cast<ptrdiff_t>(k) * size, &k, size);
   KernelCase result;
   result.name = Format("decode {}", Name(memory));
-  result.workgroups = static_cast<uint32_t>(count / kWorkgroupSize);
+  result.workgroups = static_cast<uint32_t>(count / kCaseWorkgroupSize);
   result.buffers = {patterns, std::vector<std::byte>(static_cast<size_t>(count) * 4)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -123,7 +122,7 @@ KernelCase EncodeCase(const DeviceProfile& profile, DType memory) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = DType::kF32, .is_read = true});
   const int out = b.AddBuffer({.memory = memory, .is_written = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   V value = b.Load(in, i);
   if (memory == DType::kF16 && profile.float16) value = b.Convert(KOp::kFToF, value, KType::kF16);
   b.Store(out, i, value);
@@ -140,12 +139,12 @@ KernelCase EncodeCase(const DeviceProfile& profile, DType memory) {
   }
   floats.push_back(0);
   floats.push_back(0x80000000u);
-  while (floats.size() % kWorkgroupSize != 0) floats.push_back(0);
+  while (floats.size() % kCaseWorkgroupSize != 0) floats.push_back(0);
   KernelCase result;
   result.name = Format("encode {}", Name(memory));
-  result.workgroups = static_cast<uint32_t>(floats.size() / kWorkgroupSize);
+  result.workgroups = static_cast<uint32_t>(floats.size() / kCaseWorkgroupSize);
   result.buffers = {Pack(KType::kF32, floats), std::vector<std::byte>(floats.size() * SizeBytes(memory))};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -156,16 +155,16 @@ KernelCase SharedCase(const DeviceProfile& profile, KType type) {
   const int in = b.AddBuffer({.memory = memory, .is_read = true});
   const int out = b.AddBuffer({.memory = memory, .is_written = true});
   b.AddShared(KType::kF32, 5);
-  const int array = b.AddShared(type, kWorkgroupSize);
+  const int array = b.AddShared(type, kCaseWorkgroupSize);
   const V local = b.LocalIndex();
-  b.StoreShared(array, local, b.Load(in, b.GlobalIndex(kWorkgroupSize)));
+  b.StoreShared(array, local, b.Load(in, b.GlobalIndex(kCaseWorkgroupSize)));
   b.Barrier();
-  b.Store(out, b.GlobalIndex(kWorkgroupSize), b.LoadShared(array, b.ISub(b.I32(kWorkgroupSize - 1), local)));
+  b.Store(out, b.GlobalIndex(kCaseWorkgroupSize), b.LoadShared(array, b.ISub(b.I32(kCaseWorkgroupSize - 1), local)));
   KernelCase result;
   result.name = Format("shared {}", Name(memory));
   result.workgroups = 3;
   result.buffers = {RandomElements(memory, kCount, 5), RandomElements(memory, kCount, 6)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -180,7 +179,7 @@ KernelCase ManyBuffersCase(const DeviceProfile& profile) {
   }
   const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
   result.buffers.emplace_back(size_t{kCount} * 4);
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   const auto mix = [&](V sum, int first, int last) {
     for (int k = first; k <= last; ++k) sum = b.IAdd(b.IMul(sum, b.I32(31)), b.Load(k, i));
     return sum;
@@ -195,7 +194,7 @@ KernelCase ManyBuffersCase(const DeviceProfile& profile) {
   b.Store(out, i, mix(looped, 36, 39));
   result.name = "many buffers";
   result.workgroups = 4;
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -203,13 +202,13 @@ KernelCase AtomicCase(const DeviceProfile& profile, KOp op) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
   const int out = b.AddBuffer({.memory = DType::kU32, .is_read = true, .is_written = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   b.Atomic(op, out, b.And(i, b.I32(op == KOp::kAtomicExchange ? 255 : 7)), b.Load(in, i));
   KernelCase result;
   result.name = std::string(Name(op));
   result.workgroups = 8;
   result.buffers = {RandomElements(DType::kU32, kCount, 7), RandomElements(DType::kU32, kCount, 8)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 

@@ -20,7 +20,7 @@ using target::DeviceProfile;
 
 namespace {
 
-constexpr int kWorkgroupSize = 64;
+constexpr int kMapWorkgroupSize = 64;
 constexpr uint8_t kBoolBit = 1, kI32Bit = 2, kI64Bit = 4, kF16Bit = 8, kF32Bit = 16, kF64Bit = 32;
 constexpr uint8_t kInts = kI32Bit | kI64Bit, kBits = kInts | kBoolBit, kFloats = kF16Bit | kF32Bit | kF64Bit;
 constexpr uint8_t kNarrowFloats = kF16Bit | kF32Bit;
@@ -156,7 +156,7 @@ KernelCase MapCase(const DeviceProfile& profile, std::string name, std::span<con
     result.buffers.push_back(Pack(inputs[k], columns[k]));
   }
   const int size = b.AddParam();
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kMapWorkgroupSize);
   int out = -1;
   KType out_type = KType::kVoid;
   b.If(b.ULt(i, b.Param(size)), [&] {
@@ -170,8 +170,8 @@ KernelCase MapCase(const DeviceProfile& profile, std::string name, std::span<con
   const size_t count = columns[0].size();
   result.buffers.push_back(Pack(out_type, std::vector<uint64_t>(count, 0)));
   result.params = {static_cast<uint32_t>(count)};
-  result.workgroups = static_cast<uint32_t>((count + kWorkgroupSize - 1) / kWorkgroupSize);
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.workgroups = static_cast<uint32_t>((count + kMapWorkgroupSize - 1) / kMapWorkgroupSize);
+  result.kernel = std::move(b).Finish(kMapWorkgroupSize);
   return result;
 }
 
@@ -220,12 +220,12 @@ struct Conversion {
 
 void AddConversion(const DeviceProfile& profile, const Conversion& conversion, std::vector<uint64_t> values,
                    std::vector<KernelCase>& cases) {
-  const auto [op, from, to] = conversion;
-  const KType inputs[] = {from};
-  std::string name =
-      Format("{} {} to {}", Name(op), dragoman::Name(PlainMemory(from)), dragoman::Name(PlainMemory(to)));
-  cases.push_back(MapCase(profile, std::move(name), inputs, {std::move(values)},
-                          [&](Builder& b, std::span<const V> x) { return b.Convert(op, x[0], to); }));
+  const KType inputs[] = {conversion.from};
+  std::string name = Format("{} {} to {}", Name(conversion.op), dragoman::Name(PlainMemory(conversion.from)),
+                            dragoman::Name(PlainMemory(conversion.to)));
+  cases.push_back(MapCase(profile, std::move(name), inputs, {std::move(values)}, [&](Builder& b, std::span<const V> x) {
+    return b.Convert(conversion.op, x[0], conversion.to);
+  }));
 }
 
 void AddFloatConversions(const DeviceProfile& profile, KType type, std::vector<KernelCase>& cases) {

@@ -20,8 +20,6 @@ using target::DeviceProfile;
 
 namespace {
 
-constexpr int kWorkgroupSize = 32;
-
 std::vector<std::byte> Words(int count, uint32_t first, uint32_t step) {
   std::vector<uint64_t> words;
   for (int i = 0; i < count; ++i) words.push_back(first + step * static_cast<uint32_t>(i));
@@ -35,14 +33,14 @@ KernelCase IndexCase(const DeviceProfile& profile, std::string name,
   const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
   const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
   for (int i = 0; i < 3; ++i) b.AddParam();
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   b.Store(out, i, make(b, in, i));
   KernelCase result;
   result.name = std::move(name);
   result.workgroups = 4;
   result.params = {17, 5, 0xfffffff0};
   result.buffers = {Words(128, 3, 77), Words(128, 0, 0)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -130,12 +128,12 @@ KernelCase SharedSumCase(const DeviceProfile& profile) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = DType::kF32, .is_read = true});
   const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
-  const int array = b.AddShared(KType::kF32, kWorkgroupSize);
+  const int array = b.AddShared(KType::kF32, kCaseWorkgroupSize);
   const V local = b.LocalIndex();
-  b.StoreShared(array, local, b.Load(in, b.GlobalIndex(kWorkgroupSize)));
+  b.StoreShared(array, local, b.Load(in, b.GlobalIndex(kCaseWorkgroupSize)));
   b.Barrier();
   b.ForEach(b.I32(0), b.I32(5), b.I32(1), [&](V step) {
-    const V width = b.Binary(KOp::kShrU, b.I32(kWorkgroupSize / 2), step);
+    const V width = b.Binary(KOp::kShrU, b.I32(kCaseWorkgroupSize / 2), step);
     b.If(b.ULt(local, width), [&] {
       b.StoreShared(array, local, b.FAdd(b.LoadShared(array, local), b.LoadShared(array, b.IAdd(local, width))));
     });
@@ -148,7 +146,7 @@ KernelCase SharedSumCase(const DeviceProfile& profile) {
   std::vector<uint64_t> values;
   for (int i = 0; i < 128; ++i) values.push_back(FloatBits(KType::kF32, i * 0.25 - 7));
   result.buffers = {Pack(KType::kF32, values), Words(4, 0, 0)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -157,15 +155,15 @@ KernelCase DeviceBarrierCase(const DeviceProfile& profile) {
   Builder b(profile);
   const int scratch = b.AddBuffer({.memory = DType::kU32, .is_read = true, .is_written = true});
   const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   b.Store(scratch, i, b.IMul(i, i));
   b.DeviceBarrier();
-  b.Store(out, i, b.Load(scratch, b.Xor(i, b.I32(kWorkgroupSize - 1))));
+  b.Store(out, i, b.Load(scratch, b.Xor(i, b.I32(kCaseWorkgroupSize - 1))));
   KernelCase result;
   result.name = "device barrier";
   result.workgroups = 4;
   result.buffers = {Words(128, 0, 0), Words(128, 0, 0)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -173,13 +171,13 @@ KernelCase DeviceBarrierCase(const DeviceProfile& profile) {
 KernelCase InPlaceCase(const DeviceProfile& profile, DType memory) {
   Builder b(profile);
   const int buffer = b.AddBuffer({.memory = memory, .is_read = true, .is_written = true, .may_alias = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   b.Store(buffer, i, b.Not(b.Load(buffer, i)));
   KernelCase result;
   result.name = Format("in place {}", Name(memory));
   result.workgroups = 4;
   result.buffers = {Words(128, 0x01010000, 0x00010101)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 
@@ -187,7 +185,7 @@ KernelCase SubgroupCase(const DeviceProfile& profile, KOp op) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = DType::kF32, .is_read = true});
   const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
-  const V i = b.GlobalIndex(kWorkgroupSize);
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
   const V x = b.Load(in, i);
   b.Store(out, i, op == KOp::kSubgroupShuffleXor ? b.Binary(op, x, b.I32(1)) : b.Unary(op, x));
   KernelCase result;
@@ -197,7 +195,7 @@ KernelCase SubgroupCase(const DeviceProfile& profile, KOp op) {
   std::vector<uint64_t> values;
   for (int k = 0; k < 128; ++k) values.push_back(FloatBits(KType::kF32, (k * 37 % 64) - 20));
   result.buffers = {Pack(KType::kF32, values), Words(128, 0, 0)};
-  result.kernel = std::move(b).Finish(kWorkgroupSize);
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
 }
 

@@ -12,6 +12,8 @@
 
 namespace dragoman::codegen {
 
+inline constexpr int kCaseWorkgroupSize = 32;
+
 struct KernelCase {
   std::string name;
   kernel::Kernel kernel;

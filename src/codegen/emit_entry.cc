@@ -13,9 +13,7 @@ using spv::Op;
 
 namespace {
 
-constexpr auto kPhysical = spv::StorageClass::PhysicalStorageBuffer;
 constexpr auto kPush = spv::StorageClass::PushConstant;
-constexpr uint32_t kAligned = static_cast<uint32_t>(spv::MemoryAccessMask::Aligned);
 // AMD's waves have some 100 scalar registers, and an address takes two: all of many at once spill.
 constexpr size_t kMostEntryBases = 32;
 

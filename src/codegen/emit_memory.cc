@@ -15,9 +15,6 @@ using spv::Op;
 
 namespace {
 
-constexpr auto kPhysical = spv::StorageClass::PhysicalStorageBuffer;
-constexpr uint32_t kAligned = static_cast<uint32_t>(spv::MemoryAccessMask::Aligned);
-
 // Tensors start at multiples of 16 bytes; a vector is aligned to its size up to that.
 uint32_t AlignmentBytes(int size_bytes, int count) { return static_cast<uint32_t>(std::min(16, size_bytes * count)); }
 

@@ -17,6 +17,9 @@
 
 namespace dragoman::codegen {
 
+inline constexpr auto kPhysical = spv::StorageClass::PhysicalStorageBuffer;
+inline constexpr auto kAligned = static_cast<uint32_t>(spv::MemoryAccessMask::Aligned);
+
 // What a kernel touches, gathered before emission so that the entry block can load it all once.
 struct KernelUses {
   std::vector<bool> params;

@@ -7,10 +7,6 @@
 namespace dragoman::ir {
 namespace {
 
-bool Contains(const std::vector<int64_t>& list, int64_t value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 Status ExpectEqualExtents(const Op& op, const std::vector<int64_t>& lhs, const std::vector<int64_t>& rhs,
                           std::string_view what) {
   RULE_EXPECT(lhs.size() == rhs.size(), "There are {} and {} {} dimensions.", lhs.size(), rhs.size(), what);

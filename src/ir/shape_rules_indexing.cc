@@ -7,10 +7,6 @@
 namespace dragoman::ir {
 namespace {
 
-bool Contains(const std::vector<int64_t>& list, int64_t value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 // Operands from `first` on are one scalar index for each dimension of operand 0, all of one integer type.
 Status ExpectScalarIndices(const Op& op, size_t first) {
   const TensorType& from = op.operands[0]->type;

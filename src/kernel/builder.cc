@@ -12,24 +12,6 @@
 namespace dragoman::kernel {
 namespace {
 
-struct Key {
-  KOp op;
-  KType type;
-  uint64_t imm;
-  std::vector<ValueId> operands;
-  bool operator==(const Key&) const = default;
-};
-
-struct KeyHasher {
-  size_t operator()(const Key& key) const {
-    uint64_t hash = static_cast<uint64_t>(key.op) * 31 + static_cast<uint64_t>(key.type);
-    const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15u + (hash >> 29); };
-    mix(key.imm);
-    for (const ValueId operand : key.operands) mix(operand);
-    return static_cast<size_t>(hash);
-  }
-};
-
 std::vector<ValueId> Ids(std::span<const V> values) {
   std::vector<ValueId> ids;
   ids.reserve(values.size());
@@ -46,6 +28,24 @@ std::vector<KType> Types(std::span<const V> values) {
 }  // namespace
 
 struct Builder::Scope {
+  struct Key {
+    KOp op;
+    KType type;
+    uint64_t imm;
+    std::vector<ValueId> operands;
+    bool operator==(const Key&) const = default;
+  };
+
+  struct KeyHasher {
+    size_t operator()(const Key& key) const {
+      uint64_t hash = static_cast<uint64_t>(key.op) * 31 + static_cast<uint64_t>(key.type);
+      const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15u + (hash >> 29); };
+      mix(key.imm);
+      for (const ValueId operand : key.operands) mix(operand);
+      return static_cast<size_t>(hash);
+    }
+  };
+
   Region* region;
   std::unordered_map<Key, V, KeyHasher> known;
 };
@@ -80,7 +80,7 @@ int Builder::AddParam() { return kernel_.num_params++; }
 // Equal pure instructions are one, wherever the first is visible. Those without operands go to the kernel's outermost
 // region, so that every later region sees them.
 V Builder::AppendPure(KOp op, std::span<const V> operands, KType type, uint64_t imm) {
-  Key key{op, type, imm, Ids(operands)};
+  Scope::Key key{op, type, imm, Ids(operands)};
   for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
     const auto found = scope->known.find(key);
     if (found != scope->known.end()) return found->second;

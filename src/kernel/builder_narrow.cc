@@ -28,10 +28,10 @@ int64_t Extended(KOp extension, int64_t value) {
 
 // Where a constant lies that no extended value equals: above all of them, below all of them, or between (the unsigned
 // order puts negative numbers last).
-enum class Place { kAbove, kBelow, kBetween };
-Place PlaceOf(KOp extension, bool is_signed, int64_t constant) {
-  if (extension == KOp::kSExt && !is_signed) return Place::kBetween;
-  return is_signed && constant < 0 ? Place::kBelow : Place::kAbove;
+enum class Side { kAbove, kBelow, kBetween };
+Side SideOf(KOp extension, bool is_signed, int64_t constant) {
+  if (extension == KOp::kSExt && !is_signed) return Side::kBetween;
+  return is_signed && constant < 0 ? Side::kBelow : Side::kAbove;
 }
 
 }  // namespace
@@ -86,9 +86,9 @@ std::optional<V> Builder::FoldWidened(KOp op, V a, V b) {
   }
   const auto constant = ConstantInt(of_a != nullptr ? b : a);
   if (!constant.has_value()) return std::nullopt;
-  const Place place = PlaceOf(extension, row->is_signed, *constant);
-  if (place == Place::kBetween) return std::nullopt;
-  return OrderedApart(op, a, b, (place == Place::kAbove) == (of_a != nullptr));
+  const Side side = SideOf(extension, row->is_signed, *constant);
+  if (side == Side::kBetween) return std::nullopt;
+  return OrderedApart(op, a, b, (side == Side::kAbove) == (of_a != nullptr));
 }
 
 // Of one operand: back to 32 bits, or to a float.

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "base/arithmetic.h"
+
 namespace dragoman::kernel {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Invocations that exchange rows: a subgroup.
 constexpr int kExchange = kExchangeSubgroup;

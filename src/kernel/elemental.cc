@@ -15,7 +15,7 @@ namespace {
 // minutes to compile.
 constexpr int kMaxEvaluations = 200000;
 
-constexpr ElementalRow kRows[] = {
+constexpr ElementalRow kElementalRows[] = {
     {ir::OpCode::kConstant, nullptr, EmitConstant, ConstantLanes, false},
     {ir::OpCode::kIota, nullptr, EmitIota, IotaLanes, true},
     {ir::OpCode::kBitcastConvert, nullptr, EmitBitcastConvert, BitcastConvertLanes, false},
@@ -45,7 +45,7 @@ Index LaneIndex(Builder& builder, const Index& index, const Dims& dims, int lane
 }  // namespace
 
 const ElementalRow* FindElementalRow(ir::OpCode code) {
-  for (const ElementalRow& row : kRows) {
+  for (const ElementalRow& row : kElementalRows) {
     if (row.code == code) return &row;
   }
   return nullptr;

@@ -152,6 +152,7 @@ struct ScalarOpContext {
 };
 StatusOr<Scalar> EmitScalarOp(Builder& builder, ScalarOp op, const ScalarOpContext& context,
                               std::span<const Scalar> operands);
+StatusOr<Scalar> ConvertScalar(Builder& builder, const Scalar& value, DType from, DType to);
 Scalar ZeroScalar(Builder& builder, DType dtype);
 // A literal's element as a constant.
 Scalar ConstantScalar(Builder& builder, const ir::Literal& literal, int64_t linear_index);

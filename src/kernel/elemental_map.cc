@@ -22,10 +22,6 @@ LaneRule AlongOperandDim(const ir::Op& op, int dim, int lanes) {
   return dim == InnermostDim(dims) && dims[dim] % lanes == 0 ? LaneRule::kContiguous : LaneRule::kSeparate;
 }
 
-bool Contains(const std::vector<int64_t>& list, int64_t value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 int64_t Position(const std::vector<int64_t>& list, int64_t value) {
   const auto found = std::find(list.begin(), list.end(), value);
   return found == list.end() ? -1 : found - list.begin();

@@ -11,7 +11,7 @@ namespace {
 
 // Lowers and runs `body` for each profile, then checks output 0 with expected(inputs, index).
 template <typename Function>
-void Check(const std::string& body, Function expected) {
+void CheckElemental(const std::string& body, Function expected) {
   for (const target::DeviceProfile& profile : TestProfiles()) {
     SCOPED_TRACE(profile.unrolling_is_costly ? "scalar" : "vector");
     TestGroup test(body);
@@ -27,8 +27,9 @@ TEST(Elemental, AddsSameShapes) {
     const std::string type = std::string("tensor<") + dims + "f32>";
     TestGroup shape("(%0: " + type + ", %1: " + type + ") { %2 = add(%0, %1) : " + type + " return(%2) }");
     const Dims extents = shape.output_type(0).dims;
-    Check("(%0: " + type + ", %1: " + type + ") { %2 = add(%0, %1) : " + type + " return(%2) }",
-          [&](const auto& in, const Dims& at) { return in[0][LinearAt(extents, at)] + in[1][LinearAt(extents, at)]; });
+    CheckElemental(
+        "(%0: " + type + ", %1: " + type + ") { %2 = add(%0, %1) : " + type + " return(%2) }",
+        [&](const auto& in, const Dims& at) { return in[0][LinearAt(extents, at)] + in[1][LinearAt(extents, at)]; });
   }
 }
 
@@ -37,58 +38,61 @@ TEST(Elemental, AddsEveryElementType) {
        {"si8", "ui8", "si16", "ui16", "si32", "ui32", "si64", "ui64", "f16", "bf16", "f32", "f64", "c64", "f8E4M3FN"}) {
     SCOPED_TRACE(dtype);
     const std::string type = std::string("tensor<12x") + dtype + ">";
-    Check("(%0: " + type + ", %1: " + type + ") { %2 = add(%0, %1) : " + type + " return(%2) }",
-          [&](const auto& in, const Dims& at) { return in[0][at[0]] + in[1][at[0]]; });
+    CheckElemental("(%0: " + type + ", %1: " + type + ") { %2 = add(%0, %1) : " + type + " return(%2) }",
+                   [&](const auto& in, const Dims& at) { return in[0][at[0]] + in[1][at[0]]; });
   }
 }
 
 TEST(Elemental, SelectsWithScalarPredicate) {
-  Check(
+  CheckElemental(
       "(%0: tensor<i1>, %1: tensor<6xf32>, %2: tensor<6xf32>) { "
       "%3 = select(%0, %1, %2) : tensor<6xf32> return(%3) }",
       [&](const auto& in, const Dims& at) { return in[0][0] != 0.0 ? in[1][at[0]] : in[2][at[0]]; });
 }
 
 TEST(Elemental, ComparesToBooleans) {
-  Check(
+  CheckElemental(
       "(%0: tensor<9xsi32>, %1: tensor<9xsi32>) { %2 = compare(%0, %1) {comparison_direction = 5, compare_type = 3} "
       ": tensor<9xi1> return(%2) }",
       [&](const auto& in, const Dims& at) { return Number(in[0][at[0]].real() < in[1][at[0]].real()); });
 }
 
 TEST(Elemental, BroadcastsAlongEachDimension) {
-  Check("(%0: tensor<8xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [1]} : tensor<3x8xf32> return(%1) }",
-        [](const auto& in, const Dims& at) { return in[0][at[1]]; });
-  Check("(%0: tensor<3xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [0]} : tensor<3x8xf32> return(%1) }",
-        [](const auto& in, const Dims& at) { return in[0][at[0]]; });
-  Check(
+  CheckElemental(
+      "(%0: tensor<8xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [1]} : tensor<3x8xf32> return(%1) }",
+      [](const auto& in, const Dims& at) { return in[0][at[1]]; });
+  CheckElemental(
+      "(%0: tensor<3xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [0]} : tensor<3x8xf32> return(%1) }",
+      [](const auto& in, const Dims& at) { return in[0][at[0]]; });
+  CheckElemental(
       "(%0: tensor<3x1xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [0, 2]} : tensor<3x2x4xf32> "
       "return(%1) }",
       [](const auto& in, const Dims& at) { return in[0][at[0]]; });
-  Check("(%0: tensor<f32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = []} : tensor<5xf32> return(%1) }",
-        [](const auto& in, const Dims&) { return in[0][0]; });
-  Check(
+  CheckElemental(
+      "(%0: tensor<f32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = []} : tensor<5xf32> return(%1) }",
+      [](const auto& in, const Dims&) { return in[0][0]; });
+  CheckElemental(
       "(%0: tensor<2x3xf32>) { %1 = broadcast_in_dim(%0) {broadcast_dimensions = [1, 0]} : tensor<3x2xf32> "
       "return(%1) }",
       [](const auto& in, const Dims& at) { return in[0][at[1] * 3 + at[0]]; });
 }
 
 TEST(Elemental, AddsBiasToRows) {
-  Check(
+  CheckElemental(
       "(%0: tensor<6x8xf32>, %1: tensor<8xf32>) { %2 = broadcast_in_dim(%1) {broadcast_dimensions = [1]} : "
       "tensor<6x8xf32> %3 = add(%0, %2) : tensor<6x8xf32> return(%3) }",
       [](const auto& in, const Dims& at) { return in[0][at[0] * 8 + at[1]] + in[1][at[1]]; });
 }
 
 TEST(Elemental, ReshapesSplitMergeAndMix) {
-  Check(
+  CheckElemental(
       "(%0: tensor<4x6xf32>) { %1 = transpose(%0) {permutation = [1, 0]} : tensor<6x4xf32> "
       "%2 = reshape(%1) : tensor<2x12xf32> return(%2) }",
       [](const auto& in, const Dims& at) {
         const int64_t linear = at[0] * 12 + at[1];
         return in[0][linear % 4 * 6 + linear / 4];
       });
-  Check(
+  CheckElemental(
       "(%0: tensor<4x6xf32>) { %1 = reshape(%0) : tensor<2x2x1x6xf32> "
       "%2 = reverse(%1) {dimensions = [0, 3]} : tensor<2x2x1x6xf32> %3 = reshape(%2) : tensor<24xf32> return(%3) }",
       [](const auto& in, const Dims& at) {
@@ -98,7 +102,7 @@ TEST(Elemental, ReshapesSplitMergeAndMix) {
 }
 
 TEST(Elemental, TransposesRankFive) {
-  Check(
+  CheckElemental(
       "(%0: tensor<2x3x4x1x5xsi32>) { %1 = transpose(%0) {permutation = [4, 2, 0, 3, 1]} : tensor<5x4x2x1x3xsi32> "
       "return(%1) }",
       [](const auto& in, const Dims& at) {
@@ -107,11 +111,11 @@ TEST(Elemental, TransposesRankFive) {
 }
 
 TEST(Elemental, SlicesWithStrides) {
-  Check(
+  CheckElemental(
       "(%0: tensor<9x16xf32>) { %1 = slice(%0) {start_indices = [1, 4], limit_indices = [8, 12], strides = [3, 1]} "
       ": tensor<3x8xf32> return(%1) }",
       [](const auto& in, const Dims& at) { return in[0][(1 + 3 * at[0]) * 16 + 4 + at[1]]; });
-  Check(
+  CheckElemental(
       "(%0: tensor<9x16xf32>) { %1 = slice(%0) {start_indices = [0, 1], limit_indices = [9, 16], strides = [1, 2]} "
       ": tensor<9x8xf32> return(%1) }",
       [](const auto& in, const Dims& at) { return in[0][at[0] * 16 + 1 + 2 * at[1]]; });
@@ -136,23 +140,24 @@ TEST(Elemental, PadsAllWays) {
         Format("edge_padding_low = [{}, {}], edge_padding_high = [{}, {}], interior_padding = [{}, {}]", c.low[0],
                c.low[1], c.high[0], c.high[1], c.interior[0], c.interior[1]);
     SCOPED_TRACE(attributes);
-    Check(Format("(%0: tensor<{}x{}xf32>, %1: tensor<f32>) {{ %2 = pad(%0, %1) {{{}}} : {} return(%2) }}", c.extents[0],
-                 c.extents[1], attributes, result),
-          [&](const auto& in, const Dims& at) {
-            Dims source(2);
-            for (int i = 0; i < 2; ++i) {
-              const int64_t shifted = at[i] - c.low[i];
-              source[i] = shifted / (c.interior[i] + 1);
-              const bool is_real = shifted >= 0 && shifted % (c.interior[i] + 1) == 0 && source[i] < c.extents[i];
-              if (!is_real) return in[1][0];
-            }
-            return in[0][LinearAt(c.extents, source)];
-          });
+    CheckElemental(Format("(%0: tensor<{}x{}xf32>, %1: tensor<f32>) {{ %2 = pad(%0, %1) {{{}}} : {} return(%2) }}",
+                          c.extents[0], c.extents[1], attributes, result),
+                   [&](const auto& in, const Dims& at) {
+                     Dims source(2);
+                     for (int i = 0; i < 2; ++i) {
+                       const int64_t shifted = at[i] - c.low[i];
+                       source[i] = shifted / (c.interior[i] + 1);
+                       const bool is_real =
+                           shifted >= 0 && shifted % (c.interior[i] + 1) == 0 && source[i] < c.extents[i];
+                       if (!is_real) return in[1][0];
+                     }
+                     return in[0][LinearAt(c.extents, source)];
+                   });
   }
 }
 
 TEST(Elemental, ConcatenatesManyAndEmptyOperands) {
-  Check(
+  CheckElemental(
       "(%0: tensor<2x4xf32>, %1: tensor<0x4xf32>, %2: tensor<1x4xf32>, %3: tensor<5x4xf32>) { "
       "%4 = concatenate(%0, %1, %2, %3) {dimension = 0} : tensor<8x4xf32> return(%4) }",
       [](const auto& in, const Dims& at) {
@@ -160,7 +165,7 @@ TEST(Elemental, ConcatenatesManyAndEmptyOperands) {
         if (at[0] < 3) return in[2][at[1]];
         return in[3][(at[0] - 3) * 4 + at[1]];
       });
-  Check(
+  CheckElemental(
       "(%0: tensor<3x4xc64>, %1: tensor<3x8xc64>, %2: tensor<3x3xc64>) { "
       "%3 = concatenate(%0, %1, %2) {dimension = 1} : tensor<3x15xc64> return(%3) }",
       [](const auto& in, const Dims& at) {
@@ -168,7 +173,7 @@ TEST(Elemental, ConcatenatesManyAndEmptyOperands) {
         if (at[1] < 12) return in[1][at[0] * 8 + at[1] - 4];
         return in[2][at[0] * 3 + at[1] - 12];
       });
-  Check(
+  CheckElemental(
       "(%0: tensor<3x4xi1>, %1: tensor<3x8xi1>) { "
       "%2 = concatenate(%0, %1) {dimension = 1} : tensor<3x12xi1> return(%2) }",
       [](const auto& in, const Dims& at) {
@@ -180,24 +185,24 @@ TEST(Elemental, IotaInEveryType) {
   for (const char* dtype : {"si32", "ui8", "si64", "ui64", "f32", "bf16", "f16", "c64"}) {
     SCOPED_TRACE(dtype);
     for (int dim = 0; dim < 2; ++dim) {
-      Check(Format("() {{ %0 = iota() {{iota_dimension = {}}} : tensor<5x8x{}> return(%0) }}", dim, dtype),
-            [&](const auto&, const Dims& at) { return Number(static_cast<double>(at[dim])); });
+      CheckElemental(Format("() {{ %0 = iota() {{iota_dimension = {}}} : tensor<5x8x{}> return(%0) }}", dim, dtype),
+                     [&](const auto&, const Dims& at) { return Number(static_cast<double>(at[dim])); });
     }
   }
-  Check("() { %0 = iota() {iota_dimension = 0} : tensor<300xui8> return(%0) }",
-        [&](const auto&, const Dims& at) { return Number(static_cast<double>(at[0] % 256)); });
+  CheckElemental("() { %0 = iota() {iota_dimension = 0} : tensor<300xui8> return(%0) }",
+                 [&](const auto&, const Dims& at) { return Number(static_cast<double>(at[0] % 256)); });
 }
 
 TEST(Elemental, ConstantsSplatAndSmall) {
-  Check("() { %0 = constant() {value = dense<2.5>} : tensor<8xf32> return(%0) }",
-        [](const auto&, const Dims&) { return Number(2.5); });
-  Check("() { %0 = constant() {value = dense<[1, -2, 3, 4]>} : tensor<2x2xsi32> return(%0) }",
-        [](const auto&, const Dims& at) {
-          const double values[] = {1, -2, 3, 4};
-          return Number(values[at[0] * 2 + at[1]]);
-        });
-  Check("() { %0 = constant() {value = dense<[(1, 2), (3, -4)]>} : tensor<2xc64> return(%0) }",
-        [](const auto&, const Dims& at) { return at[0] == 0 ? Number(1, 2) : Number(3, -4); });
+  CheckElemental("() { %0 = constant() {value = dense<2.5>} : tensor<8xf32> return(%0) }",
+                 [](const auto&, const Dims&) { return Number(2.5); });
+  CheckElemental("() { %0 = constant() {value = dense<[1, -2, 3, 4]>} : tensor<2x2xsi32> return(%0) }",
+                 [](const auto&, const Dims& at) {
+                   const double values[] = {1, -2, 3, 4};
+                   return Number(values[at[0] * 2 + at[1]]);
+                 });
+  CheckElemental("() { %0 = constant() {value = dense<[(1, 2), (3, -4)]>} : tensor<2xc64> return(%0) }",
+                 [](const auto&, const Dims& at) { return at[0] == 0 ? Number(1, 2) : Number(3, -4); });
 }
 
 TEST(Elemental, DynamicSliceClampsStarts) {
@@ -255,22 +260,23 @@ TEST(Elemental, GathersWithBatchingDimsAndWindows) {
 }
 
 TEST(Elemental, BitcastsKeepBits) {
-  Check(
+  CheckElemental(
       "(%0: tensor<4xf32>) { %1 = bitcast_convert(%0) : tensor<4xui32> %2 = bitcast_convert(%1) : tensor<4xf32> "
       "return(%2) }",
       [](const auto& in, const Dims& at) { return in[0][at[0]]; });
   for (const char* dtype : {"bf16", "f16"}) {
-    Check(Format("(%0: tensor<8x{0}>) {{ %1 = bitcast_convert(%0) : tensor<8xui16> %2 = add(%1, %1) : tensor<8xui16> "
-                 "%3 = subtract(%2, %1) : tensor<8xui16> %4 = bitcast_convert(%3) : tensor<8x{0}> return(%4) }}",
-                 dtype),
-          [](const auto& in, const Dims& at) { return in[0][at[0]]; });
+    CheckElemental(
+        Format("(%0: tensor<8x{0}>) {{ %1 = bitcast_convert(%0) : tensor<8xui16> %2 = add(%1, %1) : tensor<8xui16> "
+               "%3 = subtract(%2, %1) : tensor<8xui16> %4 = bitcast_convert(%3) : tensor<8x{0}> return(%4) }}",
+               dtype),
+        [](const auto& in, const Dims& at) { return in[0][at[0]]; });
   }
   for (const char* dtype : {"f8E4M3FN", "f8E5M2", "f8E4M3FNUZ", "f8E5M2FNUZ", "f8E3M4", "f8E4M3B11FNUZ"}) {
     SCOPED_TRACE(dtype);
-    Check(Format("(%0: tensor<7x{0}>) {{ %1 = bitcast_convert(%0) : tensor<7xui8> %2 = bitcast_convert(%1) : "
-                 "tensor<7x{0}> %3 = convert(%2) : tensor<7xf32> return(%3) }}",
-                 dtype),
-          [](const auto& in, const Dims& at) { return in[0][at[0]]; });
+    CheckElemental(Format("(%0: tensor<7x{0}>) {{ %1 = bitcast_convert(%0) : tensor<7xui8> %2 = bitcast_convert(%1) : "
+                          "tensor<7x{0}> %3 = convert(%2) : tensor<7xf32> return(%3) }}",
+                          dtype),
+                   [](const auto& in, const Dims& at) { return in[0][at[0]]; });
   }
 }
 
@@ -295,23 +301,23 @@ TEST(Elemental, BitcastsEveryTinyFloatPattern) {
 }
 
 TEST(Elemental, BitcastsJoinAndSplitElements) {
-  Check("(%0: tensor<3x2xui32>) { %1 = bitcast_convert(%0) : tensor<3xui64> return(%1) }",
-        [](const auto& in, const Dims& at) { return in[0][at[0] * 2] + in[0][at[0] * 2 + 1] * 4294967296.0; });
-  Check("(%0: tensor<3x4xui8>) { %1 = bitcast_convert(%0) : tensor<3xui32> return(%1) }",
-        [](const auto& in, const Dims& at) {
-          double sum = 0;
-          for (int k = 3; k >= 0; --k) sum = sum * 256 + in[0][at[0] * 4 + k].real();
-          return Number(sum);
-        });
-  Check("(%0: tensor<3xsi32>) { %1 = bitcast_convert(%0) : tensor<3x4xsi8> return(%1) }",
-        [](const auto& in, const Dims& at) {
-          const auto bits = static_cast<uint32_t>(static_cast<int32_t>(in[0][at[0]].real()));
-          return Number(static_cast<int8_t>(bits >> (8 * at[1])));
-        });
+  CheckElemental("(%0: tensor<3x2xui32>) { %1 = bitcast_convert(%0) : tensor<3xui64> return(%1) }",
+                 [](const auto& in, const Dims& at) { return in[0][at[0] * 2] + in[0][at[0] * 2 + 1] * 4294967296.0; });
+  CheckElemental("(%0: tensor<3x4xui8>) { %1 = bitcast_convert(%0) : tensor<3xui32> return(%1) }",
+                 [](const auto& in, const Dims& at) {
+                   double sum = 0;
+                   for (int k = 3; k >= 0; --k) sum = sum * 256 + in[0][at[0] * 4 + k].real();
+                   return Number(sum);
+                 });
+  CheckElemental("(%0: tensor<3xsi32>) { %1 = bitcast_convert(%0) : tensor<3x4xsi8> return(%1) }",
+                 [](const auto& in, const Dims& at) {
+                   const auto bits = static_cast<uint32_t>(static_cast<int32_t>(in[0][at[0]].real()));
+                   return Number(static_cast<int8_t>(bits >> (8 * at[1])));
+                 });
 }
 
 TEST(Elemental, ReducesFewElementsInPlace) {
-  Check(
+  CheckElemental(
       "(%0: tensor<6x3xf32>) { %1 = constant() {value = dense<0>} : tensor<f32> %2 = reduce(%0, %1) {dimensions = "
       "[1]} : tensor<6xf32> (%3: tensor<f32>, %4: tensor<f32>) { %5 = add(%3, %4) : tensor<f32> return(%5) } "
       "%6 = negate(%2) : tensor<6xf32> return(%6) }",

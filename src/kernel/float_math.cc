@@ -6,13 +6,12 @@
 #include <limits>
 #include <tuple>
 
+#include "base/arithmetic.h"
 #include "kernel/float_constants.h"
 
 namespace dragoman::kernel {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLog2E = 1.4426950408889634;
 constexpr double kSqrtHalf = 0.70710678118654752;
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/scalar_testing.h"
 
@@ -13,7 +14,6 @@ namespace dragoman::kernel {
 namespace {
 
 using Real = long double;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Limit {
   ScalarOp op;
@@ -22,14 +22,17 @@ struct Limit {
   double near_f32, near_f64;  // about where it is reached
 };
 
-Real Tanh(Real x) { return 2 / (std::exp(2 * std::fabs(x)) + 1); }
-Real Logistic(Real x) { return 1 / (1 + std::exp(x)); }
-Real Erf(Real x) { return std::erfc(std::fabs(x)); }
+Real TanhDistance(Real x) { return 2 / (std::exp(2 * std::fabs(x)) + 1); }
+Real LogisticDistance(Real x) { return 1 / (1 + std::exp(x)); }
+Real ErfDistance(Real x) { return std::erfc(std::fabs(x)); }
 
 const Limit kLimits[] = {
-    {ScalarOp::kTanh, 1, Tanh, 9.01, 19.06},          {ScalarOp::kTanh, -1, Tanh, -9.01, -19.06},
-    {ScalarOp::kLogistic, 1, Logistic, 17.33, 37.43}, {ScalarOp::kErf, 1, Erf, 3.92, 5.92},
-    {ScalarOp::kErf, -1, Erf, -3.92, -5.92},          {ScalarOp::kExponentialMinusOne, -1, expl, -17.33, -37.43},
+    {ScalarOp::kTanh, 1, TanhDistance, 9.01, 19.06},
+    {ScalarOp::kTanh, -1, TanhDistance, -9.01, -19.06},
+    {ScalarOp::kLogistic, 1, LogisticDistance, 17.33, 37.43},
+    {ScalarOp::kErf, 1, ErfDistance, 3.92, 5.92},
+    {ScalarOp::kErf, -1, ErfDistance, -3.92, -5.92},
+    {ScalarOp::kExponentialMinusOne, -1, expl, -17.33, -37.43},
 };
 
 struct Arithmetic {

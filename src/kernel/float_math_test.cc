@@ -14,7 +14,7 @@ namespace {
 
 using Real = long double;
 
-struct Function {
+struct FloatFunction {
   ScalarOp op;
   Real (*exact)(Real);
   double low, high;
@@ -24,7 +24,7 @@ struct Function {
 Real Logistic(Real x) { return 1 / (1 + std::exp(-x)); }
 Real ReciprocalRoot(Real x) { return 1 / std::sqrt(x); }
 
-const Function kFunctions[] = {
+const FloatFunction kFloatFunctions[] = {
     {ScalarOp::kExponential, expl, -87, 88, 1.5, 1.5},
     {ScalarOp::kExponential, expl, -1, 1, 1.5, 1.5},
     {ScalarOp::kExponentialMinusOne, expm1l, -30, 88, 2, 2.5},
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(FusedOrNot, FloatMath, testing::Bool());
 
 TEST_P(FloatMath, FunctionsOfOneOperandKeepTheirBounds) {
   for (const DType dtype : {DType::kF32, DType::kF64}) {
-    for (const Function& function : kFunctions) {
+    for (const FloatFunction& function : kFloatFunctions) {
       std::mt19937 random(3);
       const std::vector<double> x = Pick(random, function.low, function.high, dtype);
       const std::vector<double> actual = RunScalar({function.op, {dtype}, dtype, {}}, {x}, TestProfile(), fuses_fma);

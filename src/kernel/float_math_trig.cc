@@ -2,17 +2,11 @@
 // FloatMath's functions with a period: sine, cosine, tangent, remainder.
 #include <limits>
 
+#include "base/arithmetic.h"
 #include "kernel/float_constants.h"
 #include "kernel/float_math.h"
 
 namespace dragoman::kernel {
-namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
-
 FloatMath::SinCos FloatMath::SinCosOf(V x) {
   const Angle angle = ReduceAngle(x);
   const V z = b_.FMul(angle.rest, angle.rest);

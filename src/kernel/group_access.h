@@ -10,6 +10,9 @@
 
 namespace dragoman::kernel {
 
+// Of what one invocation computes: longer code spills registers.
+inline constexpr int kMaxOpsTimesLanes = 160;
+
 // Which values a group computes in place, as opposed to loading them.
 class Membership {
  public:

@@ -23,7 +23,7 @@ struct Touch {
 constexpr int64_t kManyReaders = -2;
 
 // Invocations that execute the current instruction, by local index.
-using Lanes = std::vector<int>;
+using ActiveLanes = std::vector<int>;
 
 class Interpreter {
  public:
@@ -80,14 +80,14 @@ class Interpreter {
                            lane, workgroup_));
   }
 
-  Status RunRegion(const Region& region, const Lanes& lanes) {
+  Status RunRegion(const Region& region, const ActiveLanes& lanes) {
     for (const Instruction& instruction : region.body) {
       if (instruction.op != KOp::kYield) RETURN_IF_ERROR(RunInstruction(instruction, lanes));
     }
     return OkStatus();
   }
 
-  Status RunInstruction(const Instruction& instruction, const Lanes& lanes) {
+  Status RunInstruction(const Instruction& instruction, const ActiveLanes& lanes) {
     switch (instruction.op) {
       case KOp::kIf:
         return RunIf(instruction, lanes);
@@ -264,7 +264,7 @@ class Interpreter {
     return OkStatus();
   }
 
-  Status RunBarrier(const Instruction& instruction, const Lanes& lanes) {
+  Status RunBarrier(const Instruction& instruction, const ActiveLanes& lanes) {
     if (static_cast<int>(lanes.size()) != size_) {
       return Error(instruction, lanes.empty() ? 0 : lanes[0],
                    Format("is reached by {} of {} invocations", lanes.size(), size_));
@@ -275,7 +275,7 @@ class Interpreter {
   }
 
   // A matrix value is the number of a matrix in matrices_, the same in each lane of the subgroup.
-  Status RunMatrix(const Instruction& instruction, const Lanes& lanes) {
+  Status RunMatrix(const Instruction& instruction, const ActiveLanes& lanes) {
     for (size_t first = 0; first < lanes.size(); first += subgroup_size_) {
       const int lane = lanes[first];
       const bool is_whole = lane % subgroup_size_ == 0 && first + subgroup_size_ <= lanes.size() &&
@@ -332,14 +332,14 @@ class Interpreter {
     return OkStatus();
   }
 
-  Status RunSubgroup(const Instruction& instruction, const Lanes& lanes) {
+  Status RunSubgroup(const Instruction& instruction, const ActiveLanes& lanes) {
     std::vector<uint64_t> results;
     for (const int lane : lanes) results.push_back(SubgroupResult(instruction, lanes, lane));
     for (size_t i = 0; i < lanes.size(); ++i) At(instruction.first_result, lanes[i]) = results[i];
     return OkStatus();
   }
 
-  uint64_t SubgroupResult(const Instruction& instruction, const Lanes& lanes, int lane) {
+  uint64_t SubgroupResult(const Instruction& instruction, const ActiveLanes& lanes, int lane) {
     const ValueId source = instruction.operands[0];
     const KType type = TypeOf(source);
     if (instruction.op == KOp::kSubgroupShuffleXor) {
@@ -365,13 +365,13 @@ class Interpreter {
   }
 
   // Copies what a region yields to consecutive values from `first` on.
-  void TakeYields(const Region& region, ValueId first, const Lanes& lanes) {
+  void TakeYields(const Region& region, ValueId first, const ActiveLanes& lanes) {
     const std::vector<ValueId>& yields = region.body.back().operands;
     Assign(yields, first, lanes);
   }
 
   // All reads come before the writes: loops hand arguments to themselves in other order.
-  void Assign(std::span<const ValueId> from, ValueId first, const Lanes& lanes) {
+  void Assign(std::span<const ValueId> from, ValueId first, const ActiveLanes& lanes) {
     std::vector<uint64_t> copies(from.size());
     for (const int lane : lanes) {
       for (size_t i = 0; i < from.size(); ++i) copies[i] = At(from[i], lane);
@@ -379,8 +379,8 @@ class Interpreter {
     }
   }
 
-  Status RunIf(const Instruction& instruction, const Lanes& lanes) {
-    Lanes taken[2];
+  Status RunIf(const Instruction& instruction, const ActiveLanes& lanes) {
+    ActiveLanes taken[2];
     for (const int lane : lanes) taken[At(instruction.operands[0], lane) != 0 ? 0 : 1].push_back(lane);
     for (int i = 0; i < 2; ++i) {
       if (taken[i].empty()) continue;
@@ -391,15 +391,15 @@ class Interpreter {
   }
 
   // The workgroup's, whose invocations run together.
-  Status CountIteration(const Instruction& instruction, const Lanes& lanes) {
+  Status CountIteration(const Instruction& instruction, const ActiveLanes& lanes) {
     if (++iterations_ <= iterations_limit_) return OkStatus();
     return Error(instruction, lanes[0], Format("comes round when {} iterations are spent", iterations_limit_));
   }
-  Status OneTooMany(const Instruction& instruction, const Lanes& lanes) const {
+  Status OneTooMany(const Instruction& instruction, const ActiveLanes& lanes) const {
     return Error(instruction, lanes[0], Format("makes more than its {} iterations", instruction.imm));
   }
 
-  Status RunFor(const Instruction& instruction, const Lanes& lanes) {
+  Status RunFor(const Instruction& instruction, const ActiveLanes& lanes) {
     const Region& body = *instruction.regions[0];
     const ValueId counter = body.first_argument;
     const auto signed_at = [&](ValueId id, int lane) {
@@ -407,7 +407,7 @@ class Interpreter {
     };
     for (const int lane : lanes) At(counter, lane) = At(instruction.operands[0], lane);
     Assign(std::span(instruction.operands).subspan(3), counter + 1, lanes);
-    Lanes active = lanes;
+    ActiveLanes active = lanes;
     for (uint64_t iterations = 0;; ++iterations) {
       RETURN_IF_ERROR(CountIteration(instruction, lanes));
       std::erase_if(active,
@@ -424,11 +424,11 @@ class Interpreter {
     return OkStatus();
   }
 
-  Status RunWhile(const Instruction& instruction, const Lanes& lanes) {
+  Status RunWhile(const Instruction& instruction, const ActiveLanes& lanes) {
     const Region& condition = *instruction.regions[0];
     const Region& body = *instruction.regions[1];
     Assign(instruction.operands, condition.first_argument, lanes);
-    Lanes active = lanes;
+    ActiveLanes active = lanes;
     for (uint64_t iterations = 0;; ++iterations) {
       RETURN_IF_ERROR(CountIteration(instruction, lanes));
       RETURN_IF_ERROR(RunRegion(condition, active));
@@ -444,12 +444,12 @@ class Interpreter {
     return OkStatus();
   }
 
-  void CopyArguments(ValueId from, ValueId to, int count, const Lanes& lanes) {
+  void CopyArguments(ValueId from, ValueId to, int count, const ActiveLanes& lanes) {
     for (int i = 0; i < count; ++i) {
       for (const int lane : lanes) At(to + static_cast<ValueId>(i), lane) = At(from + static_cast<ValueId>(i), lane);
     }
   }
-  void AssignArguments(ValueId from, const Instruction& instruction, const Lanes& lanes) {
+  void AssignArguments(ValueId from, const Instruction& instruction, const ActiveLanes& lanes) {
     CopyArguments(from, instruction.first_result, instruction.num_results, lanes);
   }
 
@@ -464,7 +464,7 @@ class Interpreter {
   const std::vector<uint64_t>& first_elements_;
   int64_t iterations_ = 0;
   std::vector<uint64_t> values_;
-  Lanes all_;
+  ActiveLanes all_;
   std::vector<std::vector<uint64_t>> shared_;
   std::vector<std::vector<Touch>> shared_touches_;
   std::vector<MatrixValue> matrices_;  // of this workgroup

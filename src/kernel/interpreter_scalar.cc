@@ -223,8 +223,6 @@ uint64_t Convert(const Instruction& instruction, KType from, uint64_t a) {
   }
 }
 
-bool Between(KOp op, KOp first, KOp last) { return op >= first && op <= last; }
-
 }  // namespace
 
 double AsDouble(KType type, uint64_t bits) {

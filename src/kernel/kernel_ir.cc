@@ -99,8 +99,6 @@ bool IsInt(KType type) { return type == KType::kI32 || type == KType::kI64; }
 bool IsFloatType(KType type) { return type == KType::kF16 || type == KType::kF32 || type == KType::kF64; }
 
 // Groups of ops with one typing rule; the op table keeps them together.
-bool Between(KOp op, KOp first, KOp last) { return op >= first && op <= last; }
-
 class Verifier {
  public:
   explicit Verifier(const Kernel& kernel) : kernel_(kernel), visible_(kernel.value_types.size(), false) {}

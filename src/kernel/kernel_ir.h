@@ -110,6 +110,8 @@ enum class KOp : uint8_t {
 #undef X
 };
 std::string_view Name(KOp op);
+// Whether it stands in the table of ops from `first` to `last`.
+constexpr bool Between(KOp op, KOp first, KOp last) { return op >= first && op <= last; }
 
 using ValueId = uint32_t;
 inline constexpr ValueId kNoValue = 0xffffffffu;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/elemental.h"
 #include "kernel/group_access.h"
@@ -17,9 +18,6 @@ constexpr int64_t kMinTiledElements = 16384;
 constexpr int64_t kMinElementsForTail = 65536;
 // Above this the ends of the last invocations' elements are beyond what the tail's signed counter reaches.
 constexpr int64_t kMaxElementsForTail = (int64_t{1} << 31) - (int64_t{1} << 20);
-constexpr int kMaxOpsTimesLanes = 160;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool CanTile(const TransposeTile& tile, int64_t count, const target::DeviceProfile& profile) {
   if (profile.type == target::DeviceType::kCpu || profile.unrolling_is_costly) return false;
@@ -119,13 +117,13 @@ StatusOr<Dispatch> LowerLinear(LoopEmitter& emitter, int64_t count) {
     b.If(b.ULt(base, limit), [&] { emitter.EmitAt(base, lanes); });
   }
   RETURN_IF_ERROR(emitter.status);
-  return emitter.Finish(DivideUp(DivideUp(count, lanes), emitter.plan.workgroup_size), {static_cast<uint32_t>(count)});
+  return emitter.Finish(CeilDiv(CeilDiv(count, lanes), emitter.plan.workgroup_size), {static_cast<uint32_t>(count)});
 }
 
 StatusOr<Dispatch> LowerIndexed(LoopEmitter& emitter, int64_t count) {
   Builder& b = emitter.builder;
   const int lanes = emitter.plan.lanes;
-  const int64_t num_invocations = DivideUp(count, lanes);
+  const int64_t num_invocations = CeilDiv(count, lanes);
   const V invocation = GlobalInvocation(b, emitter.plan.workgroup_size, num_invocations);
   const V base = b.IMul(ToIndexType(b, invocation, IndexType(count)), b.Int(IndexType(count), lanes));
   if (num_invocations % emitter.plan.workgroup_size == 0) {
@@ -134,7 +132,7 @@ StatusOr<Dispatch> LowerIndexed(LoopEmitter& emitter, int64_t count) {
     b.If(b.ULt(invocation, b.Int(invocation.type, num_invocations)), [&] { emitter.EmitAt(base, lanes); });
   }
   RETURN_IF_ERROR(emitter.status);
-  return emitter.Finish(DivideUp(num_invocations, emitter.plan.workgroup_size), {});
+  return emitter.Finish(CeilDiv(num_invocations, emitter.plan.workgroup_size), {});
 }
 
 }  // namespace

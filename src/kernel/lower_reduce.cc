@@ -11,8 +11,6 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int64_t kMaxPositions = (int64_t{1} << 31) - (int64_t{1} << 20);  // loop counters are signed, and run over
-
 // The partial results as the second pass sees them.
 ReduceExtents SecondExtents(const ReduceExtents& first, int64_t splits) {
   ReduceExtents second = first;

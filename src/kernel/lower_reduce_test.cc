@@ -7,7 +7,7 @@
 namespace dragoman::kernel {
 namespace {
 
-struct Case {
+struct ReduceCase {
   Dims dims;
   std::vector<int64_t> reduced;
 };
@@ -24,7 +24,7 @@ std::string ListOf(const std::vector<int64_t>& values) {
   return "[" + text + "]";
 }
 
-Dims KeptDims(const Case& c) {
+Dims KeptDims(const ReduceCase& c) {
   Dims kept;
   for (int64_t i = 0; i < static_cast<int64_t>(c.dims.size()); ++i) {
     if (std::count(c.reduced.begin(), c.reduced.end(), i) == 0) kept.push_back(c.dims[i]);
@@ -32,7 +32,7 @@ Dims KeptDims(const Case& c) {
   return kept;
 }
 
-std::string ReduceOf(const Case& c, std::string_view dtype, std::string_view op, std::string_view init) {
+std::string ReduceOf(const ReduceCase& c, std::string_view dtype, std::string_view op, std::string_view init) {
   const std::string element = TypeOf({}, dtype);
   return Format(
       "(%0: {0}) {{ %1 = constant() {{value = dense<{1}>}} : {2} %2 = reduce(%0, %1) {{dimensions = {3}}} : "
@@ -42,7 +42,7 @@ std::string ReduceOf(const Case& c, std::string_view dtype, std::string_view op,
 
 // The reduction of `values` by plain loops, in row-major order.
 template <typename Combine>
-Numbers ReferenceReduce(const Case& c, const Numbers& values, Number init, Combine combine) {
+Numbers ReferenceReduce(const ReduceCase& c, const Numbers& values, Number init, Combine combine) {
   const Dims kept = KeptDims(c);
   Numbers results(NumElements(kept), init);
   ForEachIndex(c.dims, [&](const Dims& at) {
@@ -56,7 +56,7 @@ Numbers ReferenceReduce(const Case& c, const Numbers& values, Number init, Combi
   return results;
 }
 
-const std::vector<Case> kCases = {
+const std::vector<ReduceCase> kReduceCases = {
     {{7}, {0}},
     {{4096}, {0}},
     {{100003}, {0}},
@@ -85,7 +85,7 @@ const std::vector<Case> kCases = {
 };
 
 TEST(LowerReduce, SumsOverAnyDimensions) {
-  for (const Case& c : kCases) {
+  for (const ReduceCase& c : kReduceCases) {
     SCOPED_TRACE(ToString(c.dims) + " over " + ListOf(c.reduced));
     for (const target::DeviceProfile& profile : TestProfiles()) {
       TestGroup test(ReduceOf(c, "f32", "add", "0"), fusion::GroupKind::kReduce);
@@ -111,7 +111,7 @@ TEST(LowerReduce, CombinesEveryTypeWithTheUsualOperations) {
   };
   for (const char* dtype : {"f32", "bf16", "f16", "si32", "ui32", "si8", "si64", "f64"}) {
     for (const auto& operation : operations) {
-      for (const Case& c : {Case{{12, 70}, {1}}, Case{{70, 12}, {0}}}) {
+      for (const ReduceCase& c : {ReduceCase{{12, 70}, {1}}, ReduceCase{{70, 12}, {0}}}) {
         SCOPED_TRACE(Format("{} {}", dtype, operation.op));
         for (const target::DeviceProfile& profile : TestProfiles()) {
           TestGroup test(ReduceOf(c, dtype, operation.op, operation.init), fusion::GroupKind::kReduce);
@@ -134,7 +134,7 @@ TEST(LowerReduce, CombinesEveryTypeWithTheUsualOperations) {
 
 TEST(LowerReduce, ComplexSumsAndBooleans) {
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    for (const Case& c : {Case{{6, 50}, {1}}, Case{{50, 6}, {0}}, Case{{9000}, {0}}}) {
+    for (const ReduceCase& c : {ReduceCase{{6, 50}, {1}}, ReduceCase{{50, 6}, {0}}, ReduceCase{{9000}, {0}}}) {
       TestGroup sum(ReduceOf(c, "c64", "add", "(0, 0)"), fusion::GroupKind::kReduce);
       const Numbers in = sum.SetRandomInputs()[0];
       sum.Run(profile);
@@ -153,14 +153,14 @@ TEST(LowerReduce, ComplexSumsAndBooleans) {
 
 TEST(LowerReduce, NarrowFloatsAccumulateInSinglePrecision) {
   // 4096 ones: a bf16 accumulator stops at 256.
-  TestGroup test(ReduceOf({{2, 4096}, {1}}, "bf16", "add", "0"), fusion::GroupKind::kReduce);
+  TestGroup test(ReduceOf(ReduceCase{{2, 4096}, {1}}, "bf16", "add", "0"), fusion::GroupKind::kReduce);
   test.SetInput(0, Numbers(8192, 1.0));
   test.Run(ScalarProfile());
   test.Expect(0, [](const Dims&) { return Number(4096); });
 }
 
 TEST(LowerReduce, FewLargeResultsTakeTwoPasses) {
-  TestGroup test(ReduceOf({{1 << 20}, {0}}, "f32", "add", "0"), fusion::GroupKind::kReduce);
+  TestGroup test(ReduceOf(ReduceCase{{1 << 20}, {0}}, "f32", "add", "0"), fusion::GroupKind::kReduce);
   const StatusOr<LoweredGroup> lowered = test.Lower(VectorProfile());
   ASSERT_TRUE(lowered.ok());
   EXPECT_EQ(lowered->dispatches.size(), 2u);
@@ -168,7 +168,7 @@ TEST(LowerReduce, FewLargeResultsTakeTwoPasses) {
   EXPECT_GT(lowered->dispatches[0].workgroups, 16);
 }
 
-std::string ArgMaxOf(const Case& c, bool has_epilogue) {
+std::string ArgMaxOf(const ReduceCase& c, bool has_epilogue) {
   const std::string in = TypeOf(c.dims, "f32"), index = TypeOf(c.dims, "si32");
   const std::string out = TypeOf(KeptDims(c), "f32"), out_index = TypeOf(KeptDims(c), "si32");
   std::string body = Format(
@@ -186,7 +186,8 @@ std::string ArgMaxOf(const Case& c, bool has_epilogue) {
 }
 
 TEST(LowerReduce, ArgMaxFindsTheFirstAndPropagatesNan) {
-  for (const Case& c : {Case{{9, 700}, {1}}, Case{{700, 9}, {0}}, Case{{30000}, {0}}, Case{{3, 5}, {1}}}) {
+  for (const ReduceCase& c :
+       {ReduceCase{{9, 700}, {1}}, ReduceCase{{700, 9}, {0}}, ReduceCase{{30000}, {0}}, ReduceCase{{3, 5}, {1}}}) {
     SCOPED_TRACE(ToString(c.dims));
     for (const target::DeviceProfile& profile : TestProfiles()) {
       TestGroup test(ArgMaxOf(c, false), fusion::GroupKind::kReduce);
@@ -222,7 +223,7 @@ TEST(LowerReduce, ArgMaxFindsTheFirstAndPropagatesNan) {
 
 TEST(LowerReduce, ProducersAndConsumersShareTheKernel) {
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    for (const Case& c : {Case{{24, 36}, {1}}, Case{{24, 36}, {0}}}) {
+    for (const ReduceCase& c : {ReduceCase{{24, 36}, {1}}, ReduceCase{{24, 36}, {0}}}) {
       const std::string in = TypeOf(c.dims, "f32"), out = TypeOf(KeptDims(c), "f32");
       const int64_t n = NumElements(KeptDims(c));
       TestGroup test(
@@ -249,7 +250,8 @@ TEST(LowerReduce, ProducersAndConsumersShareTheKernel) {
 
 // Sum and largest square of the same elements, and an epilogue of both.
 TEST(LowerReduce, SiblingsShareTheReads) {
-  for (const Case& c : {Case{{24, 36}, {1}}, Case{{24, 36}, {0}}, Case{{50000, 4}, {0}}, Case{{70000}, {0}}}) {
+  for (const ReduceCase& c :
+       {ReduceCase{{24, 36}, {1}}, ReduceCase{{24, 36}, {0}}, ReduceCase{{50000, 4}, {0}}, ReduceCase{{70000}, {0}}}) {
     SCOPED_TRACE(ToString(c.dims));
     for (const target::DeviceProfile& profile : TestProfiles()) {
       const std::string in = TypeOf(c.dims, "f32"), out = TypeOf(KeptDims(c), "f32");

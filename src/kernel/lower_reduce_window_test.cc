@@ -5,13 +5,13 @@
 namespace dragoman::kernel {
 namespace {
 
-struct Form {
+struct WindowForm {
   std::string operand, result;
   std::string window, strides, base, dilations, padding;
 };
 
-constexpr int kNumForms = 10;
-const Form kForms[kNumForms] = {
+constexpr int kNumWindowForms = 10;
+const WindowForm kWindowForms[kNumWindowForms] = {
     {"2x6x8x3", "2x3x4x3", "[1, 2, 2, 1]", "[1, 2, 2, 1]", "[1, 1, 1, 1]", "[1, 1, 1, 1]", "[0, 0, 0, 0, 0, 0, 0, 0]"},
     {"2x7x7x3", "2x4x4x3", "[1, 3, 3, 1]", "[1, 2, 2, 1]", "[1, 1, 1, 1]", "[1, 1, 1, 1]", "[0, 0, 1, 1, 1, 1, 0, 0]"},
     {"2x7x7x8", "2x4x4x8", "[1, 3, 3, 1]", "[1, 2, 2, 1]", "[1, 1, 1, 1]", "[1, 1, 1, 1]", "[0, 0, 1, 1, 1, 1, 0, 0]"},
@@ -24,13 +24,13 @@ const Form kForms[kNumForms] = {
     {"3", "6", "[2]", "[1]", "[1]", "[1]", "[4, 0]"},
 };
 
-std::string Attributes(const Form& form) {
+std::string Attributes(const WindowForm& form) {
   return " {window_dimensions = " + form.window + ", window_strides = " + form.strides +
          ", base_dilations = " + form.base + ", window_dilations = " + form.dilations + ", padding = " + form.padding +
          "}";
 }
 
-std::string ReduceWindowOf(const Form& form, const std::string& dtype, const std::string& op) {
+std::string ReduceWindowOf(const WindowForm& form, const std::string& dtype, const std::string& op) {
   const std::string element = "tensor<" + dtype + ">";
   return "(%0: tensor<" + form.operand + "x" + dtype + ">, %1: " + element + ") { %2 = reduce_window(%0, %1)" +
          Attributes(form) + " : tensor<" + form.result + "x" + dtype + "> (%3: " + element + ", %4: " + element +
@@ -39,7 +39,7 @@ std::string ReduceWindowOf(const Form& form, const std::string& dtype, const std
 
 TEST(LowerReduceWindow, AddsAndMaximizesOverEveryFormOfWindow) {
   for (const auto& profile : HeroProfiles()) {
-    for (const Form& form : kForms) {
+    for (const WindowForm& form : kWindowForms) {
       for (const char* op : {"add", "maximum"}) {
         HeroTest test(fusion::GroupKind::kReduceWindow, ReduceWindowOf(form, "f32", op));
         test.ExpectMatches(profile);
@@ -56,14 +56,14 @@ TEST(LowerReduceWindow, TakesOtherTypes) {
                                     {"i1", "or"},
                                     {"c64", "add"},
                                     {"ui8", "add"}}) {
-      HeroTest test(fusion::GroupKind::kReduceWindow, ReduceWindowOf(kForms[2], dtype, op));
+      HeroTest test(fusion::GroupKind::kReduceWindow, ReduceWindowOf(kWindowForms[2], dtype, op));
       test.ExpectMatches(profile);
     }
   }
 }
 
 TEST(LowerReduceWindow, ReducesTwoOperandsTogether) {
-  const Form& form = kForms[2];
+  const WindowForm& form = kWindowForms[2];
   const std::string body = "(%0: tensor<" + form.operand + "xf32>, %1: tensor<" + form.operand +
                            "xsi32>, %2: tensor<f32>, %3: tensor<si32>) { "
                            "%4, %5 = reduce_window(%0, %1, %2, %3)" +
@@ -78,7 +78,7 @@ TEST(LowerReduceWindow, ReducesTwoOperandsTogether) {
   }
 }
 
-std::string SelectAndScatterOf(const Form& form, const std::string& dtype, const char* direction) {
+std::string SelectAndScatterOf(const WindowForm& form, const std::string& dtype, const char* direction) {
   const std::string element = "tensor<" + dtype + ">";
   return "(%0: tensor<" + form.operand + "x" + dtype + ">, %1: tensor<" + form.result + "x" + dtype +
          ">, %2: " + element + ") { %3 = select_and_scatter(%0, %1, %2) {window_dimensions = " + form.window +
@@ -91,7 +91,7 @@ std::string SelectAndScatterOf(const Form& form, const std::string& dtype, const
 
 TEST(LowerSelectAndScatter, GivesEachWindowsValueToItsSelectedElement) {
   for (const auto& profile : HeroProfiles()) {
-    for (const Form& form : kForms) {
+    for (const WindowForm& form : kWindowForms) {
       if (form.base.find('2') != std::string::npos || form.dilations.find('2') != std::string::npos) continue;
       for (const char* dtype : {"f32", "bf16", "si32"}) {
         for (const char* direction : {"2", "4"}) {

@@ -11,8 +11,6 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int64_t kMaxPositions = (int64_t{1} << 31) - (int64_t{1} << 20);
-
 using Set = std::vector<Scalar>;
 
 // A reduction of one phase.

@@ -42,7 +42,8 @@ const std::pair<int64_t, int64_t> kShapes[] = {{5, 7},    {3, 8},     {64, 10}, 
                                                {4, 4096}, {1, 30000}, {300, 33}, {1, 3},   {70, 1}};
 
 TEST(LowerRow, Softmax) {
-  for (const auto& [rows, length] : kShapes) {
+  for (const auto& shape : kShapes) {
+    const auto rows = shape.first, length = shape.second;
     SCOPED_TRACE(Format("{} rows of {}", rows, length));
     for (const target::DeviceProfile& profile : TestProfiles()) {
       if (length == 1) continue;
@@ -73,7 +74,8 @@ TEST(LowerRow, Softmax) {
 
 // (x - mean) * rsqrt(variance) * scale, with both sums in one phase.
 TEST(LowerRow, NormalisesWithTwoSumsInOnePhase) {
-  for (const auto& [rows, length] : kShapes) {
+  for (const auto& shape : kShapes) {
+    const auto rows = shape.first, length = shape.second;
     SCOPED_TRACE(Format("{} rows of {}", rows, length));
     if (length == 1) continue;
     for (const target::DeviceProfile& profile : TestProfiles()) {

@@ -5,13 +5,13 @@
 namespace dragoman::kernel {
 namespace {
 
-struct Form {
+struct ScatterForm {
   std::string input, indices, updates;
   std::string attributes;
   bool is_unique = false;
 };
 
-std::string ScatterOf(const Form& form, const std::string& dtype, const std::string& combine) {
+std::string ScatterOf(const ScatterForm& form, const std::string& dtype, const std::string& combine) {
   const std::string element = "tensor<" + dtype + ">";
   const auto tensor = [&](const std::string& dims, const std::string& type) { return "tensor<" + dims + type + ">"; };
   return "(%0: " + tensor(form.input, dtype) + ", %1: " + tensor(form.indices, "si32") +
@@ -35,7 +35,7 @@ std::string Attributes(const char* window, const char* inserted, const char* to_
 }
 
 // Rows of a table, as an embedding's gradient.
-Form Rows(int table, int positions, int width) {
+ScatterForm Rows(int table, int positions, int width) {
   return {Format("{}x{}x", table, width), Format("{}x1x", positions), Format("{}x{}x", positions, width),
           Attributes("[1]", "[0]", "[0]", 1)};
 }
@@ -138,7 +138,7 @@ TEST(LowerScatter, HandlesIntegersBooleansAndComplexNumbers) {
 
 TEST(LowerScatter, WritesUniqueElementsDirectly) {
   for (const auto& profile : HeroProfiles()) {
-    Form form = Rows(300, 200, 4);
+    ScatterForm form = Rows(300, 200, 4);
     form.is_unique = true;
     HeroTest test(fusion::GroupKind::kScatter, ScatterOf(form, "f32", kOverwrite));
     std::vector<int64_t> indices(200);
@@ -152,7 +152,7 @@ TEST(LowerScatter, WritesUniqueElementsDirectly) {
 }
 
 TEST(LowerScatter, HandlesPointsWindowsAndTransposedForms) {
-  const Form forms[] = {
+  const ScatterForm forms[] = {
       // points of a matrix, vectors along the first dimension of the indices
       {"6x5x", "2x40x", "40x", Attributes("[]", "[0, 1]", "[1, 0]", 0)},
       // whole columns, window dimension first
@@ -163,7 +163,7 @@ TEST(LowerScatter, HandlesPointsWindowsAndTransposedForms) {
       {"9x3x", "25x1x", "25x2x3x", Attributes("[1, 2]", "[]", "[0]", 1)},
   };
   for (const auto& profile : HeroProfiles()) {
-    for (const Form& form : forms) {
+    for (const ScatterForm& form : forms) {
       HeroTest test(fusion::GroupKind::kScatter, ScatterOf(form, "f32", Op("subtract", "f32")));
       SetIndices(test, 0, form.input == "9x3x" ? 7 : 5);
       test.ExpectMatches(profile, 1);
@@ -173,9 +173,10 @@ TEST(LowerScatter, HandlesPointsWindowsAndTransposedForms) {
 
 TEST(LowerScatter, HandlesBatchingDimensions) {
   for (const auto& profile : HeroProfiles()) {
-    const Form form{"3x10x2x", "5x3x1x", "5x3x2x",
-                    "update_window_dims = [2], inserted_window_dims = [1], input_batching_dims = [0], "
-                    "scatter_indices_batching_dims = [1], scatter_dims_to_operand_dims = [1], index_vector_dim = 2"};
+    const ScatterForm form{
+        "3x10x2x", "5x3x1x", "5x3x2x",
+        "update_window_dims = [2], inserted_window_dims = [1], input_batching_dims = [0], "
+        "scatter_indices_batching_dims = [1], scatter_dims_to_operand_dims = [1], index_vector_dim = 2"};
     HeroTest test(fusion::GroupKind::kScatter, ScatterOf(form, "f32", Op("add", "f32")));
     SetIndices(test, -1, 10);
     test.ExpectMatches(profile, 1);
@@ -183,7 +184,7 @@ TEST(LowerScatter, HandlesBatchingDimensions) {
 }
 
 TEST(LowerScatter, DropsWindowsThatStickOut) {
-  const Form form{"5x", "3x1x", "3x3x", Attributes("[1]", "[]", "[0]", 1)};
+  const ScatterForm form{"5x", "3x1x", "3x3x", Attributes("[1]", "[]", "[0]", 1)};
   for (const auto& profile : HeroProfiles()) {
     HeroTest test(fusion::GroupKind::kScatter, ScatterOf(form, "f32", Op("add", "f32")));
     test.SetDoubles(0, {0, 0, 0, 0, 0});

@@ -17,12 +17,12 @@ StatusOr<LoweredGroup> LowerNothing(const fusion::Group& group, const target::De
   return Internal(Format("Group kind {} has no kernel of its own.", fusion::Name(group.kind)));
 }
 
-struct Row {
+struct KindRow {
   fusion::GroupKind kind;
   Lower lower;
 };
 
-constexpr Row kRows[] = {
+constexpr KindRow kKindRows[] = {
     {fusion::GroupKind::kLoop, LowerLoop},
     {fusion::GroupKind::kReduce, LowerReduce},
     {fusion::GroupKind::kRow, LowerRow},
@@ -50,9 +50,9 @@ constexpr int kNumKinds = 0
     ;
 
 constexpr bool RowsAreInOrder() {
-  if (std::size(kRows) != kNumKinds) return false;
+  if (std::size(kKindRows) != kNumKinds) return false;
   for (int i = 0; i < kNumKinds; ++i) {
-    if (static_cast<int>(kRows[i].kind) != i) return false;
+    if (static_cast<int>(kKindRows[i].kind) != i) return false;
   }
   return true;
 }
@@ -61,7 +61,7 @@ static_assert(RowsAreInOrder(), "Every group kind has one row, in the order of t
 }  // namespace
 
 StatusOr<LoweredGroup> LowerGroup(const fusion::Group& group, const target::DeviceProfile& profile) {
-  ASSIGN_OR_RETURN(LoweredGroup lowered, kRows[static_cast<int>(group.kind)].lower(group, profile));
+  ASSIGN_OR_RETURN(LoweredGroup lowered, kKindRows[static_cast<int>(group.kind)].lower(group, profile));
   const bool fits = std::all_of(lowered.dispatches.begin(), lowered.dispatches.end(),
                                 [&](const Dispatch& dispatch) { return FitsLoopLimit(dispatch.kernel, profile); });
   if (fits || !HasParts(group)) return lowered;

@@ -13,6 +13,9 @@
 
 namespace dragoman::kernel {
 
+// Loop counters are signed, and run over.
+inline constexpr int64_t kMaxPositions = (int64_t{1} << 31) - (int64_t{1} << 20);
+
 // What a buffer binding of a dispatch is: a tensor of the program, or scratch memory of the group.
 struct Argument {
   const ir::Value* value = nullptr;

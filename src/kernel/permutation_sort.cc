@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 
 namespace dragoman::kernel {
@@ -11,8 +12,6 @@ namespace {
 
 constexpr int64_t kMaxBlock = 1024;
 constexpr int64_t kMinBlock = 256;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // What a workgroup sorts in shared memory: `segments` segments of `segment` slots, each a whole short row or a chunk of
 // a long one.
@@ -33,8 +32,8 @@ Block ChooseBlock(const PermutationSort& sort, const target::DeviceProfile& prof
   block.segment = std::min(padded, block.slots);
   block.workgroup_size =
       static_cast<int>(std::min<int64_t>({block.slots, kMinBlock, profile.max_workgroup_invocations}));
-  block.chunks_per_row = DivideUp(sort.extent, block.segment);
-  block.workgroups = DivideUp(sort.rows * block.chunks_per_row, block.segments());
+  block.chunks_per_row = CeilDiv(sort.extent, block.segment);
+  block.workgroups = CeilDiv(sort.rows * block.chunks_per_row, block.segments());
   return block;
 }
 
@@ -236,7 +235,7 @@ StatusOr<Dispatch> MergePass(const fusion::Group& group, const target::DevicePro
     }
   });
   RETURN_IF_ERROR(status);
-  return FinishDispatch(std::move(b), e, workgroup_size, DivideUp(count, workgroup_size), sort.label);
+  return FinishDispatch(std::move(b), e, workgroup_size, CeilDiv(count, workgroup_size), sort.label);
 }
 
 }  // namespace

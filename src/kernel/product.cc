@@ -7,13 +7,13 @@
 namespace dragoman::kernel {
 namespace {
 
-struct Range {
+struct OffsetRange {
   int64_t min;
   int64_t max;
 };
 
-Range RangeOf(const DimMap& dim, const std::vector<ProductDigit>& digits) {
-  Range range = {dim.offset, dim.offset};
+OffsetRange OffsetRangeOf(const DimMap& dim, const std::vector<ProductDigit>& digits) {
+  OffsetRange range = {dim.offset, dim.offset};
   for (size_t d = 0; d < digits.size(); ++d) {
     const int64_t reach = dim.factors[d] * std::max<int64_t>(digits[d].extent - 1, 0);
     (reach < 0 ? range.min : range.max) += reach;
@@ -39,7 +39,7 @@ DimMap WithoutNeedlessDilation(DimMap dim, const std::vector<ProductDigit>& digi
 }
 
 bool IsChecked(const DimMap& dim, const std::vector<ProductDigit>& digits) {
-  const Range range = RangeOf(dim, digits);
+  const OffsetRange range = OffsetRangeOf(dim, digits);
   return dim.dilation > 1 || range.min < 0 || range.max > dim.extent - 1;
 }
 

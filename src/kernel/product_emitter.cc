@@ -15,12 +15,6 @@ V Scaled(Builder& b, V value, int64_t factor, KType type) {
   return b.IMul(value, b.Int(type, factor));
 }
 
-StatusOr<Scalar> ConvertScalar(Builder& b, const Scalar& value, DType from, DType to) {
-  if (from == to) return value;
-  const Scalar operands[] = {value};
-  return EmitScalarOp(b, ScalarOp::kConvert, {from, to, nullptr}, operands);
-}
-
 bool HasEpilogue(const ProductContext& context) {
   const auto& outputs = context.group.outputs;
   return outputs.size() != 1 || outputs[0] != context.group.hero->result();

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/arithmetic.h"
 #include "kernel/permutation_sort.h"
 
 namespace dragoman::kernel {
@@ -20,7 +21,6 @@ constexpr int kCounts = kDigits * kWorkgroup + kWorkgroup;
 constexpr int64_t kMinCount = 32768;
 constexpr int64_t kMaxCount = int64_t{1} << 29;  // so that the totals of chunks of counts fit one tile
 
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int ItemsOf(int64_t count) { return count < kManyCount ? kItems / 2 : kItems; }
 
 // Temporaries of the whole sort.
@@ -42,7 +42,7 @@ class RadixKernel {
         e_(b_, group),
         items_(ItemsOf(sort.count)),
         tile_(items_ * kWorkgroup),
-        tiles_(DivideUp(sort.count, tile_)),
+        tiles_(CeilDiv(sort.count, tile_)),
         lane_(b_.LocalIndex()) {}
 
   // `source` is the pair of temporaries to read, or -1 to ask for the elements' keys.
@@ -99,7 +99,7 @@ class RadixKernel {
       b_.If(b_.IEq(lane_, b_.I32(kWorkgroup - 1)),
             [&] { b_.Store(Bind(totals, true), b_.WorkgroupIndex(), b_.IAdd(before, sum[0])); });
     }
-    return Finish(DivideUp(count, kTile), "sums");
+    return Finish(CeilDiv(count, kTile), "sums");
   }
 
   StatusOr<Dispatch> EmitMoves(int source, bool is_last) {
@@ -295,8 +295,8 @@ Status AppendRadixSort(const fusion::Group& group, const target::DeviceProfile& 
     lowered.temporaries.push_back(4 * count);
     return static_cast<int>(lowered.temporaries.size()) - 1;
   };
-  const int64_t counts = kDigits * DivideUp(sort.count, ItemsOf(sort.count) * kWorkgroup);
-  const int64_t chunks = DivideUp(counts, kTile);
+  const int64_t counts = kDigits * CeilDiv(sort.count, ItemsOf(sort.count) * kWorkgroup);
+  const int64_t chunks = CeilDiv(counts, kTile);
   Scratch scratch{};
   scratch.keys = {temporary(sort.count), temporary(sort.count)};
   if (sort.carries_elements) scratch.elements = {temporary(sort.count), temporary(sort.count)};

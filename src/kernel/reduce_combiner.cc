@@ -83,11 +83,6 @@ bool IsWidened(std::optional<ScalarOp> operation, DType dtype) {
   return IsFloat(dtype) && SmallFloat(dtype).has_value();
 }
 
-StatusOr<Scalar> ConvertScalar(Builder& builder, const Scalar& value, DType from, DType to) {
-  if (from == to) return value;
-  return EmitScalarOp(builder, ScalarOp::kConvert, {from, to}, {&value, 1});
-}
-
 }  // namespace
 
 Combiner::Combiner(const ir::Block& block, std::span<ir::Value* const> inits) { Add(block, inits); }

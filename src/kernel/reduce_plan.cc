@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/group_access.h"
 #include "kernel/lower_loop.h"
@@ -15,15 +16,13 @@ constexpr int kLoadsAnInvocation = 4;  // vector loads of a row that one invocat
 constexpr int kRowsAnInvocation = 8;
 constexpr int kMinColumns = 32;  // side by side: whole memory transactions
 constexpr int kMaxUnrolledOps = 256;
-constexpr int kMaxOpsTimesLanes = 160;
 constexpr int kWorkgroupsAUnit = 8;  // that keep the device busy
 // Of one invocation after the other: the variance of 400,000 numbers was 4e-5 off in chains of 25,000. Devices with
 // many units have short ones anyway.
 constexpr int64_t kLongestChain = 4096;
 constexpr int kMinLoadsOfAPart = 4;  // unrolled loads of each invocation in a part, or splitting does not pay
 
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t a, int64_t b) { return DivideUp(a, b) * b; }
+int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 int PowerOfTwo(int64_t at_least, int limit) {
   if (at_least <= 1) return 1;
   if (at_least >= limit) return static_cast<int>(std::bit_floor(static_cast<unsigned>(limit)));
@@ -31,16 +30,16 @@ int PowerOfTwo(int64_t at_least, int limit) {
 }
 
 int64_t Workgroups(const ReducePlan& plan, const ReduceExtents& extents) {
-  if (plan.kind == ReduceKind::kRow) return DivideUp(extents.kept_outer, plan.groups());
-  return extents.kept_outer * DivideUp(DivideUp(extents.kept_inner, plan.lanes), plan.groups());
+  if (plan.kind == ReduceKind::kRow) return CeilDiv(extents.kept_outer, plan.groups());
+  return extents.kept_outer * CeilDiv(CeilDiv(extents.kept_inner, plan.lanes), plan.groups());
 }
 
 int ChooseFellows(const ReducePlan& plan, const ReduceExtents& extents) {
   if (plan.kind == ReduceKind::kRow) {
-    return PowerOfTwo(DivideUp(extents.reduced, plan.lanes * kLoadsAnInvocation), plan.workgroup_size);
+    return PowerOfTwo(CeilDiv(extents.reduced, plan.lanes * kLoadsAnInvocation), plan.workgroup_size);
   }
-  const int wanted = PowerOfTwo(DivideUp(extents.reduced, kRowsAnInvocation), plan.workgroup_size);
-  const int all_columns = PowerOfTwo(DivideUp(extents.kept_inner, plan.lanes), plan.workgroup_size);
+  const int wanted = PowerOfTwo(CeilDiv(extents.reduced, kRowsAnInvocation), plan.workgroup_size);
+  const int all_columns = PowerOfTwo(CeilDiv(extents.kept_inner, plan.lanes), plan.workgroup_size);
   const int columns = std::min(all_columns, std::max(kMinColumns, plan.workgroup_size / wanted));
   return plan.workgroup_size / columns;
 }
@@ -89,8 +88,8 @@ int64_t StepOf(const ReducePlan& plan) {
 }
 
 void SetSplits(ReducePlan& plan, const ReduceExtents& extents, int64_t splits) {
-  plan.part = RoundUp(DivideUp(extents.reduced, splits), StepOf(plan));
-  plan.splits = DivideUp(extents.reduced, plan.part);
+  plan.part = RoundUp(CeilDiv(extents.reduced, splits), StepOf(plan));
+  plan.splits = CeilDiv(extents.reduced, plan.part);
 }
 
 }  // namespace
@@ -125,7 +124,7 @@ ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source
   const int64_t workgroups = std::max<int64_t>(1, Workgroups(plan, extents));
   const int64_t wanted = int64_t{profile.compute_units} * kWorkgroupsAUnit;
   int64_t splits = std::min(wanted / workgroups, extents.reduced / (step * kMinLoadsOfAPart));
-  if (profile.unrolling_is_costly) splits = std::max(splits, DivideUp(extents.reduced, step * kLongestChain));
+  if (profile.unrolling_is_costly) splits = std::max(splits, CeilDiv(extents.reduced, step * kLongestChain));
   if (may_split && splits >= 2) SetSplits(plan, extents, splits);
   plan.reason =
       Format("{} of {} by {}: {} invocations share a result, {} elements a load, {} loads in flight, {} parts",

@@ -209,12 +209,12 @@ Scalar Of(const ScalarCall& call) {
   return (math.*function)(call.x[0], call.x[1]);
 }
 
-Scalar Abs(const ScalarCall& call) { return {Math(call).real().Hypot(call.x[0].re, call.x[0].im), {}}; }
-Scalar Real(const ScalarCall& call) { return {call.x[0].re, {}}; }
-Scalar Imag(const ScalarCall& call) { return {call.x[0].im, {}}; }
+Scalar ComplexAbs(const ScalarCall& call) { return {Math(call).real().Hypot(call.x[0].re, call.x[0].im), {}}; }
+Scalar ComplexReal(const ScalarCall& call) { return {call.x[0].re, {}}; }
+Scalar ComplexImag(const ScalarCall& call) { return {call.x[0].im, {}}; }
 Scalar Sine(const ScalarCall& call) { return Math(call).SinOrCos(call.x[0], false); }
 Scalar Cosine(const ScalarCall& call) { return Math(call).SinOrCos(call.x[0], true); }
-Scalar Select(const ScalarCall& call) {
+Scalar ComplexSelect(const ScalarCall& call) {
   Builder& b = call.b;
   return {b.Select(call.re(0), call.re(1), call.re(2)), b.Select(call.re(0), call.x[1].im, call.x[2].im)};
 }
@@ -224,7 +224,7 @@ Scalar Rsqrt(const ScalarCall& call) {
   return math.Divide(math.Constant(1), math.Sqrt(call.x[0]));
 }
 
-Scalar Compare(const ScalarCall& call) {
+Scalar ComplexCompare(const ScalarCall& call) {
   const auto direction =
       static_cast<ComparisonDirection>(call.context.attributes->Int(ir::AttrKey::kComparisonDirection));
   return {Math(call).Ordering(direction, call.x[0], call.x[1]), {}};
@@ -241,31 +241,31 @@ Scalar Minimum(const ScalarCall& call) {
   ComplexMath math = Math(call);
   return Extreme(math, ComparisonDirection::kLe, call.x[0], call.x[1]);
 }
-Scalar Clamp(const ScalarCall& call) {
+Scalar ComplexClamp(const ScalarCall& call) {
   ComplexMath math = Math(call);
   const Scalar raised = Extreme(math, ComparisonDirection::kGe, call.x[0], call.x[1]);
   return Extreme(math, ComparisonDirection::kLe, raised, call.x[2]);
 }
 
-struct Row {
+struct ComplexRow {
   ScalarOp op;
   EmitScalar emit;
   bool is_present = false;
 };
 
-constexpr RowsByOp<Row> kRows = ByOp<Row>({
-    {ScalarOp::kAbs, Abs},
+constexpr RowsByOp<ComplexRow> kComplexRows = ByOp<ComplexRow>({
+    {ScalarOp::kAbs, ComplexAbs},
     {ScalarOp::kAdd, Of<&ComplexMath::Add>},
     {ScalarOp::kAtan2, Of<&ComplexMath::Atan2>},
     {ScalarOp::kCbrt, Of<&ComplexMath::Cbrt>},
-    {ScalarOp::kClamp, Clamp},
-    {ScalarOp::kCompare, Compare},
+    {ScalarOp::kClamp, ComplexClamp},
+    {ScalarOp::kCompare, ComplexCompare},
     {ScalarOp::kConvert, EmitConvert},
     {ScalarOp::kCosine, Cosine},
     {ScalarOp::kDivide, Of<&ComplexMath::Divide>},
     {ScalarOp::kExponential, Of<&ComplexMath::Exp>},
     {ScalarOp::kExponentialMinusOne, Of<&ComplexMath::Expm1>},
-    {ScalarOp::kImag, Imag},
+    {ScalarOp::kImag, ComplexImag},
     {ScalarOp::kLog, Of<&ComplexMath::Log>},
     {ScalarOp::kLogPlusOne, Of<&ComplexMath::Log1p>},
     {ScalarOp::kLogistic, Of<&ComplexMath::Logistic>},
@@ -274,9 +274,9 @@ constexpr RowsByOp<Row> kRows = ByOp<Row>({
     {ScalarOp::kMultiply, Of<&ComplexMath::Multiply>},
     {ScalarOp::kNegate, Of<&ComplexMath::Negate>},
     {ScalarOp::kPower, Of<&ComplexMath::Power>},
-    {ScalarOp::kReal, Real},
+    {ScalarOp::kReal, ComplexReal},
     {ScalarOp::kRsqrt, Rsqrt},
-    {ScalarOp::kSelect, Select},
+    {ScalarOp::kSelect, ComplexSelect},
     {ScalarOp::kSign, Of<&ComplexMath::Sign>},
     {ScalarOp::kSine, Sine},
     {ScalarOp::kSqrt, Of<&ComplexMath::Sqrt>},
@@ -284,10 +284,10 @@ constexpr RowsByOp<Row> kRows = ByOp<Row>({
     {ScalarOp::kTan, Of<&ComplexMath::Tan>},
     {ScalarOp::kTanh, Of<&ComplexMath::Tanh>},
 });
-static_assert(Covers(kRows, kOnComplex), "A scalar op on complex numbers has no row.");
+static_assert(Covers(kComplexRows, kOnComplex), "A scalar op on complex numbers has no row.");
 
 }  // namespace
 
-EmitScalar ComplexEmitter(ScalarOp op) { return kRows[static_cast<int>(op)].emit; }
+EmitScalar ComplexEmitter(ScalarOp op) { return kComplexRows[static_cast<int>(op)].emit; }
 
 }  // namespace dragoman::kernel

@@ -21,12 +21,12 @@ std::vector<double> Parts(std::mt19937& random, double reach) {
   return parts;
 }
 
-DType ResultOf(ScalarOp op, DType dtype) {
+DType ComplexResultOf(ScalarOp op, DType dtype) {
   if (Info(op).result == ScalarResult::kReal) return RealPart(dtype);
   return Info(op).result == ScalarResult::kPred ? DType::kPred : dtype;
 }
 
-void Check(ScalarOp op, DType dtype, double reach, const ir::Attributes& attributes = {}) {
+void CheckComplex(ScalarOp op, DType dtype, double reach, const ir::Attributes& attributes = {}) {
   std::mt19937 random(5);
   const int arity = Info(op).arity;
   std::vector<DType> types(arity, dtype);
@@ -41,7 +41,7 @@ void Check(ScalarOp op, DType dtype, double reach, const ir::Attributes& attribu
     arguments.push_back(block.AddArgument({type, {kCount}}));
     literals.emplace_back(TensorType{type, {kCount}}, bytes.back());
   }
-  const DType result = ResultOf(op, dtype);
+  const DType result = ComplexResultOf(op, dtype);
   ir::Op* ir_op = block.Append(ir::FromScalarOp(op), arguments, {{result, {kCount}}}, attributes);
   const auto expected = reference::EvaluateOp(*ir_op, literals);
   ASSERT_TRUE(expected.ok()) << expected.status().message();
@@ -72,8 +72,8 @@ TEST(ScalarComplex, EveryOperationAgreesWithTheEvaluator) {
       if ((Info(op).domain & kOnComplex) == 0 || op == ScalarOp::kCompare || op == ScalarOp::kConvert ||
           op == ScalarOp::kAtan2)
         continue;
-      Check(op, dtype, 3);
-      if (op != ScalarOp::kPower) Check(op, dtype, 0.01);
+      CheckComplex(op, dtype, 3);
+      if (op != ScalarOp::kPower) CheckComplex(op, dtype, 0.01);
     }
   }
 }
@@ -83,7 +83,7 @@ TEST(ScalarComplex, ComparesForEquality) {
     ir::Attributes attributes;
     attributes.Set(ir::AttrKey::kComparisonDirection, direction);
     attributes.Set(ir::AttrKey::kCompareType, int64_t{1});
-    Check(ScalarOp::kCompare, DType::kC64, 1, attributes);
+    CheckComplex(ScalarOp::kCompare, DType::kC64, 1, attributes);
   }
 }
 

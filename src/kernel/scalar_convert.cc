@@ -4,13 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "base/arithmetic.h"
 #include "kernel/scalar_emit.h"
 #include "kernel/small_float.h"
 
 namespace dragoman::kernel {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 V IntToInt(Builder& b, V x, DType from, DType to) {
   if (SizeBytes(to) == 8) {
@@ -85,12 +84,12 @@ V RoundMantissa(Builder& b, V x, int bits) {
 }
 
 // The largest finite value and the smallest normal one.
-struct Range {
+struct FloatRange {
   double largest;
   double smallest_normal;
 };
 
-Range RangeOf(DType dtype) {
+FloatRange FloatRangeOf(DType dtype) {
   const SmallFloatFormat format = *SmallFloat(dtype);
   double largest = 0;
   for (uint32_t bits = 0; bits < (1u << (format.exponent_bits + format.mantissa_bits)); ++bits) {
@@ -110,7 +109,7 @@ V RoundToBF16(Builder& b, V x) {
 
 V RoundToF8(Builder& b, V x, DType dtype) {
   const SmallFloatFormat format = *SmallFloat(dtype);
-  const Range range = RangeOf(dtype);
+  const FloatRange range = FloatRangeOf(dtype);
   const auto constant = [&](double value) { return b.F32(static_cast<float>(value)); };
   const V magnitude = b.Unary(KOp::kFAbs, x);
   V rounded = RoundMantissa(b, magnitude, format.mantissa_bits);

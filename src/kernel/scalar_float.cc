@@ -17,7 +17,7 @@ enum class Rounding : uint8_t {
 
 using EmitReal = V (*)(FloatMath& math, std::span<const V> x);
 
-struct Row {
+struct FloatRow {
   ScalarOp op;
   EmitReal real;
   Rounding rounding = Rounding::kWide;
@@ -43,7 +43,7 @@ V Of(FloatMath& math, std::span<const V> x) {
 }
 V Exp(FloatMath& math, std::span<const V> x) { return math.Exp(x[0]); }
 
-Scalar Compare(const ScalarCall& call) {
+Scalar FloatCompare(const ScalarCall& call) {
   Builder& b = call.b;
   const ir::Attributes& attributes = *call.context.attributes;
   const auto direction = static_cast<ComparisonDirection>(attributes.Int(ir::AttrKey::kComparisonDirection));
@@ -56,7 +56,7 @@ Scalar Compare(const ScalarCall& call) {
   return {EmitOrdering(b, direction, DType::kS32, math.TotalOrder(lhs), math.TotalOrder(rhs)), {}};
 }
 
-Scalar Select(const ScalarCall& call) { return {call.b.Select(call.re(0), call.re(1), call.re(2)), {}}; }
+Scalar FloatSelect(const ScalarCall& call) { return {call.b.Select(call.re(0), call.re(1), call.re(2)), {}}; }
 
 Scalar IsFinite(const ScalarCall& call) {
   Builder& b = call.b;
@@ -65,21 +65,21 @@ Scalar IsFinite(const ScalarCall& call) {
 }
 
 Scalar Complex(const ScalarCall& call) { return {call.re(0), call.re(1)}; }
-Scalar Real(const ScalarCall& call) { return {call.re(0), {}}; }
-Scalar Imag(const ScalarCall& call) { return {call.b.Zero(call.re(0).type), {}}; }
+Scalar FloatReal(const ScalarCall& call) { return {call.re(0), {}}; }
+Scalar FloatImag(const ScalarCall& call) { return {call.b.Zero(call.re(0).type), {}}; }
 
-V Clamp(FloatMath& math, std::span<const V> x) { return math.Minimum(math.Maximum(x[0], x[1]), x[2]); }
+V FloatClamp(FloatMath& math, std::span<const V> x) { return math.Minimum(math.Maximum(x[0], x[1]), x[2]); }
 
-constexpr Row Whole(ScalarOp op, EmitScalar emit) { return {op, nullptr, Rounding::kExact, emit}; }
+constexpr FloatRow Whole(ScalarOp op, EmitScalar emit) { return {op, nullptr, Rounding::kExact, emit}; }
 
-constexpr RowsByOp<Row> kRows = ByOp<Row>({
+constexpr RowsByOp<FloatRow> kFloatRows = ByOp<FloatRow>({
     {ScalarOp::kAbs, Unary<KOp::kFAbs>, Rounding::kExact},
     {ScalarOp::kAdd, Binary<KOp::kFAdd>, Rounding::kNative},
     {ScalarOp::kAtan2, Of<&FloatMath::Atan2>},
     {ScalarOp::kCbrt, Of<&FloatMath::Cbrt>},
     {ScalarOp::kCeil, Unary<KOp::kCeil>, Rounding::kExact},
-    {ScalarOp::kClamp, Clamp, Rounding::kExact},
-    Whole(ScalarOp::kCompare, Compare),
+    {ScalarOp::kClamp, FloatClamp, Rounding::kExact},
+    Whole(ScalarOp::kCompare, FloatCompare),
     Whole(ScalarOp::kComplex, Complex),
     Whole(ScalarOp::kConvert, EmitConvert),
     {ScalarOp::kCosine, Of<&FloatMath::Cos>},
@@ -87,7 +87,7 @@ constexpr RowsByOp<Row> kRows = ByOp<Row>({
     {ScalarOp::kExponential, Exp},
     {ScalarOp::kExponentialMinusOne, Of<&FloatMath::Expm1>},
     {ScalarOp::kFloor, Unary<KOp::kFloor>, Rounding::kExact},
-    Whole(ScalarOp::kImag, Imag),
+    Whole(ScalarOp::kImag, FloatImag),
     Whole(ScalarOp::kIsFinite, IsFinite),
     {ScalarOp::kLog, Of<&FloatMath::Log>},
     {ScalarOp::kLogPlusOne, Of<&FloatMath::Log1p>},
@@ -97,13 +97,13 @@ constexpr RowsByOp<Row> kRows = ByOp<Row>({
     {ScalarOp::kMultiply, Binary<KOp::kFMul>, Rounding::kNative},
     {ScalarOp::kNegate, Unary<KOp::kFNeg>, Rounding::kExact},
     {ScalarOp::kPower, Of<&FloatMath::Power>},
-    Whole(ScalarOp::kReal, Real),
+    Whole(ScalarOp::kReal, FloatReal),
     Whole(ScalarOp::kReducePrecision, EmitReducePrecision),
     {ScalarOp::kRemainder, Of<&FloatMath::Remainder>},
     {ScalarOp::kRoundNearestAfz, Of<&FloatMath::RoundHalfAway>},
     {ScalarOp::kRoundNearestEven, Unary<KOp::kRoundEven>, Rounding::kExact},
     {ScalarOp::kRsqrt, Of<&FloatMath::Rsqrt>},
-    Whole(ScalarOp::kSelect, Select),
+    Whole(ScalarOp::kSelect, FloatSelect),
     {ScalarOp::kSign, Of<&FloatMath::Sign>, Rounding::kExact},
     {ScalarOp::kSine, Of<&FloatMath::Sin>},
     {ScalarOp::kSqrt, Of<&FloatMath::Sqrt>},
@@ -113,10 +113,10 @@ constexpr RowsByOp<Row> kRows = ByOp<Row>({
     {ScalarOp::kErf, Of<&FloatMath::Erf>},
     {ScalarOp::kErfc, Of<&FloatMath::Erfc>},
 });
-static_assert(Covers(kRows, kOnFloat), "A scalar op on floats has no row.");
+static_assert(Covers(kFloatRows, kOnFloat), "A scalar op on floats has no row.");
 
 Scalar EmitFloat(const ScalarCall& call) {
-  const Row& row = kRows[static_cast<int>(call.op)];
+  const FloatRow& row = kFloatRows[static_cast<int>(call.op)];
   Builder& b = call.b;
   const bool is_half = call.re(0).type == KType::kF16;
   const bool stays_half = is_half && row.rounding != Rounding::kWide;
@@ -131,7 +131,7 @@ Scalar EmitFloat(const ScalarCall& call) {
 }  // namespace
 
 EmitScalar FloatEmitter(ScalarOp op) {
-  const Row& row = kRows[static_cast<int>(op)];
+  const FloatRow& row = kFloatRows[static_cast<int>(op)];
   if (row.whole != nullptr) return row.whole;
   return row.real != nullptr ? EmitFloat : nullptr;
 }

@@ -41,7 +41,7 @@ Scalar Negate(const ScalarCall& call) {
   return {WrapInt(call.b, call.b.ISub(call.b.Zero(x.type), x), call.dtype()), {}};
 }
 
-Scalar Abs(const ScalarCall& call) {
+Scalar IntAbs(const ScalarCall& call) {
   if (!IsSigned(call.dtype())) return call.x[0];
   Builder& b = call.b;
   const V x = call.re(0), zero = b.Zero(x.type);
@@ -176,15 +176,15 @@ Scalar Popcnt(const ScalarCall& call) {
   return {WrapInt(b, b.Unary(KOp::kPopcount, OwnBits(b, call.re(0), call.dtype())), call.dtype()), {}};
 }
 
-Scalar Compare(const ScalarCall& call) {
+Scalar IntCompare(const ScalarCall& call) {
   const auto direction =
       static_cast<ComparisonDirection>(call.context.attributes->Int(ir::AttrKey::kComparisonDirection));
   return {EmitOrdering(call.b, direction, call.dtype(), call.re(0), call.re(1)), {}};
 }
 
-Scalar Select(const ScalarCall& call) { return {call.b.Select(call.re(0), call.re(1), call.re(2)), {}}; }
+Scalar IntSelect(const ScalarCall& call) { return {call.b.Select(call.re(0), call.re(1), call.re(2)), {}}; }
 
-Scalar Clamp(const ScalarCall& call) {
+Scalar IntClamp(const ScalarCall& call) {
   const bool is_signed = IsSigned(call.dtype());
   const V raised = call.b.Binary(is_signed ? KOp::kSMax : KOp::kUMax, call.re(1), call.re(0));
   return {call.b.Binary(is_signed ? KOp::kSMin : KOp::kUMin, raised, call.re(2)), {}};
@@ -192,18 +192,18 @@ Scalar Clamp(const ScalarCall& call) {
 
 Scalar ClampBool(const ScalarCall& call) { return {call.b.And(call.b.Or(call.re(1), call.re(0)), call.re(2)), {}}; }
 
-struct Row {
+struct IntRow {
   ScalarOp op;
   EmitScalar emit;
   bool is_present = false;
 };
 
-constexpr RowsByOp<Row> kIntRows = ByOp<Row>({
-    {ScalarOp::kAbs, Abs},
+constexpr RowsByOp<IntRow> kIntRows = ByOp<IntRow>({
+    {ScalarOp::kAbs, IntAbs},
     {ScalarOp::kAdd, Wrapped<KOp::kIAdd>},
     {ScalarOp::kAnd, Plain<KOp::kAnd>},
-    {ScalarOp::kClamp, Clamp},
-    {ScalarOp::kCompare, Compare},
+    {ScalarOp::kClamp, IntClamp},
+    {ScalarOp::kCompare, IntCompare},
     {ScalarOp::kConvert, EmitConvert},
     {ScalarOp::kCountLeadingZeros, CountLeadingZeros},
     {ScalarOp::kDivide, Divide},
@@ -216,7 +216,7 @@ constexpr RowsByOp<Row> kIntRows = ByOp<Row>({
     {ScalarOp::kPopcnt, Popcnt},
     {ScalarOp::kPower, Power},
     {ScalarOp::kRemainder, Remainder},
-    {ScalarOp::kSelect, Select},
+    {ScalarOp::kSelect, IntSelect},
     {ScalarOp::kShiftLeft, ShiftLeft},
     {ScalarOp::kShiftRightArithmetic, ShiftRightArithmetic},
     {ScalarOp::kShiftRightLogical, ShiftRightLogical},
@@ -226,18 +226,18 @@ constexpr RowsByOp<Row> kIntRows = ByOp<Row>({
 });
 static_assert(Covers(kIntRows, kOnInt), "A scalar op on integers has no row.");
 
-constexpr RowsByOp<Row> kBoolRows = ByOp<Row>({
+constexpr RowsByOp<IntRow> kBoolRows = ByOp<IntRow>({
     {ScalarOp::kAdd, Plain<KOp::kOr>},
     {ScalarOp::kAnd, Plain<KOp::kAnd>},
     {ScalarOp::kClamp, ClampBool},
-    {ScalarOp::kCompare, Compare},
+    {ScalarOp::kCompare, IntCompare},
     {ScalarOp::kConvert, EmitConvert},
     {ScalarOp::kMaximum, Plain<KOp::kOr>},
     {ScalarOp::kMinimum, Plain<KOp::kAnd>},
     {ScalarOp::kMultiply, Plain<KOp::kAnd>},
     {ScalarOp::kNot, Not},
     {ScalarOp::kOr, Plain<KOp::kOr>},
-    {ScalarOp::kSelect, Select},
+    {ScalarOp::kSelect, IntSelect},
     {ScalarOp::kXor, Plain<KOp::kXor>},
 });
 static_assert(Covers(kBoolRows, kOnBool), "A scalar op on booleans has no row.");

@@ -33,4 +33,9 @@ StatusOr<Scalar> EmitScalarOp(Builder& builder, ScalarOp op, const ScalarOpConte
   return emit(ScalarCall{builder, op, context, operands});
 }
 
+StatusOr<Scalar> ConvertScalar(Builder& builder, const Scalar& value, DType from, DType to) {
+  if (from == to) return value;
+  return EmitScalarOp(builder, ScalarOp::kConvert, {from, to}, {&value, 1});
+}
+
 }  // namespace dragoman::kernel

@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/scalar_testing.h"
 #include "reference/evaluator.h"
@@ -14,7 +15,6 @@ namespace dragoman::kernel {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 constexpr DType kTypes[] = {
 #define X(name, text, bits, bytes, kind) DType::name,
@@ -96,14 +96,14 @@ int MantissaBits(DType dtype) {
   return dtype == DType::kF32 ? 23 : SmallFloat(dtype)->mantissa_bits;
 }
 
-struct Case {
+struct ScalarCase {
   ScalarOp op;
   DType dtype;
   DType result;
   ir::Attributes attributes;
 };
 
-DType ResultOf(ScalarOp op, DType dtype) {
+DType ScalarResultOf(ScalarOp op, DType dtype) {
   switch (Info(op).result) {
     case ScalarResult::kSame:
     case ScalarResult::kBranch:
@@ -125,7 +125,7 @@ struct Outcome {
 };
 
 // Real operand types only.
-Outcome RunCase(const Case& test, int count, const target::DeviceProfile& profile) {
+Outcome RunCase(const ScalarCase& test, int count, const target::DeviceProfile& profile) {
   std::mt19937 random(11);
   const int arity = Info(test.op).arity;
   std::vector<DType> types(arity, test.dtype);
@@ -155,7 +155,7 @@ Outcome RunCase(const Case& test, int count, const target::DeviceProfile& profil
   return outcome;
 }
 
-bool IsClose(const Case& test, double actual, double expected) {
+bool IsClose(const ScalarCase& test, double actual, double expected) {
   const bool has_period = test.op == ScalarOp::kSine || test.op == ScalarOp::kCosine || test.op == ScalarOp::kTan;
   if (has_period && test.dtype == DType::kF64 && std::isnan(actual)) return true;  // beyond 2^50
   if (std::isnan(expected) || std::isnan(actual)) return std::isnan(expected) && std::isnan(actual);
@@ -172,7 +172,7 @@ bool IsClose(const Case& test, double actual, double expected) {
   return std::fabs(actual - expected) <= allowed;
 }
 
-void Check(const Case& test, const target::DeviceProfile& profile) {
+void CheckScalar(const ScalarCase& test, const target::DeviceProfile& profile) {
   const Outcome outcome = RunCase(test, 200, profile);
   int failures = 0;
   for (size_t i = 0; i < outcome.expected.size() && failures < 3; ++i) {
@@ -199,7 +199,7 @@ TEST(ScalarLowering, EveryOperationOnEveryRealTypeAgreesWithTheEvaluator) {
       if (!IsTestable(op)) continue;
       for (const DType dtype : kTypes) {
         if (IsComplex(dtype) || dtype == DType::kF8E8M0FNU || (Info(op).domain & DomainOf(dtype)) == 0) continue;
-        Check({op, dtype, ResultOf(op, dtype), {}}, profile);
+        CheckScalar({op, dtype, ScalarResultOf(op, dtype), {}}, profile);
       }
     }
   }
@@ -216,7 +216,7 @@ TEST(ScalarLowering, ComparesInEveryDirectionAndOrder) {
         ir::Attributes attributes;
         attributes.Set(ir::AttrKey::kComparisonDirection, int64_t{direction});
         attributes.Set(ir::AttrKey::kCompareType, int64_t{type});
-        Check({ScalarOp::kCompare, dtype, DType::kPred, attributes}, TestProfile());
+        CheckScalar({ScalarOp::kCompare, dtype, DType::kPred, attributes}, TestProfile());
       }
     }
   }
@@ -230,7 +230,7 @@ TEST(ScalarLowering, ConvertsBetweenAllTypes) {
       // By way of f32: a double rounding may show.
       if (IsFloat(to) && SizeBytes(to) < 4 && (from == DType::kF64 || (IsInteger(from) && SizeBytes(from) >= 4)))
         continue;
-      Check({ScalarOp::kConvert, from, to, {}}, TestProfile());
+      CheckScalar({ScalarOp::kConvert, from, to, {}}, TestProfile());
     }
   }
 }
@@ -261,7 +261,7 @@ TEST(ScalarLowering, ReducesPrecision) {
       ir::Attributes attributes;
       attributes.Set(ir::AttrKey::kExponentBits, int64_t{exponent});
       attributes.Set(ir::AttrKey::kMantissaBits, int64_t{mantissa});
-      Check({ScalarOp::kReducePrecision, dtype, dtype, attributes}, TestProfile());
+      CheckScalar({ScalarOp::kReducePrecision, dtype, dtype, attributes}, TestProfile());
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/permutation_sort.h"
 
@@ -11,8 +12,6 @@ namespace dragoman::kernel {
 namespace {
 
 constexpr int64_t kMaxItems = 8;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
@@ -34,7 +33,7 @@ ScanKernel::ScanKernel(const fusion::Group& group, const target::DeviceProfile& 
   const int64_t widest = std::min(256, profile.max_workgroup_invocations);
   const auto padded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent_)));
   workgroup_size_ = static_cast<int>(std::clamp<int64_t>(padded / 4, std::min<int64_t>(64, widest), widest));
-  items_ = std::clamp<int64_t>(DivideUp(extent_, workgroup_size_), 1, kMaxItems);
+  items_ = std::clamp<int64_t>(CeilDiv(extent_, workgroup_size_), 1, kMaxItems);
   chunk_ = items_ * workgroup_size_;
 }
 
@@ -267,7 +266,7 @@ StatusOr<Dispatch> ScanKernel::EmitSerialRows() {
     EmitOwnScan({b_.I32(0), b_.I32(extent_), b_.I32(access.lanes)}, InitialParts(), access);
   });
   RETURN_IF_ERROR(status_);
-  return Finish(DivideUp(rows_, workgroup_size_), "row by row");
+  return Finish(CeilDiv(rows_, workgroup_size_), "row by row");
 }
 
 StatusOr<Dispatch> ScanKernel::EmitRows() {

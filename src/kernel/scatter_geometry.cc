@@ -8,10 +8,6 @@ namespace {
 
 using ir::AttrKey;
 
-bool Contains(const std::vector<int64_t>& values, int64_t value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
-
 }  // namespace
 
 ScatterGeometry::ScatterGeometry(const ir::Op& scatter) : op_(scatter) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/matrix_product.h"
 #include "kernel/tile_loader.h"
@@ -19,8 +20,6 @@ constexpr std::string_view kNames[] = {
     DRAGOMAN_PRODUCT_KERNELS(X)
 #undef X
 };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Extents {
   int64_t batch;

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/tile_walk.h"
 
+#include "base/arithmetic.h"
+
 namespace dragoman::kernel {
-namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-}  // namespace
-
 TileWalk::TileWalk(ProductContext& context, const ProductConfig& config, TileLoader::Form lhs_form,
                    TileLoader::Form rhs_form)
     : c_(context),

@@ -56,9 +56,9 @@ struct TilePosition {
   V operand_base, result_base;
 };
 
-class TileEmitter {
+class TransposeEmitter {
  public:
-  TileEmitter(const fusion::Group& group, const target::DeviceProfile& profile, const TransposeTile& tile)
+  TransposeEmitter(const fusion::Group& group, const target::DeviceProfile& profile, const TransposeTile& tile)
       : group_(group),
         tile_(tile),
         b_(profile),
@@ -90,14 +90,14 @@ class TileEmitter {
 };
 
 // Booleans lie in shared memory as integers.
-std::vector<KType> TileEmitter::SharedTypes(const ir::Op& op) const {
+std::vector<KType> TransposeEmitter::SharedTypes(const ir::Op& op) const {
   const DType dtype = op.type().dtype;
   const KType type = LoadedType(RealPart(dtype), b_.profile().float16);
   const KType stored = type == KType::kBool ? KType::kI32 : type;
   return std::vector<KType>(IsComplex(dtype) ? 2 : 1, stored);
 }
 
-TilePosition TileEmitter::Locate() {
+TilePosition TransposeEmitter::Locate() {
   const int rank = static_cast<int>(tile_.dims.size());
   const int result_dim = static_cast<int>(std::find(tile_.permutation.begin(), tile_.permutation.end(), rank - 1) -
                                           tile_.permutation.begin());
@@ -133,7 +133,7 @@ TilePosition TileEmitter::Locate() {
   return at;
 }
 
-void TileEmitter::Guarded(V result_position, V operand_position, const std::function<void()>& body) {
+void TransposeEmitter::Guarded(V result_position, V operand_position, const std::function<void()>& body) {
   V inside = b_.Bool(true);
   if (ResultInnermost(tile_) % tile_.extent() != 0) inside = b_.ULt(result_position, b_.I32(ResultInnermost(tile_)));
   if (OperandInnermost(tile_) % tile_.extent() != 0) {
@@ -143,7 +143,7 @@ void TileEmitter::Guarded(V result_position, V operand_position, const std::func
 }
 
 // Reads along the operand's innermost dimension.
-Status TileEmitter::ReadTile(const TilePosition& at, int row) {
+Status TransposeEmitter::ReadTile(const TilePosition& at, int row) {
   const V tile_row = b_.IAdd(at.row, b_.I32(row));
   const V result_position = b_.IAdd(at.result_tile, tile_row);
   const V operand_position = b_.IAdd(at.operand_tile, at.column);
@@ -167,7 +167,7 @@ Status TileEmitter::ReadTile(const TilePosition& at, int row) {
   return status;
 }
 
-void TileEmitter::Put(size_t transpose, V slot, const Scalar& value) {
+void TransposeEmitter::Put(size_t transpose, V slot, const Scalar& value) {
   const V parts[] = {value.re, value.im};
   for (size_t k = 0; k < arrays_[transpose].size(); ++k) {
     const bool is_bool = parts[k].type == KType::kBool;
@@ -175,14 +175,14 @@ void TileEmitter::Put(size_t transpose, V slot, const Scalar& value) {
   }
 }
 
-Scalar TileEmitter::Get(size_t transpose, V slot) {
+Scalar TransposeEmitter::Get(size_t transpose, V slot) {
   Scalar value{b_.LoadShared(arrays_[transpose][0], slot), {}};
   if (arrays_[transpose].size() > 1) value.im = b_.LoadShared(arrays_[transpose][1], slot);
   if (IsPred(tile_.transposes[transpose]->type().dtype)) value.re = b_.INe(value.re, b_.I32(0));
   return value;
 }
 
-Status TileEmitter::WriteOutputs(V linear) {
+Status TransposeEmitter::WriteOutputs(V linear) {
   std::vector<Lanes> values;
   for (const ir::Value* output : group_.outputs) {
     ASSIGN_OR_RETURN(Lanes value, elemental_.AtLanes(output, Index::FromLinear(linear), tile_.lanes));
@@ -195,7 +195,7 @@ Status TileEmitter::WriteOutputs(V linear) {
 }
 
 // Writes along the result's innermost dimension.
-Status TileEmitter::WriteTile(const TilePosition& at, int row) {
+Status TransposeEmitter::WriteTile(const TilePosition& at, int row) {
   const V tile_row = b_.IAdd(at.row, b_.I32(row));
   const V operand_position = b_.IAdd(at.operand_tile, tile_row);
   const V result_position = b_.IAdd(at.result_tile, at.column);
@@ -222,7 +222,7 @@ Status TileEmitter::WriteTile(const TilePosition& at, int row) {
   return status;
 }
 
-StatusOr<Dispatch> TileEmitter::Emit() {
+StatusOr<Dispatch> TransposeEmitter::Emit() {
   for (const ir::Op* op : tile_.transposes) {
     std::vector<int> arrays;
     for (const KType type : SharedTypes(*op)) arrays.push_back(b_.AddShared(type, tile_.extent() * tile_.pitch()));
@@ -292,7 +292,7 @@ int64_t SharedBytes(const TransposeTile& tile) {
 
 StatusOr<Dispatch> LowerTransposeTile(const fusion::Group& group, const target::DeviceProfile& profile,
                                       const TransposeTile& tile) {
-  return TileEmitter(group, profile, tile).Emit();
+  return TransposeEmitter(group, profile, tile).Emit();
 }
 
 }  // namespace dragoman::kernel

@@ -26,7 +26,7 @@ bool HasNoElements(const Op& op) {
          });
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> CanonicalizeOp(Op& op, RewriteContext& context) {
   static const RulesByCode rules = MakeRules();
   if (HasNoElements(op)) {
     std::vector<Value*> values;
@@ -42,7 +42,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> Canonicalize(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, CanonicalizeOp));
   return PassResult{changed};
 }
 

@@ -8,8 +8,6 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr Replacement kKeep = std::nullopt;
-
 // op(x, neutral) = x; also op(neutral, x) where `both_sides`.
 struct Neutral {
   OpCode code;
@@ -190,7 +188,7 @@ Replacement BitcastOfBitcast(Op& op, Builder& builder) {
   return same_width ? ReplaceWith(builder.Bitcast(inner->operands[0], op.type())) : kKeep;
 }
 
-constexpr CanonicalRule kRules[] = {
+constexpr CanonicalRule kArithmeticRules[] = {
     {OpCode::kAdd, DropNeutral},
     {OpCode::kSubtract, DropNeutral},
     {OpCode::kMultiply, DropNeutral},
@@ -232,6 +230,6 @@ constexpr CanonicalRule kRules[] = {
 
 }  // namespace
 
-std::span<const CanonicalRule> ArithmeticRules() { return kRules; }
+std::span<const CanonicalRule> ArithmeticRules() { return kArithmeticRules; }
 
 }  // namespace dragoman::passes

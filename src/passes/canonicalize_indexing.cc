@@ -7,8 +7,6 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr Replacement kKeep = std::nullopt;
-
 std::optional<std::vector<int64_t>> IntegersOfAll(const Op& op, size_t first) {
   std::vector<int64_t> integers;
   for (size_t i = first; i < op.operands.size(); ++i) {
@@ -141,7 +139,7 @@ Replacement ScatterOfOneKnownWindow(Op& op, Builder& builder) {
   return ReplaceWith(builder.DynamicUpdateSlice(input, update, std::move(indices_of_window)));
 }
 
-constexpr CanonicalRule kRules[] = {
+constexpr CanonicalRule kIndexingRules[] = {
     {OpCode::kDynamicSlice, DynamicSliceAtKnownPlace},
     {OpCode::kDynamicSlice, KnowIndicesOfWholeDimensions},
     {OpCode::kDynamicUpdateSlice, UpdateOfAll},
@@ -153,6 +151,6 @@ constexpr CanonicalRule kRules[] = {
 
 }  // namespace
 
-std::span<const CanonicalRule> IndexingRules() { return kRules; }
+std::span<const CanonicalRule> IndexingRules() { return kIndexingRules; }
 
 }  // namespace dragoman::passes

@@ -7,13 +7,6 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr Replacement kKeep = std::nullopt;
-
-bool IsSplatConstant(const Value* value) {
-  const ir::Literal* literal = ConstantOf(value);
-  return literal != nullptr && literal->bytes().size() == static_cast<size_t>(SizeBytes(value->type.dtype));
-}
-
 // A movement of equal elements gives such elements again.
 Replacement MoveSplat(Op& op, Builder& builder) {
   if (!IsSplatConstant(op.operands[0])) return kKeep;
@@ -266,7 +259,7 @@ Replacement ReverseOfUnits(Op& op, Builder& builder) {
   return ReplaceWith(builder.Reverse(op.operands[0], std::move(dimensions)));
 }
 
-constexpr CanonicalRule kRules[] = {
+constexpr CanonicalRule kMovementRules[] = {
     {OpCode::kConstant, SplatIfAllEqual},
     {OpCode::kIota, IotaOfOne},
     {OpCode::kBroadcastInDim, MoveSplat},
@@ -299,6 +292,6 @@ constexpr CanonicalRule kRules[] = {
 
 }  // namespace
 
-std::span<const CanonicalRule> MovementRules() { return kRules; }
+std::span<const CanonicalRule> MovementRules() { return kMovementRules; }
 
 }  // namespace dragoman::passes

@@ -8,8 +8,6 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr Replacement kKeep = std::nullopt;
-
 // Initial values and elements combined once, at every place of the result.
 Replacement CombineOnce(Op& op, Builder& builder) {
   const size_t n = op.operands.size() / 2;
@@ -32,10 +30,6 @@ Replacement InitialValues(Op& op, Builder& builder) {
   std::vector<Value*> values;
   for (size_t i = 0; i < n; ++i) values.push_back(builder.Fill(op.operands[n + i], op.type().dims));
   return Replacement(std::move(values));
-}
-
-bool AllAre(const std::vector<int64_t>& list, int64_t value) {
-  return std::all_of(list.begin(), list.end(), [value](int64_t v) { return v == value; });
 }
 
 Replacement WindowOfOneElement(Op& op, Builder& builder) {
@@ -87,7 +81,7 @@ Replacement WhileThatRunsOnce(Op& op, Builder& builder) {
   return Replacement(ir::CloneInto(body, block, block.ops.size(), mapping));
 }
 
-constexpr CanonicalRule kRules[] = {
+constexpr CanonicalRule kReductionRules[] = {
     {OpCode::kReduce, InitialValues},       {OpCode::kReduce, ReduceOfOneElement},
     {OpCode::kReduceWindow, InitialValues}, {OpCode::kReduceWindow, WindowOfOneElement},
     {OpCode::kSort, SortOfOneElement},      {OpCode::kDotGeneral, DotOfNothing},
@@ -97,6 +91,6 @@ constexpr CanonicalRule kRules[] = {
 
 }  // namespace
 
-std::span<const CanonicalRule> ReductionRules() { return kRules; }
+std::span<const CanonicalRule> ReductionRules() { return kReductionRules; }
 
 }  // namespace dragoman::passes

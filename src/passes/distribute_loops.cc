@@ -340,7 +340,7 @@ class Distributor {
   std::map<DType, Pack> packs_;
 };
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> DistributeLoop(Op& op, RewriteContext& context) {
   if (op.code != OpCode::kWhile || !op.attributes.Has(AttrKey::kTripCount)) return Replacement();
   Distribution plan(op);
   if (!plan.Plan()) return Replacement();
@@ -350,7 +350,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> DistributeLoops(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, DistributeLoop));
   return PassResult{changed};
 }
 

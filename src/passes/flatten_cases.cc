@@ -10,7 +10,7 @@
 namespace dragoman::passes {
 namespace {
 
-bool IsCheap(const Op& op) {
+bool IsCheapToCompute(const Op& op) {
   if (op.code == OpCode::kReturn || op.code == OpCode::kReduce) return true;
   if (op.code == OpCode::kScatter) return false;
   switch (Info(op.code).kind) {
@@ -41,11 +41,12 @@ bool IsCheap(const Op& op) {
 bool IsFlattenable(const Op& op) {
   if (!IsPure(op)) return false;
   return std::all_of(op.regions.begin(), op.regions.end(), [](const auto& region) {
-    return std::all_of(region->ops.begin(), region->ops.end(), [](const auto& inner) { return IsCheap(*inner); });
+    return std::all_of(region->ops.begin(), region->ops.end(),
+                       [](const auto& inner) { return IsCheapToCompute(*inner); });
   });
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> FlattenCase(Op& op, RewriteContext& context) {
   if (op.code != OpCode::kCase || !IsFlattenable(op)) return Replacement();
   Builder& builder = context.builder;
   Block& block = builder.block();
@@ -70,7 +71,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> FlattenCases(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, FlattenCase));
   return PassResult{changed};
 }
 

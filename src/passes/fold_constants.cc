@@ -55,11 +55,6 @@ bool Captures(const Op& op) {
   return captures;
 }
 
-bool IsSplatConstant(const Value* value) {
-  const ir::Literal* literal = ConstantOf(value);
-  return literal != nullptr && literal->bytes().size() == static_cast<size_t>(SizeBytes(value->type.dtype));
-}
-
 // An elementwise op of splats: the same op of scalars.
 Replacement FoldSplats(const Op& op, Builder& builder) {
   Block block;
@@ -84,7 +79,7 @@ bool IsSmall(const Op& op) {
          result_elements <= std::max(operand_elements, kMaxGrownElements);
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> FoldConstant(Op& op, RewriteContext& context) {
   if (op.operands.empty() || !IsFoldableKind(op) || !IsPure(op)) return Replacement();
   const auto is_constant = [](const Value* value) { return ConstantOf(value) != nullptr; };
   if (!std::all_of(op.operands.begin(), op.operands.end(), is_constant)) return Replacement();
@@ -104,7 +99,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> FoldConstants(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, FoldConstant));
   return PassResult{changed};
 }
 

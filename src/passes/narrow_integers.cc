@@ -10,7 +10,7 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr int kMaxDepth = 16;
+constexpr int kMaxBoundDepth = 16;
 constexpr double kTwoTo32 = 4294967296.0;
 
 bool IsWide(DType dtype) { return dtype == DType::kU64 || dtype == DType::kS64; }
@@ -20,7 +20,7 @@ std::optional<double> UpperBound(const Value* value, int depth = 0) {
   constexpr double kMaxExact = 4503599627370496.0;
   const auto checked = [](double bound) { return bound < kMaxExact ? std::optional(bound) : std::nullopt; };
   const Op* op = value->op;
-  if (op == nullptr || depth > kMaxDepth || !IsInteger(value->type.dtype)) return std::nullopt;
+  if (op == nullptr || depth > kMaxBoundDepth || !IsInteger(value->type.dtype)) return std::nullopt;
   if (const auto number = SplatOf(value); number.has_value()) {
     return *number >= 0 ? checked(*number) : std::nullopt;
   }
@@ -85,7 +85,7 @@ Replacement HighHalfOfNarrow(const Op& op, Builder& builder) {
   return ReplaceWith(builder.Splat(op.type(), 0));
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> NarrowOp(Op& op, RewriteContext& context) {
   if (op.code == OpCode::kConvert) return NarrowConverted(op, context.builder);
   if (op.code == OpCode::kShiftRightLogical) return HighHalfOfNarrow(op, context.builder);
   return Replacement();
@@ -94,7 +94,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> NarrowIntegers(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, NarrowOp));
   return PassResult{changed};
 }
 

@@ -62,6 +62,11 @@ std::optional<double> SplatOf(const Value* value) {
 
 bool IsSplat(const Value* value, double number) { return SplatOf(value) == number; }
 
+bool IsSplatConstant(const Value* value) {
+  const ir::Literal* literal = ConstantOf(value);
+  return literal != nullptr && literal->bytes().size() == static_cast<size_t>(SizeBytes(value->type.dtype));
+}
+
 std::optional<int64_t> IntegerOf(const Value* value) {
   const ir::Literal* literal = ConstantOf(value);
   const DType dtype = value->type.dtype;
@@ -98,8 +103,8 @@ bool SameButUnits(const Dims& a, const Dims& b) {
   return squeezed(a) == squeezed(b);
 }
 
-bool Contains(const std::vector<int64_t>& list, int64_t value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
+bool AllAre(const std::vector<int64_t>& list, int64_t value) {
+  return std::all_of(list.begin(), list.end(), [value](int64_t v) { return v == value; });
 }
 
 std::optional<OpCode> CombinerOf(const Block& region) {

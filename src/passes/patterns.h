@@ -17,6 +17,8 @@ const ir::Literal* ConstantOf(const Value* value);
 // The one number of a constant of a real type that is a splat or a single element.
 std::optional<double> SplatOf(const Value* value);
 bool IsSplat(const Value* value, double number);
+// Whether it is a constant that stores one element.
+bool IsSplatConstant(const Value* value);
 // The number of a constant with one integer element.
 std::optional<int64_t> IntegerOf(const Value* value);
 // All numbers of a constant of integers, row-major.
@@ -26,7 +28,8 @@ std::optional<std::vector<int64_t>> IntegersOf(const Value* value);
 std::vector<int64_t> NonUnitDims(const Dims& dims);
 // Whether the shapes differ in dimensions of extent 1 alone.
 bool SameButUnits(const Dims& a, const Dims& b);
-bool Contains(const std::vector<int64_t>& list, int64_t value);
+// Whether all of the list have this value.
+bool AllAre(const std::vector<int64_t>& list, int64_t value);
 
 // The binary elementwise op that a region of two arguments returns of them, if that is all it does.
 std::optional<OpCode> CombinerOf(const Block& region);

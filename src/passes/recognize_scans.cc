@@ -40,7 +40,7 @@ std::optional<ScanAxis> AxisOf(const Op& op) {
   return std::nullopt;
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> RecognizeScan(Op& op, RewriteContext& context) {
   if (op.code != OpCode::kReduceWindow) return Replacement();
   const auto axis = AxisOf(op);
   if (!axis.has_value()) return Replacement();
@@ -59,7 +59,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> RecognizeScans(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, RecognizeScan));
   return PassResult{changed};
 }
 

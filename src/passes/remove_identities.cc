@@ -4,14 +4,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "passes/patterns.h"
 #include "passes/rewrite.h"
 
 namespace dragoman::passes {
 namespace {
-
-bool AllAre(const std::vector<int64_t>& list, int64_t value) {
-  return std::all_of(list.begin(), list.end(), [value](int64_t v) { return v == value; });
-}
 
 bool CountsUp(const std::vector<int64_t>& list) {
   for (size_t i = 0; i < list.size(); ++i) {
@@ -71,7 +68,7 @@ bool IsIdentity(const Op& op) {
                      [&op](const auto& row) { return row.code == op.code && row.is_identity(op); });
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> RemoveIdentity(Op& op, RewriteContext& context) {
   if (op.code == OpCode::kOptimizationBarrier) return Replacement(op.operands);
   if (op.code == OpCode::kCustomCall) {
     const bool is_mark = context.module.num_partitions == 1 && op.operands.size() == 1 && op.results.size() == 1 &&
@@ -87,7 +84,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> RemoveIdentities(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, RemoveIdentity));
   return PassResult{changed};
 }
 

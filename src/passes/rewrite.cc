@@ -8,7 +8,7 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr int kMaxDepth = 1000;  // of rules that replace what rules made
+constexpr int kMaxReplacements = 1000;  // of rules that replace what rules made
 
 class Rewriter {
  public:
@@ -39,7 +39,7 @@ class Rewriter {
     RewriteContext context{module_, builder};
     ASSIGN_OR_RETURN(const Replacement replacement, rule_(*op, context));
     changed_ |= context.changed || replacement.has_value();
-    if (++depth_ > kMaxDepth) return Internal("A rewrite rule replaces its own results without end.");
+    if (++depth_ > kMaxReplacements) return Internal("A rewrite rule replaces its own results without end.");
     for (auto& made : fresh.ops) {
       if (made->location == 0) made->location = op->location;
       RETURN_IF_ERROR(RewriteOp(std::move(made), block, out));

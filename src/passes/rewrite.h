@@ -17,6 +17,7 @@ namespace dragoman::passes {
 // offered to the rule in turn, so a rule must not make what it replaces. The op itself is dropped; it must be pure or
 // its effect be made anew. A rule may instead change the op in place and return nullopt, after setting `changed`.
 using Replacement = std::optional<std::vector<Value*>>;
+inline constexpr Replacement kKeep = std::nullopt;
 
 struct RewriteContext {
   ir::Module& module;

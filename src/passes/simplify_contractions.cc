@@ -10,8 +10,6 @@
 namespace dragoman::passes {
 namespace {
 
-constexpr Replacement kKeep = std::nullopt;
-
 Value* SameOp(const Op& op, std::vector<Value*> operands, Attributes attributes, Builder& builder) {
   return builder.MakeTyped(op.code, std::move(operands), {op.type()}, std::move(attributes))->result();
 }

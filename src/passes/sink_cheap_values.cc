@@ -9,7 +9,7 @@
 namespace dragoman::passes {
 namespace {
 
-bool IsCheap(const Op& op) {
+bool IsCheapToRepeat(const Op& op) {
   if (op.code == OpCode::kIota) return true;
   if (op.code == OpCode::kConstant) {
     return op.attributes.GetLiteral(AttrKey::kValue).bytes().size() == static_cast<size_t>(SizeBytes(op.type().dtype));
@@ -52,7 +52,7 @@ class Sinking {
   }
 
   Value* Sunk(Value* value, Block& region) {
-    if (value->op == nullptr || inside_.contains(value) || !IsCheap(*value->op)) return value;
+    if (value->op == nullptr || inside_.contains(value) || !IsCheapToRepeat(*value->op)) return value;
     if (const auto found = copies_.find(value); found != copies_.end()) return found->second;
     std::unordered_map<const Value*, Value*> mapping;
     for (Value* operand : value->op->operands) mapping[operand] = Sunk(operand, region);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kMaxOperands = 32;
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> SplitConcatenate(Op& op, RewriteContext& context) {
   if (op.code != OpCode::kConcatenate || op.operands.size() <= kMaxOperands) return Replacement();
   const int64_t dimension = op.attributes.Int(AttrKey::kDimension);
   std::vector<Value*> parts = op.operands;
@@ -30,7 +30,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> SplitConcatenates(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, SplitConcatenate));
   return PassResult{changed};
 }
 

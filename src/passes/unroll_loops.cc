@@ -36,7 +36,7 @@ std::vector<Value*> Repeat(const Block& body, std::vector<Value*> carried, int64
   return carried;
 }
 
-StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
+StatusOr<Replacement> UnrollLoop(Op& op, RewriteContext& context) {
   const int64_t count = op.attributes.IntOr(AttrKey::kTripCount, -1);
   if (op.code != OpCode::kWhile || count < 2) return Replacement();
   const Block& body = *op.regions[1];
@@ -59,7 +59,7 @@ StatusOr<Replacement> Rule(Op& op, RewriteContext& context) {
 }  // namespace
 
 StatusOr<PassResult> UnrollLoops(ir::Module& module, const PassContext&) {
-  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Rule));
+  ASSIGN_OR_RETURN(const bool changed, Rewrite(module, UnrollLoop));
   return PassResult{changed};
 }
 

@@ -27,7 +27,7 @@ Status CheckAlive(PJRT_Buffer& buffer) {
   return OkStatus();
 }
 
-Status Destroy(PJRT_Buffer_Destroy_Args& args) {
+Status BufferDestroy(PJRT_Buffer_Destroy_Args& args) {
   delete args.buffer;
   return OkStatus();
 }
@@ -72,7 +72,7 @@ Status Memory(PJRT_Buffer_Memory_Args& args) {
   return OkStatus();
 }
 
-Status Delete(PJRT_Buffer_Delete_Args& args) {
+Status BufferDelete(PJRT_Buffer_Delete_Args& args) {
   PJRT_Buffer& buffer = *args.buffer;
   const std::lock_guard lock(buffer.references_mutex);
   if (buffer.num_external_references > 0) {
@@ -83,7 +83,7 @@ Status Delete(PJRT_Buffer_Delete_Args& args) {
   return OkStatus();
 }
 
-Status IsDeleted(PJRT_Buffer_IsDeleted_Args& args) {
+Status BufferIsDeleted(PJRT_Buffer_IsDeleted_Args& args) {
   args.is_deleted = IsBufferDeleted(*args.buffer);
   return OkStatus();
 }
@@ -131,7 +131,7 @@ Status DecreaseExternalReferenceCount(PJRT_Buffer_DecreaseExternalReferenceCount
 }  // namespace
 
 void FillBufferSlots(PJRT_Api& api) {
-  api.PJRT_Buffer_Destroy = kEntry<&Destroy>;
+  api.PJRT_Buffer_Destroy = kEntry<&BufferDestroy>;
   api.PJRT_Buffer_ElementType = kEntry<&ElementType>;
   api.PJRT_Buffer_Dimensions = kEntry<&Dimensions>;
   api.PJRT_Buffer_UnpaddedDimensions = kEntry<&UnpaddedDimensions>;
@@ -139,8 +139,8 @@ void FillBufferSlots(PJRT_Api& api) {
   api.PJRT_Buffer_OnDeviceSizeInBytes = kEntry<&OnDeviceSizeInBytes>;
   api.PJRT_Buffer_Device = kEntry<&Device>;
   api.PJRT_Buffer_Memory = kEntry<&Memory>;
-  api.PJRT_Buffer_Delete = kEntry<&Delete>;
-  api.PJRT_Buffer_IsDeleted = kEntry<&IsDeleted>;
+  api.PJRT_Buffer_Delete = kEntry<&BufferDelete>;
+  api.PJRT_Buffer_IsDeleted = kEntry<&BufferIsDeleted>;
   api.PJRT_Buffer_IsOnCpu = kEntry<&IsOnCpu>;
   api.PJRT_Buffer_ReadyEvent = kEntry<&ReadyEvent>;
   api.PJRT_Buffer_UnsafePointer = kEntry<&UnsafePointer>;

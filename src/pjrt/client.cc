@@ -82,7 +82,7 @@ std::unique_ptr<PJRT_Device> DescribeDevice(ClientState& state, runtime::Device&
   return described;
 }
 
-Status Create(PJRT_Client_Create_Args& args) {
+Status ClientCreate(PJRT_Client_Create_Args& args) {
   ASSIGN_OR_RETURN(const runtime::ClientOptions options, ReadOptions(args));
   auto state = std::make_shared<ClientState>();
   ASSIGN_OR_RETURN(state->client, runtime::Client::Create(options));
@@ -97,23 +97,23 @@ Status Create(PJRT_Client_Create_Args& args) {
   return OkStatus();
 }
 
-Status Destroy(PJRT_Client_Destroy_Args& args) {
+Status ClientDestroy(PJRT_Client_Destroy_Args& args) {
   delete args.client;
   return OkStatus();
 }
 
-Status PlatformName(PJRT_Client_PlatformName_Args& args) {
+Status ClientPlatformName(PJRT_Client_PlatformName_Args& args) {
   args.platform_name = kPlatformName.data();
   args.platform_name_size = kPlatformName.size();
   return OkStatus();
 }
 
-Status ProcessIndex(PJRT_Client_ProcessIndex_Args& args) {
+Status ClientProcessIndex(PJRT_Client_ProcessIndex_Args& args) {
   args.process_index = 0;
   return OkStatus();
 }
 
-Status PlatformVersion(PJRT_Client_PlatformVersion_Args& args) {
+Status ClientPlatformVersion(PJRT_Client_PlatformVersion_Args& args) {
   const std::string& version = args.client->state->topology.platform_version;
   args.platform_version = version.data();
   args.platform_version_size = version.size();
@@ -131,13 +131,13 @@ Status Devices(PJRT_Client_Devices_Args& args) {
   return OkStatus();
 }
 
-Status AddressableDevices(PJRT_Client_AddressableDevices_Args& args) {
+Status ClientAddressableDevices(PJRT_Client_AddressableDevices_Args& args) {
   args.addressable_devices = args.client->state->device_list.data();
   args.num_addressable_devices = args.client->state->device_list.size();
   return OkStatus();
 }
 
-Status AddressableMemories(PJRT_Client_AddressableMemories_Args& args) {
+Status ClientAddressableMemories(PJRT_Client_AddressableMemories_Args& args) {
   args.addressable_memories = args.client->state->memory_list.data();
   args.num_addressable_memories = args.client->state->memory_list.size();
   return OkStatus();
@@ -186,15 +186,15 @@ StatusOr<PJRT_Device*> FindDevice(const ClientState& state, int64_t id) {
 }
 
 void FillClientSlots(PJRT_Api& api) {
-  api.PJRT_Client_Create = kEntry<&Create>;
-  api.PJRT_Client_Destroy = kEntry<&Destroy>;
-  api.PJRT_Client_PlatformName = kEntry<&PlatformName>;
-  api.PJRT_Client_ProcessIndex = kEntry<&ProcessIndex>;
-  api.PJRT_Client_PlatformVersion = kEntry<&PlatformVersion>;
+  api.PJRT_Client_Create = kEntry<&ClientCreate>;
+  api.PJRT_Client_Destroy = kEntry<&ClientDestroy>;
+  api.PJRT_Client_PlatformName = kEntry<&ClientPlatformName>;
+  api.PJRT_Client_ProcessIndex = kEntry<&ClientProcessIndex>;
+  api.PJRT_Client_PlatformVersion = kEntry<&ClientPlatformVersion>;
   api.PJRT_Client_TopologyDescription = kEntry<&TopologyDescription>;
   api.PJRT_Client_Devices = kEntry<&Devices>;
-  api.PJRT_Client_AddressableDevices = kEntry<&AddressableDevices>;
-  api.PJRT_Client_AddressableMemories = kEntry<&AddressableMemories>;
+  api.PJRT_Client_AddressableDevices = kEntry<&ClientAddressableDevices>;
+  api.PJRT_Client_AddressableMemories = kEntry<&ClientAddressableMemories>;
   api.PJRT_Client_LookupDevice = kEntry<&LookupDevice>;
   api.PJRT_Client_LookupAddressableDevice = kEntry<&LookupAddressableDevice>;
   api.PJRT_Client_DefaultDeviceAssignment = kEntry<&DefaultDeviceAssignment>;

@@ -7,35 +7,35 @@
 namespace dragoman::pjrt {
 namespace {
 
-Status Id(PJRT_DeviceDescription_Id_Args& args) {
+Status DeviceDescriptionId(PJRT_DeviceDescription_Id_Args& args) {
   args.id = args.device_description->id;
   return OkStatus();
 }
 
-Status ProcessIndex(PJRT_DeviceDescription_ProcessIndex_Args& args) {
+Status DeviceDescriptionProcessIndex(PJRT_DeviceDescription_ProcessIndex_Args& args) {
   args.process_index = 0;
   return OkStatus();
 }
 
-Status Attributes(PJRT_DeviceDescription_Attributes_Args& args) {
+Status DeviceDescriptionAttributes(PJRT_DeviceDescription_Attributes_Args& args) {
   args.attributes = args.device_description->attributes.data();
   args.num_attributes = args.device_description->attributes.size();
   return OkStatus();
 }
 
-Status Kind(PJRT_DeviceDescription_Kind_Args& args) {
+Status DeviceDescriptionKind(PJRT_DeviceDescription_Kind_Args& args) {
   args.device_kind = args.device_description->kind.data();
   args.device_kind_size = args.device_description->kind.size();
   return OkStatus();
 }
 
-Status DebugString(PJRT_DeviceDescription_DebugString_Args& args) {
+Status DeviceDescriptionDebugString(PJRT_DeviceDescription_DebugString_Args& args) {
   args.debug_string = args.device_description->debug_string.data();
   args.debug_string_size = args.device_description->debug_string.size();
   return OkStatus();
 }
 
-Status ToString(PJRT_DeviceDescription_ToString_Args& args) {
+Status DeviceDescriptionToString(PJRT_DeviceDescription_ToString_Args& args) {
   args.to_string = args.device_description->to_string.data();
   args.to_string_size = args.device_description->to_string.size();
   return OkStatus();
@@ -56,7 +56,7 @@ Status LocalHardwareId(PJRT_Device_LocalHardwareId_Args& args) {
   return OkStatus();
 }
 
-Status AddressableMemories(PJRT_Device_AddressableMemories_Args& args) {
+Status DeviceAddressableMemories(PJRT_Device_AddressableMemories_Args& args) {
   args.memories = args.device->memories;
   args.num_memories = std::size(args.device->memories);
   return OkStatus();
@@ -93,16 +93,16 @@ Status MemoryStats(PJRT_Device_MemoryStats_Args& args) {
 }  // namespace
 
 void FillDeviceSlots(PJRT_Api& api) {
-  api.PJRT_DeviceDescription_Id = kEntry<&Id>;
-  api.PJRT_DeviceDescription_ProcessIndex = kEntry<&ProcessIndex>;
-  api.PJRT_DeviceDescription_Attributes = kEntry<&Attributes>;
-  api.PJRT_DeviceDescription_Kind = kEntry<&Kind>;
-  api.PJRT_DeviceDescription_DebugString = kEntry<&DebugString>;
-  api.PJRT_DeviceDescription_ToString = kEntry<&ToString>;
+  api.PJRT_DeviceDescription_Id = kEntry<&DeviceDescriptionId>;
+  api.PJRT_DeviceDescription_ProcessIndex = kEntry<&DeviceDescriptionProcessIndex>;
+  api.PJRT_DeviceDescription_Attributes = kEntry<&DeviceDescriptionAttributes>;
+  api.PJRT_DeviceDescription_Kind = kEntry<&DeviceDescriptionKind>;
+  api.PJRT_DeviceDescription_DebugString = kEntry<&DeviceDescriptionDebugString>;
+  api.PJRT_DeviceDescription_ToString = kEntry<&DeviceDescriptionToString>;
   api.PJRT_Device_GetDescription = kEntry<&GetDescription>;
   api.PJRT_Device_IsAddressable = kEntry<&IsAddressable>;
   api.PJRT_Device_LocalHardwareId = kEntry<&LocalHardwareId>;
-  api.PJRT_Device_AddressableMemories = kEntry<&AddressableMemories>;
+  api.PJRT_Device_AddressableMemories = kEntry<&DeviceAddressableMemories>;
   api.PJRT_Device_DefaultMemory = kEntry<&DefaultMemory>;
   api.PJRT_Device_MemoryStats = kEntry<&MemoryStats>;
 }

@@ -8,7 +8,7 @@ PJRT_Event* NewEvent(std::shared_ptr<runtime::Event> event) { return new PJRT_Ev
 
 namespace {
 
-Status Destroy(PJRT_Event_Destroy_Args& args) {
+Status EventDestroy(PJRT_Event_Destroy_Args& args) {
   delete args.event;
   return OkStatus();
 }
@@ -40,7 +40,7 @@ Status OnReady(PJRT_Event_OnReady_Args& args) {
   return OkStatus();
 }
 
-Status Create(PJRT_Event_Create_Args& args) {
+Status EventCreate(PJRT_Event_Create_Args& args) {
   std::shared_ptr<runtime::SettableEvent> event = runtime::MakeSettableEvent();
   args.event = new PJRT_Event{event, event};
   return OkStatus();
@@ -59,12 +59,12 @@ Status Set(PJRT_Event_Set_Args& args) {
 }  // namespace
 
 void FillEventSlots(PJRT_Api& api) {
-  api.PJRT_Event_Destroy = kEntry<&Destroy>;
+  api.PJRT_Event_Destroy = kEntry<&EventDestroy>;
   api.PJRT_Event_IsReady = kEntry<&IsReady>;
   api.PJRT_Event_Error = kEntry<&Error>;
   api.PJRT_Event_Await = kEntry<&Await>;
   api.PJRT_Event_OnReady = kEntry<&OnReady>;
-  api.PJRT_Event_Create = kEntry<&Create>;
+  api.PJRT_Event_Create = kEntry<&EventCreate>;
   api.PJRT_Event_Set = kEntry<&Set>;
 }
 

@@ -17,7 +17,7 @@ struct PJRT_SerializedCompileOptions {
 namespace dragoman::pjrt {
 namespace {
 
-Status Destroy(PJRT_Executable_Destroy_Args& args) {
+Status ExecutableDestroy(PJRT_Executable_Destroy_Args& args) {
   delete args.executable;
   return OkStatus();
 }
@@ -55,7 +55,7 @@ Status SizeOfGeneratedCode(PJRT_Executable_SizeOfGeneratedCodeInBytes_Args& args
   return OkStatus();
 }
 
-Status Fingerprint(PJRT_Executable_Fingerprint_Args& args) {
+Status ExecutableFingerprint(PJRT_Executable_Fingerprint_Args& args) {
   const std::string& fingerprint = args.executable->info->fingerprint;
   args.executable_fingerprint = fingerprint.data();
   args.executable_fingerprint_size = fingerprint.size();
@@ -169,13 +169,13 @@ Status Deserialize(PJRT_Executable_DeserializeAndLoad_Args& args) {
 }  // namespace
 
 void FillExecutableSlots(PJRT_Api& api) {
-  api.PJRT_Executable_Destroy = kEntry<&Destroy>;
+  api.PJRT_Executable_Destroy = kEntry<&ExecutableDestroy>;
   api.PJRT_Executable_Name = kEntry<&GetName>;
   api.PJRT_Executable_NumReplicas = kEntry<&NumReplicas>;
   api.PJRT_Executable_NumPartitions = kEntry<&NumPartitions>;
   api.PJRT_Executable_NumOutputs = kEntry<&NumOutputs>;
   api.PJRT_Executable_SizeOfGeneratedCodeInBytes = kEntry<&SizeOfGeneratedCode>;
-  api.PJRT_Executable_Fingerprint = kEntry<&Fingerprint>;
+  api.PJRT_Executable_Fingerprint = kEntry<&ExecutableFingerprint>;
   api.PJRT_Executable_GetCostAnalysis = kEntry<&GetCostAnalysis>;
   api.PJRT_Executable_GetCompiledMemoryStats = kEntry<&GetCompiledMemoryStats>;
   api.PJRT_Executable_OutputElementTypes = kEntry<&OutputElementTypes>;

@@ -12,7 +12,6 @@
 #include "pjrt/objects.h"
 
 namespace dragoman::pjrt {
-namespace {
 
 // Bytes that a recv waits for: the framework fills them chunk by chunk, on any thread, and then destroys the stream.
 struct RecvState {
@@ -25,7 +24,6 @@ struct RecvState {
   Status status;
 };
 
-}  // namespace
 }  // namespace dragoman::pjrt
 
 struct PJRT_CopyToDeviceStream {
@@ -82,7 +80,7 @@ Status Recv(const CallbackTables& tables, int64_t channel_id, std::span<std::byt
                          state->num_expected));
 }
 
-Status Destroy(PJRT_CopyToDeviceStream_Destroy_Args& args) {
+Status CopyToDeviceStreamDestroy(PJRT_CopyToDeviceStream_Destroy_Args& args) {
   if (args.stream == nullptr) return OkStatus();
   const std::shared_ptr<RecvState> state = args.stream->state;
   delete args.stream;
@@ -153,7 +151,7 @@ std::shared_ptr<const runtime::HostCallbacks> MakeHostCallbacks(const PJRT_Execu
 }
 
 void FillHostCallbackSlots(PJRT_Api& api) {
-  api.PJRT_CopyToDeviceStream_Destroy = kEntry<&Destroy>;
+  api.PJRT_CopyToDeviceStream_Destroy = kEntry<&CopyToDeviceStreamDestroy>;
   api.PJRT_CopyToDeviceStream_AddChunk = kEntry<&AddChunk>;
   api.PJRT_CopyToDeviceStream_TotalBytes = kEntry<&TotalBytes>;
   api.PJRT_CopyToDeviceStream_GranuleSize = kEntry<&GranuleSize>;

@@ -16,7 +16,7 @@ struct PJRT_DeviceAssignmentSerialized {
 namespace dragoman::pjrt {
 namespace {
 
-Status Destroy(PJRT_LoadedExecutable_Destroy_Args& args) {
+Status LoadedExecutableDestroy(PJRT_LoadedExecutable_Destroy_Args& args) {
   delete args.executable;
   return OkStatus();
 }
@@ -36,23 +36,23 @@ Status GetDeviceAssignment(PJRT_LoadedExecutable_GetDeviceAssignment_Args& args)
   return OkStatus();
 }
 
-Status AddressableDevices(PJRT_LoadedExecutable_AddressableDevices_Args& args) {
+Status LoadedExecutableAddressableDevices(PJRT_LoadedExecutable_AddressableDevices_Args& args) {
   args.addressable_devices = args.executable->info->device->self;
   args.num_addressable_devices = 1;
   return OkStatus();
 }
 
-Status Delete(PJRT_LoadedExecutable_Delete_Args& args) {
+Status LoadedExecutableDelete(PJRT_LoadedExecutable_Delete_Args& args) {
   args.executable->is_deleted = true;
   return OkStatus();
 }
 
-Status IsDeleted(PJRT_LoadedExecutable_IsDeleted_Args& args) {
+Status LoadedExecutableIsDeleted(PJRT_LoadedExecutable_IsDeleted_Args& args) {
   args.is_deleted = args.executable->is_deleted;
   return OkStatus();
 }
 
-Status Fingerprint(PJRT_LoadedExecutable_Fingerprint_Args& args) {
+Status LoadedExecutableFingerprint(PJRT_LoadedExecutable_Fingerprint_Args& args) {
   const std::string& fingerprint = args.executable->info->fingerprint;
   args.executable_fingerprint = fingerprint.data();
   args.executable_fingerprint_size = fingerprint.size();
@@ -157,13 +157,13 @@ Status DestroyContext(PJRT_ExecuteContext_Destroy_Args& args) {
 }  // namespace
 
 void FillLoadedExecutableSlots(PJRT_Api& api) {
-  api.PJRT_LoadedExecutable_Destroy = kEntry<&Destroy>;
+  api.PJRT_LoadedExecutable_Destroy = kEntry<&LoadedExecutableDestroy>;
   api.PJRT_LoadedExecutable_GetExecutable = kEntry<&GetExecutable>;
   api.PJRT_LoadedExecutable_GetDeviceAssignment = kEntry<&GetDeviceAssignment>;
-  api.PJRT_LoadedExecutable_AddressableDevices = kEntry<&AddressableDevices>;
-  api.PJRT_LoadedExecutable_Delete = kEntry<&Delete>;
-  api.PJRT_LoadedExecutable_IsDeleted = kEntry<&IsDeleted>;
-  api.PJRT_LoadedExecutable_Fingerprint = kEntry<&Fingerprint>;
+  api.PJRT_LoadedExecutable_AddressableDevices = kEntry<&LoadedExecutableAddressableDevices>;
+  api.PJRT_LoadedExecutable_Delete = kEntry<&LoadedExecutableDelete>;
+  api.PJRT_LoadedExecutable_IsDeleted = kEntry<&LoadedExecutableIsDeleted>;
+  api.PJRT_LoadedExecutable_Fingerprint = kEntry<&LoadedExecutableFingerprint>;
   api.PJRT_LoadedExecutable_Execute = kEntry<&Execute>;
   api.PJRT_ExecuteContext_Create = kEntry<&CreateContext>;
   api.PJRT_ExecuteContext_Destroy = kEntry<&DestroyContext>;

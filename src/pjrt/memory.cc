@@ -5,12 +5,12 @@
 namespace dragoman::pjrt {
 namespace {
 
-Status Id(PJRT_Memory_Id_Args& args) {
+Status MemoryId(PJRT_Memory_Id_Args& args) {
   args.id = args.memory->id;
   return OkStatus();
 }
 
-Status Kind(PJRT_Memory_Kind_Args& args) {
+Status MemoryKind(PJRT_Memory_Kind_Args& args) {
   args.kind = args.memory->kind().data();
   args.kind_size = args.memory->kind().size();
   return OkStatus();
@@ -21,13 +21,13 @@ Status KindId(PJRT_Memory_Kind_Id_Args& args) {
   return OkStatus();
 }
 
-Status DebugString(PJRT_Memory_DebugString_Args& args) {
+Status MemoryDebugString(PJRT_Memory_DebugString_Args& args) {
   args.debug_string = args.memory->debug_string.data();
   args.debug_string_size = args.memory->debug_string.size();
   return OkStatus();
 }
 
-Status ToString(PJRT_Memory_ToString_Args& args) {
+Status MemoryToString(PJRT_Memory_ToString_Args& args) {
   args.to_string = args.memory->debug_string.data();
   args.to_string_size = args.memory->debug_string.size();
   return OkStatus();
@@ -42,11 +42,11 @@ Status AddressableByDevices(PJRT_Memory_AddressableByDevices_Args& args) {
 }  // namespace
 
 void FillMemorySlots(PJRT_Api& api) {
-  api.PJRT_Memory_Id = kEntry<&Id>;
-  api.PJRT_Memory_Kind = kEntry<&Kind>;
+  api.PJRT_Memory_Id = kEntry<&MemoryId>;
+  api.PJRT_Memory_Kind = kEntry<&MemoryKind>;
   api.PJRT_Memory_Kind_Id = kEntry<&KindId>;
-  api.PJRT_Memory_DebugString = kEntry<&DebugString>;
-  api.PJRT_Memory_ToString = kEntry<&ToString>;
+  api.PJRT_Memory_DebugString = kEntry<&MemoryDebugString>;
+  api.PJRT_Memory_ToString = kEntry<&MemoryToString>;
   api.PJRT_Memory_AddressableByDevices = kEntry<&AddressableByDevices>;
 }
 

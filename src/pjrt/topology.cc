@@ -6,15 +6,15 @@ namespace dragoman::pjrt {
 namespace {
 
 // The only topologies are those of clients, which own them.
-Status Destroy(PJRT_TopologyDescription_Destroy_Args&) { return OkStatus(); }
+Status TopologyDescriptionDestroy(PJRT_TopologyDescription_Destroy_Args&) { return OkStatus(); }
 
-Status PlatformName(PJRT_TopologyDescription_PlatformName_Args& args) {
+Status TopologyDescriptionPlatformName(PJRT_TopologyDescription_PlatformName_Args& args) {
   args.platform_name = kPlatformName.data();
   args.platform_name_size = kPlatformName.size();
   return OkStatus();
 }
 
-Status PlatformVersion(PJRT_TopologyDescription_PlatformVersion_Args& args) {
+Status TopologyDescriptionPlatformVersion(PJRT_TopologyDescription_PlatformVersion_Args& args) {
   args.platform_version = args.topology->platform_version.data();
   args.platform_version_size = args.topology->platform_version.size();
   return OkStatus();
@@ -26,7 +26,7 @@ Status GetDeviceDescriptions(PJRT_TopologyDescription_GetDeviceDescriptions_Args
   return OkStatus();
 }
 
-Status Attributes(PJRT_TopologyDescription_Attributes_Args& args) {
+Status TopologyDescriptionAttributes(PJRT_TopologyDescription_Attributes_Args& args) {
   args.attributes = nullptr;
   args.num_attributes = 0;
   return OkStatus();
@@ -35,11 +35,11 @@ Status Attributes(PJRT_TopologyDescription_Attributes_Args& args) {
 }  // namespace
 
 void FillTopologySlots(PJRT_Api& api) {
-  api.PJRT_TopologyDescription_Destroy = kEntry<&Destroy>;
-  api.PJRT_TopologyDescription_PlatformName = kEntry<&PlatformName>;
-  api.PJRT_TopologyDescription_PlatformVersion = kEntry<&PlatformVersion>;
+  api.PJRT_TopologyDescription_Destroy = kEntry<&TopologyDescriptionDestroy>;
+  api.PJRT_TopologyDescription_PlatformName = kEntry<&TopologyDescriptionPlatformName>;
+  api.PJRT_TopologyDescription_PlatformVersion = kEntry<&TopologyDescriptionPlatformVersion>;
   api.PJRT_TopologyDescription_GetDeviceDescriptions = kEntry<&GetDeviceDescriptions>;
-  api.PJRT_TopologyDescription_Attributes = kEntry<&Attributes>;
+  api.PJRT_TopologyDescription_Attributes = kEntry<&TopologyDescriptionAttributes>;
 }
 
 }  // namespace dragoman::pjrt

@@ -15,13 +15,13 @@ constexpr int kMaxCallDepth = 200;
 // What a test or a fold may ask for; beyond it somebody made a mistake.
 constexpr int64_t kMaxResultBytes = int64_t{1} << 32;
 
-struct Row {
+struct StructuredRow {
   OpCode code;
   OpFunction function;
 };
 
 // Elementwise ops have one function for all; these are the others.
-constexpr Row kRows[] = {
+constexpr StructuredRow kStructuredRows[] = {
     {OpCode::kConstant, EvaluateConstant},
     {OpCode::kIota, EvaluateIota},
     {OpCode::kBitcastConvert, EvaluateBitcastConvert},
@@ -61,13 +61,13 @@ constexpr Row kRows[] = {
     {OpCode::kReturn, RefuseOp},
 };
 
-constexpr bool HasEveryOpInOrder() {
-  for (size_t i = 0; i < std::size(kRows); ++i) {
-    if (static_cast<int>(kRows[i].code) != kNumScalarOps + static_cast<int>(i)) return false;
+constexpr bool HasEveryStructuredOpInOrder() {
+  for (size_t i = 0; i < std::size(kStructuredRows); ++i) {
+    if (static_cast<int>(kStructuredRows[i].code) != kNumScalarOps + static_cast<int>(i)) return false;
   }
-  return kRows[std::size(kRows) - 1].code == OpCode::kReturn;
+  return kStructuredRows[std::size(kStructuredRows) - 1].code == OpCode::kReturn;
 }
-static_assert(HasEveryOpInOrder(), "one row for each structured op of ir/ops.h, in its order");
+static_assert(HasEveryStructuredOpInOrder(), "one row for each structured op of ir/ops.h, in its order");
 
 Status RefuseHugeResults(const ir::Op& op) {
   for (const auto& result : op.results) {
@@ -105,7 +105,8 @@ Status RunOp(const ir::Op& op, Frame& frame) {
 }  // namespace
 
 OpFunction FunctionOf(OpCode code) {
-  return ir::IsElementwise(code) ? EvaluateElementwise : kRows[static_cast<int>(code) - kNumScalarOps].function;
+  return ir::IsElementwise(code) ? EvaluateElementwise
+                                 : kStructuredRows[static_cast<int>(code) - kNumScalarOps].function;
 }
 
 Results RunBlock(const ir::Block& block, std::span<const Literal> arguments, Frame& frame) {

@@ -209,12 +209,12 @@ Number ReducePrecision(const Context& context, const Number* x) {
   return Number::Of(std::copysign(rounded, value));
 }
 
-struct Row {
+struct ScalarRow {
   ScalarOp op;
   ScalarFunction function;
 };
 
-constexpr Row kRows[] = {
+constexpr ScalarRow kScalarRows[] = {
     {ScalarOp::kAbs, Abs},
     {ScalarOp::kAdd, Binary<AddInt, AddFloat, AddComplex>},
     {ScalarOp::kAnd, IntBinary<AndInt>},
@@ -273,17 +273,17 @@ constexpr Row kRows[] = {
     {ScalarOp::kErfc, FloatUnary<Erfc>},
 };
 
-constexpr bool HasEveryOpInOrder() {
-  for (size_t i = 0; i < std::size(kRows); ++i) {
-    if (kRows[i].op != static_cast<ScalarOp>(i)) return false;
+constexpr bool HasEveryScalarOpInOrder() {
+  for (size_t i = 0; i < std::size(kScalarRows); ++i) {
+    if (kScalarRows[i].op != static_cast<ScalarOp>(i)) return false;
   }
-  return std::size(kRows) == static_cast<size_t>(kNumScalarOps);
+  return std::size(kScalarRows) == static_cast<size_t>(kNumScalarOps);
 }
-static_assert(HasEveryOpInOrder(), "one row for each row of types/scalar_ops.h, in its order");
+static_assert(HasEveryScalarOpInOrder(), "one row for each row of types/scalar_ops.h, in its order");
 
 }  // namespace
 
-ScalarFunction FunctionOf(ScalarOp op) { return kRows[static_cast<int>(op)].function; }
+ScalarFunction FunctionOf(ScalarOp op) { return kScalarRows[static_cast<int>(op)].function; }
 
 ScalarContext ContextOf(const ir::Op& op) {
   using ir::AttrKey;

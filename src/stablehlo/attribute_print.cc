@@ -12,7 +12,7 @@ namespace {
 
 // Attributes share their parts, so a small artifact could describe an endless text.
 constexpr size_t kMaxTextSize = 64 << 10;
-constexpr int kMaxDepth = 16;
+constexpr int kMaxPrintDepth = 16;
 
 std::string Quoted(std::string_view text) {
   std::string quoted = "\"";
@@ -39,9 +39,9 @@ StatusOr<std::string> AttributeTable::Print(AttrIndex index) {
 }
 
 Status AttributeTable::PrintTo(AttrIndex index, int depth, std::string& text) {
-  if (depth > kMaxDepth || text.size() > kMaxTextSize) {
+  if (depth > kMaxPrintDepth || text.size() > kMaxTextSize) {
     return InvalidArgument(Format("An attribute of the artifact is nested deeper than {} or longer than {} bytes.",
-                                  kMaxDepth, kMaxTextSize));
+                                  kMaxPrintDepth, kMaxTextSize));
   }
   if (IsDictionary(index)) return PrintDictionary(index, depth, text);
   if (IsArray(index)) {

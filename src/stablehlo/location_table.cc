@@ -10,7 +10,7 @@
 namespace dragoman::stablehlo {
 namespace {
 
-constexpr int kMaxDepth = 32;
+constexpr int kMaxLocationDepth = 32;
 
 struct Place {
   std::string_view name;
@@ -58,7 +58,7 @@ std::optional<uint64_t> Visit(const Container& container, uint64_t index, Place&
 std::string LocationTable::Describe(ir::LocationId id) const {
   Place place;
   std::optional<uint64_t> next = uint64_t{id} - 1;
-  for (int depth = 0; next.has_value() && depth < kMaxDepth; ++depth) next = Visit(*container_, *next, place);
+  for (int depth = 0; next.has_value() && depth < kMaxLocationDepth; ++depth) next = Visit(*container_, *next, place);
   const std::string_view file = place.file.substr(place.file.find_last_of("/\\") + 1);
   std::string text = file.empty() ? "" : Format("{}:{}", file, place.line);
   if (!place.name.empty()) text += (text.empty() ? "" : " in ") + std::string(place.name);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/shape.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 
 namespace dragoman {
@@ -31,5 +33,7 @@ std::string TensorType::ToString() const {
   for (const int64_t extent : dims) text += std::to_string(extent) + "x";
   return text + std::string(Name(dtype)) + ">";
 }
+
+bool Contains(const Dims& list, int64_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 
 }  // namespace dragoman

@@ -28,5 +28,6 @@ int64_t NumElements(const Dims& dims);
 // Elements to step for one step in each dimension of a dense row-major array of this shape.
 Dims RowMajorStrides(const Dims& dims);
 std::string ToString(const Dims& dims);  // "[2, 3]"
+bool Contains(const Dims& list, int64_t value);
 
 }  // namespace dragoman
