@@ -131,6 +131,40 @@ def test_a_preloaded_allocator_serves_the_driver_too(compiler, tmp_path):
     assert done.returncode == 0 and done.stdout.split() == ["30.0"], done.stderr
 
 
+# A tracer or simulator of the kernel's interface: it passes ioctl on, and says which libraries ask it for variables.
+SIMULATOR = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+int ioctl(int file, unsigned long request, ...) {
+  va_list arguments;
+  va_start(arguments, request);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  return ((int (*)(int, unsigned long, void *))dlsym(RTLD_NEXT, "ioctl"))(file, request, argument);
+}
+char *getenv(const char *name) {
+  Dl_info caller;
+  if (dladdr(__builtin_return_address(0), &caller) && strstr(caller.dli_fname, "libvulkan_"))
+    fprintf(stderr, "asked by %s\\n", caller.dli_fname);
+  return ((char *(*)(const char *))dlsym(RTLD_NEXT, "getenv"))(name);
+}
+"""
+DRIVERS = 'print({line.split()[-1] for line in open("/proc/self/maps") if "libvulkan_" in line})\n'
+
+
+def test_a_preloaded_simulator_of_the_kernel_serves_the_driver_too(compiler, tmp_path):
+    if "libvulkan_" not in run_python(KERNEL + DRIVERS, JAX_PLATFORMS="dragoman", timeout=120).stdout:
+        pytest.skip("The driver at hand is none of Mesa's, whose questions are known.")
+    (tmp_path / "simulator.c").write_text(SIMULATOR)
+    simulator = build(tmp_path, "simulator", tmp_path / "simulator.c")
+    done = run_python(KERNEL, JAX_PLATFORMS="dragoman", LD_PRELOAD=str(simulator), timeout=120)
+    assert done.returncode == 0 and done.stdout.split() == ["30.0"], done.stderr
+    assert "asked by" in done.stderr, "the driver was bound past what was preloaded"
+
+
 TENSORFLOW = "import tensorflow\n"
 KERAS = "import keras; keras.utils.set_random_seed(0); print(float(keras.ops.sum(keras.ops.ones(30))))\n"
 

@@ -33,13 +33,19 @@ const void* DefinerOf(void* address) {
   return entry != nullptr && entry->st_shndx == SHN_UNDEF ? nullptr : info.dli_fbase;
 }
 
-bool IsMallocReplaced() {
+// Deep binding hides from drivers what stands before the C library on purpose: an allocator (whose memory the C
+// library's free would get), or a tracer or simulator of the kernel's interface (whose devices they would not see).
+bool IsCLibraryReplaced() {
   void* c_library = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
   if (c_library == nullptr) return true;  // bound into the program: nothing is known about its allocator
-  const void* own = DefinerOf(dlsym(c_library, "malloc"));
-  const void* used = DefinerOf(dlsym(RTLD_DEFAULT, "malloc"));
+  bool is_replaced = false;
+  for (const char* function : {"malloc", "ioctl"}) {
+    const void* own = DefinerOf(dlsym(c_library, function));
+    const void* used = DefinerOf(dlsym(RTLD_DEFAULT, function));
+    is_replaced |= used != nullptr && used != own;
+  }
   dlclose(c_library);
-  return used != nullptr && used != own;
+  return is_replaced;
 }
 
 // What a loaded library's dynamic section says about its imports.
@@ -135,7 +141,7 @@ void* OpenDeeply(const char* path, int flags) {
 }  // namespace
 
 int DeepBindingFlags() {
-  static const int flags = IsMallocReplaced() ? 0 : RTLD_DEEPBIND;
+  static const int flags = IsCLibraryReplaced() ? 0 : RTLD_DEEPBIND;
   return flags;
 }
 
