@@ -136,8 +136,22 @@ bool CallsTheHost(const std::vector<program::Step>& steps) {
   });
 }
 
+// Of numbers, the share that is finite: others are compared in kind only.
+double FiniteShare(const std::vector<TensorType>& types, const Results& results) {
+  double count = 0, finite = 0;
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (!IsFloat(types[i].dtype)) continue;
+    const Literal values(types[i], results[i]);
+    for (int64_t k = 0; k < types[i].num_elements(); ++k, ++count) {
+      finite += std::isfinite(reference::ElementAsDouble(values, k, false)) ? 1 : 0;
+    }
+  }
+  return count == 0 ? 1 : finite / count;
+}
+
 struct Answer {
   std::string against;
+  double finite_share = 1;
   double worst = 0;  // above 1: wrong
   size_t output = 0;
 };
@@ -173,6 +187,7 @@ StatusOr<Answer> CheckProgram(const std::string& path, const Options& options) {
     ASSIGN_OR_RETURN(expected, RunOnDevice(device, std::move(unfused), arguments));
   }
   ASSIGN_OR_RETURN(const Results actual, RunOnDevice(device, std::move(program), arguments));
+  answer.finite_share = FiniteShare(types, expected);
   const double tolerance = HasHalves(*module) ? kHalfTolerance : kFloatTolerance;
   for (size_t i = 0; i < actual.size(); ++i) {
     const double difference = Difference(Literal(types[i], expected[i]), Literal(types[i], actual[i]), tolerance);
@@ -194,8 +209,9 @@ ExitCode CheckOne(const std::string& path, const Options& options) {
     return is_left_out ? kLeftOut : kFailed;
   }
   const bool is_right = answer->worst <= 1;
-  std::puts(Format("{} {} (output {} differs most from {}: {:.2g} of what is allowed)",
-                   is_right ? "right   " : "WRONG   ", path, answer->output, answer->against, answer->worst)
+  std::puts(Format("{} {} (output {} differs most from {}: {:.2g} of what is allowed; {:.0f} % is finite)",
+                   is_right ? "right   " : "WRONG   ", path, answer->output, answer->against, answer->worst,
+                   100 * answer->finite_share)
                 .c_str());
   return is_right ? kRight : kWrong;
 }
