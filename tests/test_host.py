@@ -96,7 +96,7 @@ def test_host_functions_within_a_mesh(jax, device):
 
 def test_what_the_cpu_backend_refuses_is_refused_before_the_program_runs(jax, device):
     matrix = jax.ShapeDtypeStruct((3, 3), np.float16, sharding=jax.sharding.SingleDeviceSharding(device))
-    with pytest.raises(NotImplementedError, match="Unsupported dtype float16"):
+    with pytest.raises((NotImplementedError, TypeError), match="dtype float16"):  # JAX 0.8 knows it earlier
         jax.jit(jax.lax.linalg.schur).lower(matrix)
 
 

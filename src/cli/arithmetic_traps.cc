@@ -68,7 +68,17 @@ constexpr std::string_view kNan = R"((%0: tensor<400xf32>, %1: tensor<400xf32>) 
   %6 = compare(%0, %1) {comparison_direction = 5, compare_type = 1} : tensor<400xi1>
   %7 = compare(%0, %1) {comparison_direction = 2, compare_type = 1} : tensor<400xi1>
   %8 = sign(%0) : tensor<400xf32>
-  return(%2, %3, %4, %5, %6, %7, %8)
+  %9 = constant() {value = dense<0>} : tensor<400xf32>
+  %10 = abs(%0) : tensor<400xf32>
+  %11 = compare(%10, %9) {comparison_direction = 2, compare_type = 1} : tensor<400xi1>
+  %12 = multiply(%0, %0) : tensor<400xf32>
+  %13 = compare(%12, %9) {comparison_direction = 2, compare_type = 1} : tensor<400xi1>
+  %14 = maximum(%0, %9) : tensor<400xf32>
+  %15 = compare(%14, %9) {comparison_direction = 2, compare_type = 1} : tensor<400xi1>
+  %16 = negate(%10) : tensor<400xf32>
+  %17 = exponential(%16) : tensor<400xf32>
+  %18 = compare(%17, %9) {comparison_direction = 2, compare_type = 1} : tensor<400xi1>
+  return(%2, %3, %4, %5, %6, %7, %8, %11, %13, %15, %17, %18)
 })";
 
 constexpr std::string_view kLimits = R"((%0: tensor<400xf32>) {
@@ -152,7 +162,9 @@ constexpr std::string_view kConversions = R"((%0: tensor<400xf32>, %1: tensor<40
   %10 = convert(%1) : tensor<400xf32>
   %11 = convert(%2) : tensor<400xf32>
   %12 = convert(%1) : tensor<400xsi16>
-  return(%3, %4, %5, %6, %7, %8, %9, %10, %11, %12)
+  %13 = convert(%12) : tensor<400xf16>
+  %14 = convert(%13) : tensor<400xf32>
+  return(%3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %14)
 })";
 
 constexpr std::string_view kPooling = R"((%0: tensor<52x13x13x2xf32>, %1: tensor<52x6x6x2xf32>) {
@@ -206,7 +218,7 @@ constexpr Trap kTraps[] = {
     {"products and quotients with zero", kZeroProducts},
     {"divisions by numbers beyond 2^126", kDivisions, 1e-6},
     {"remainders of negative numbers", kRemainders},
-    {"NaN in comparisons, minimum and maximum", kNan},
+    {"NaN in comparisons, minimum and maximum", kNan, 2e-6},
     {"functions at their limits", kLimits},
     {"functions", kFunctions, 2e-6},
     {"64-bit floats", kWideFloats, 1e-14},

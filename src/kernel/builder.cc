@@ -133,6 +133,7 @@ V Builder::Emit(KOp op, std::span<const V> operands, KType type) {
     }
     const V result = AppendPure(op, operands, type, 0);
     if (operands.size() == 1) RememberWidening(op, operands[0], result);
+    if (IsFloatType(type)) RememberRange(op, operands, result);
     return result;
   }
   const V result = NewValue(type);

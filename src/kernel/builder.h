@@ -28,6 +28,12 @@ struct V {
   KType type = KType::kVoid;
 };
 
+// lo <= x <= hi, or x is NaN.
+struct FloatRange {
+  double lo;
+  double hi;
+};
+
 // The counter of a loop: for (i = lo; i < hi; i += step), signed, kI32.
 struct LoopRange {
   V lo;
@@ -59,6 +65,10 @@ class Builder {
   V F32(float value);
   V Float(KType type, double value);  // kF16, kF32, kF64
   V Zero(KType type);
+  // Everything where nothing is known.
+  FloatRange RangeOf(V v) const;
+  // `v`, of which the caller knows that it lies in the range unless it is NaN.
+  V Bounded(V v, FloatRange range);
   // The value when `v` is an integer constant (sign-extended).
   std::optional<int64_t> ConstantInt(V v) const;
 
@@ -166,6 +176,7 @@ class Builder {
   };
   void RememberWidening(KOp op, V from, V to);
   const Widening* WideningOf(V v) const;
+  void RememberRange(KOp op, std::span<const V> operands, V result);
 
   Scope& Current();
   V NewValue(KType type);
@@ -175,6 +186,7 @@ class Builder {
   std::optional<V> Fold(KOp op, std::span<const V> operands, KType type);
   std::optional<V> FoldConstants(KOp op, std::span<const V> operands, KType type);
   std::optional<V> FoldBinary(KOp op, V a, V b);
+  std::optional<V> FoldOrdered(KOp op, V a, V b);
   std::optional<V> FoldWidened(KOp op, V a, V b);
   std::optional<V> FoldWidened(KOp op, V a, KType type);
   V OrderedApart(KOp op, V a, V b, bool a_is_less);
@@ -187,6 +199,7 @@ class Builder {
   Kernel kernel_;
   std::vector<Constant> constants_;  // by ValueId
   std::unordered_map<ValueId, Widening> widened_;
+  std::unordered_map<ValueId, FloatRange> ranges_;
   std::vector<Scope> scopes_;
 };
 

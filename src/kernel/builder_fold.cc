@@ -194,7 +194,7 @@ std::optional<V> Builder::FoldBinary(KOp op, V a, V b) {
     if (const auto value = OfEqualOperands(op)) return Int(type, *value);
     if (ReturnsOperandWhenEqual(op)) return a;
   }
-  if (!is_bits) return std::nullopt;
+  if (!is_bits) return FoldOrdered(op, a, b);
   if (a.type == KType::kI64) {
     if (const std::optional<V> narrowed = FoldWidened(op, a, b)) return narrowed;
   }

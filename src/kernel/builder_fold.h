@@ -6,7 +6,6 @@
 
 namespace dragoman::kernel {
 
-inline bool IsIntType(KType type) { return type == KType::kI32 || type == KType::kI64; }
 bool IsCommutative(KOp op);
 // The bits that values of the type have.
 uint64_t Mask(KType type);

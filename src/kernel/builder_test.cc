@@ -34,6 +34,31 @@ TEST_F(BuilderTest, FoldsIntegerConstants) {
   EXPECT_EQ(b.ConstantInt(b.IAdd(b.I32(INT32_MAX), b.I32(1))), INT32_MIN);
 }
 
+TEST_F(BuilderTest, ComparisonsThatRangesDecideAskForNanAlone) {
+  const V x = b.Bitcast(b.LocalIndex(), KType::kF32), zero = b.F32(0);
+  const V magnitude = b.Unary(KOp::kFAbs, x), square = b.FMul(x, x), below = b.Unary(KOp::kFNeg, magnitude);
+  const V is_number = b.Compare(KOp::kFEq, magnitude, magnitude);
+  EXPECT_EQ(b.Compare(KOp::kFLe, zero, magnitude).id, is_number.id);
+  EXPECT_EQ(b.Compare(KOp::kFLt, b.F32(-1), magnitude).id, is_number.id);
+  EXPECT_EQ(b.Compare(KOp::kFLe, zero, square).id, b.Compare(KOp::kFEq, square, square).id);
+  EXPECT_EQ(b.Compare(KOp::kFLe, below, b.F32(88)).id, b.Compare(KOp::kFEq, below, below).id);
+  EXPECT_EQ(b.ConstantInt(b.Compare(KOp::kFLt, magnitude, zero)), 0);
+  EXPECT_EQ(b.ConstantInt(b.Compare(KOp::kFLe, magnitude, b.F32(-1))), 0);
+  const V either = b.Select(b.Compare(KOp::kFLt, x, zero), magnitude, b.F32(3));
+  EXPECT_EQ(b.Compare(KOp::kFLe, zero, either).id, b.Compare(KOp::kFEq, either, either).id);
+  const V bounded = b.Bounded(b.Bitcast(b.WorkgroupIndex(), KType::kF32), {-1, 1});
+  EXPECT_EQ(b.Compare(KOp::kFLt, bounded, b.F32(2)).id, b.Compare(KOp::kFEq, bounded, bounded).id);
+  // What depends on the number stays: a zero is not above zero.
+  const Kernel kernel = [&] {
+    b.Compare(KOp::kFLt, zero, magnitude);
+    b.Compare(KOp::kFLe, bounded, b.F32(0.5f));
+    b.Compare(KOp::kFLe, x, zero);
+    return std::move(b).Finish(64);
+  }();
+  EXPECT_EQ(Count(kernel, KOp::kFLt), 2);  // and that of the select
+  EXPECT_EQ(Count(kernel, KOp::kFLe), 2);
+}
+
 TEST_F(BuilderTest, DropsOperationsWithoutEffect) {
   const V x = b.LocalIndex();
   EXPECT_EQ(b.IAdd(x, b.I32(0)).id, x.id);

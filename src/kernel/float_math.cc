@@ -95,9 +95,11 @@ FloatMath::Nearest FloatMath::RoundToNearest(V x, double per_step) {
 
 V FloatMath::ExpTail(V r) { return b_.FMul(b_.FMul(r, r), Horner(r, k_.exp)); }
 
-// `result` where x <= exp's largest argument; infinity above, NaN for NaN.
-V FloatMath::Finite(V x, V otherwise_of, V result) {
-  return b_.Select(LessOrEqual(x, Const(k_.exp_max)), result, b_.FMul(otherwise_of, Const(kInfinity)));
+// `result` where x <= exp's largest argument; infinity above, NaN for NaN. The question for NaN stands alone: a driver
+// that knows the sign of x, as in exp(-|x|), has answered a comparison for NaN too.
+V FloatMath::Finite(V x, V result) {
+  result = b_.Select(Less(Const(k_.exp_max), x), Const(kInfinity), result);
+  return b_.Select(b_.Compare(KOp::kFNe, x, x), x, result);
 }
 
 V FloatMath::Exp(V x, V low) {
@@ -109,7 +111,7 @@ V FloatMath::Exp(V x, V low) {
   const V exponent = b_.Binary(KOp::kShl, nearest.bits, Integer(k_.mantissa_bits));
   V result = FromBits(b_.IAdd(Bits(mantissa), exponent));
   result = b_.Select(LessOrEqual(Const(k_.exp_min), x), result, Const(0));
-  return Finite(x, x, result);
+  return b_.Bounded(Finite(x, result), {0, kInfinity});
 }
 
 // 2 (p 2^(n-1) + 2^(n-1) - 1/2) with p = exp(r) - 1: exact but for one rounding, and 2^n itself may overflow. Below -1
@@ -125,7 +127,7 @@ V FloatMath::Expm1(V x) {
       FromBits(b_.Binary(KOp::kShl, b_.IAdd(nearest.bits, Integer(k_.exponent_bias - 1)), Integer(k_.mantissa_bits)));
   const V near = b_.Fma(p, scale, b_.FSub(scale, Const(0.5)));
   const V half = b_.Select(Less(clamped, Const(-1)), b_.FSub(b_.Fma(p, scale, scale), Const(0.5)), near);
-  const V result = Finite(clamped, clamped, b_.FAdd(half, half));
+  const V result = Finite(clamped, b_.FAdd(half, half));
   return b_.Select(Equal(x, Const(0)), x, result);
 }
 
@@ -225,7 +227,7 @@ V FloatMath::RationalOdd(V x, std::span<const double> numerator, std::span<const
   V ratio = b_.FDiv(b_.FMul(a, Horner(z, numerator)), Horner(z, denominator));
   const V below_one = Const(1 - 0x1p-24);
   ratio = b_.Select(Less(below_one, ratio), below_one, ratio);
-  return CopySign(b_.Select(LessOrEqual(Const(limit), a), Const(1), ratio), x);
+  return b_.Bounded(CopySign(b_.Select(LessOrEqual(Const(limit), a), Const(1), ratio), x), {-1, 1});
 }
 
 // With t = exp(2a) - 1: t / (t + 2), or 1 - 2 / (t + 2), whose subtraction rounds to 1 where it should.
@@ -322,8 +324,17 @@ V FloatMath::Sign(V x) {
 }
 
 // NaN wins, whichever operand it is.
-V FloatMath::Maximum(V x, V y) { return b_.Select(b_.Or(LessOrEqual(y, x), b_.Compare(KOp::kFNe, x, x)), x, y); }
-V FloatMath::Minimum(V x, V y) { return b_.Select(b_.Or(LessOrEqual(x, y), b_.Compare(KOp::kFNe, x, x)), x, y); }
+V FloatMath::Maximum(V x, V y) {
+  const FloatRange of_x = b_.RangeOf(x), of_y = b_.RangeOf(y);
+  const V result = b_.Select(b_.Or(LessOrEqual(y, x), b_.Compare(KOp::kFNe, x, x)), x, y);
+  return b_.Bounded(result, {std::max(of_x.lo, of_y.lo), std::max(of_x.hi, of_y.hi)});
+}
+
+V FloatMath::Minimum(V x, V y) {
+  const FloatRange of_x = b_.RangeOf(x), of_y = b_.RangeOf(y);
+  const V result = b_.Select(b_.Or(LessOrEqual(x, y), b_.Compare(KOp::kFNe, x, x)), x, y);
+  return b_.Bounded(result, {std::min(of_x.lo, of_y.lo), std::min(of_x.hi, of_y.hi)});
+}
 
 V FloatMath::TotalOrder(V x) {
   const V bits = Bits(x);

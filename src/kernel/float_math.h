@@ -93,7 +93,7 @@ class FloatMath {
   V ExpTail(V r);  // exp(r) - 1 - r for small r
   Split SplitNormal(V x);
   V LogTail(V fraction);  // log(1 + f) - f for a split's fraction
-  V Finite(V x, V otherwise_of, V result);
+  V Finite(V x, V result);
   V RationalOdd(V x, std::span<const double> numerator, std::span<const double> denominator, double limit);
   std::pair<V, V> WithReciprocal(V x, V y);
   V Quotient(V x, V y);  // the device's own, of any y

@@ -96,7 +96,6 @@ class Printer {
 };
 
 bool IsInt(KType type) { return type == KType::kI32 || type == KType::kI64; }
-bool IsFloatType(KType type) { return type == KType::kF16 || type == KType::kF32 || type == KType::kF64; }
 
 // Groups of ops with one typing rule; the op table keeps them together.
 class Verifier {

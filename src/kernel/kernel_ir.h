@@ -26,6 +26,9 @@ namespace dragoman::kernel {
 // invocations of a subgroup hold together, its elements wherever the device likes.
 enum class KType : uint8_t { kVoid, kBool, kI32, kI64, kF16, kF32, kF64, kMatrixA, kMatrixB, kMatrixC };
 
+inline bool IsIntType(KType type) { return type == KType::kI32 || type == KType::kI64; }
+inline bool IsFloatType(KType type) { return type == KType::kF16 || type == KType::kF32 || type == KType::kF64; }
+
 // How a buffer's elements become values on load and back on store.
 //   i1 → kBool (byte ≠ 0)   si2..si16 → kI32 sign-extended   ui2..ui16 → kI32 zero-extended   si32, ui32 → kI32
 //   si64, ui64 → kI64       f16 → kF16, or kF32 when the profile lacks float16                f32 → kF32   f64 → kF64

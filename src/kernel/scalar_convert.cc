@@ -21,7 +21,10 @@ V IntToInt(Builder& b, V x, DType from, DType to) {
 
 V IntToFloat(Builder& b, V x, DType from, DType to) {
   const KType wide = to == DType::kF64 ? KType::kF64 : KType::kF32;
-  return NarrowFloat(b, b.Convert(IsSigned(from) ? KOp::kSToF : KOp::kUToF, x, wide), to);
+  const V whole = b.Convert(IsSigned(from) ? KOp::kSToF : KOp::kUToF, x, wide);
+  if (MachineType(b, to) != KType::kF16) return NarrowFloat(b, whole, to);
+  // By its bits: a driver's compiler has left the rounding out where the f16 of an integer is widened again.
+  return b.Convert(KOp::kF16FromBits, b.Convert(KOp::kF16Bits, whole, KType::kI32), KType::kF16);
 }
 
 // Towards zero; out of range gives the nearest integer of the type, NaN gives 0.

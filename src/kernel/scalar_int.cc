@@ -50,10 +50,8 @@ Scalar IntAbs(const ScalarCall& call) {
 
 Scalar Sign(const ScalarCall& call) {
   Builder& b = call.b;
-  const V x = call.re(0), zero = b.Zero(x.type);
-  const V positive = b.Select(b.IEq(x, zero), zero, b.Int(x.type, 1));
-  if (!IsSigned(call.dtype())) return {positive, {}};
-  return {b.Select(b.SLt(x, zero), b.Int(x.type, -1), positive), {}};
+  const V x = call.re(0), one = b.Int(x.type, 1);
+  return {IsSigned(call.dtype()) ? b.SMax(b.SMin(x, one), b.Int(x.type, -1)) : b.UMin(x, one), {}};
 }
 
 // A divisor that neither traps nor overflows, and whether the given one is zero (an invalid id when it cannot be).
