@@ -98,7 +98,6 @@ bool HasType(const DeviceProfile& profile, KType type) {
   return type != KType::kF64 || profile.float64;
 }
 
-
 double SmallestNormal(KType type) { return type == KType::kF16 ? 0x1p-14 : type == KType::kF32 ? 0x1p-126 : 0x1p-1022; }
 
 // Whether the op's result on these operands is the same on every device. Subnormals may be flushed, so they are not.
