@@ -14,12 +14,13 @@ def enable(platform):
     array_type = array.ArrayImpl
     device_of, export = array_type.__dlpack_device__, array_type.__dlpack__
 
-    def is_in_host_memory(x):
+    def own_device(x):
         devices = x.sharding.device_set
-        if len(devices) != 1:
-            return False
-        (device,) = devices
-        return device.platform == platform and (
+        return next(iter(devices)) if len(devices) == 1 and next(iter(devices)).platform == platform else None
+
+    def is_in_host_memory(x):
+        device = own_device(x)
+        return device is not None and (
             bool(getattr(device, "unified_memory", False)) or x.sharding.memory_kind != "device"
         )
 
@@ -27,6 +28,8 @@ def enable(platform):
         return (DLDeviceType.kDLCPU, 0) if is_in_host_memory(self) else device_of(self)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        if own_device(self) is not None and not is_in_host_memory(self):
+            raise BufferError("The array lies in the device's memory: np.asarray(x) gives a copy in the host's.")
         if not is_in_host_memory(self):
             return export(self, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
         if copy is False:

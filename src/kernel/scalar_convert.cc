@@ -19,12 +19,27 @@ V IntToInt(Builder& b, V x, DType from, DType to) {
   return WrapInt(b, x.type == KType::kI64 ? b.Convert(KOp::kTruncI, x, KType::kI32) : x, to);
 }
 
+// x rounded to `bits` mantissa bits: x 2^k is a multiple of the wanted last place, so x 2^k + x rounds x to it, ties to
+// even included, and taking x 2^k off again is exact. Magnitudes that would overflow stay as they are.
+V RoundMantissa(Builder& b, V x, int bits) {
+  const double factor = std::ldexp(1.0, 23 - bits);
+  const V sum = b.Fma(x, b.F32(static_cast<float>(factor)), x);
+  return b.Fma(x, b.F32(static_cast<float>(-factor)), sum);
+}
+
+// What the conversion to f16 makes of an integer, still in f32: a driver's compiler leaves the rounding out where the
+// f16 of an integer is widened again.
+V RoundIntegerToF16(Builder& b, V x) {
+  const V rounded = RoundMantissa(b, x, 10);
+  const V is_finite = b.Compare(KOp::kFLt, b.Unary(KOp::kFAbs, rounded), b.F32(0x1p16f));
+  return b.Select(is_finite, rounded, b.FMul(rounded, b.F32(static_cast<float>(kInfinity))));
+}
+
 V IntToFloat(Builder& b, V x, DType from, DType to) {
   const KType wide = to == DType::kF64 ? KType::kF64 : KType::kF32;
   const V whole = b.Convert(IsSigned(from) ? KOp::kSToF : KOp::kUToF, x, wide);
-  if (MachineType(b, to) != KType::kF16) return NarrowFloat(b, whole, to);
-  // By its bits: a driver's compiler has left the rounding out where the f16 of an integer is widened again.
-  return b.Convert(KOp::kF16FromBits, b.Convert(KOp::kF16Bits, whole, KType::kI32), KType::kF16);
+  const bool is_exact = Info(from).bits <= 8 || MachineType(b, to) != KType::kF16;
+  return NarrowFloat(b, is_exact ? whole : RoundIntegerToF16(b, whole), to);
 }
 
 // Towards zero; out of range gives the nearest integer of the type, NaN gives 0.
@@ -76,14 +91,6 @@ V ConvertReal(Builder& b, V x, DType from, DType to) {
   }
   if (IsInteger(from)) return IsInteger(to) ? IntToInt(b, x, from, to) : IntToFloat(b, x, from, to);
   return IsInteger(to) ? FloatToInt(b, x, to) : FloatToFloat(b, x, to);
-}
-
-// x rounded to `bits` mantissa bits: x 2^k is a multiple of the wanted last place, so x 2^k + x rounds x to it, ties to
-// even included, and taking x 2^k off again is exact. Magnitudes that would overflow stay as they are.
-V RoundMantissa(Builder& b, V x, int bits) {
-  const double factor = std::ldexp(1.0, 23 - bits);
-  const V sum = b.Fma(x, b.F32(static_cast<float>(factor)), x);
-  return b.Fma(x, b.F32(static_cast<float>(-factor)), sum);
 }
 
 // The largest finite value and the smallest normal one.
