@@ -19,12 +19,16 @@ V IntToInt(Builder& b, V x, DType from, DType to) {
   return WrapInt(b, x.type == KType::kI64 ? b.Convert(KOp::kTruncI, x, KType::kI32) : x, to);
 }
 
-// x rounded to `bits` mantissa bits: x 2^k is a multiple of the wanted last place, so x 2^k + x rounds x to it, ties to
-// even included, and taking x 2^k off again is exact. Magnitudes that would overflow stay as they are.
+// x (f32 or f64) rounded to `bits` mantissa bits, ties to even, on its bits: a carry into the exponent is right, and
+// what is beyond the largest number becomes infinity. NaN may become anything.
 V RoundMantissa(Builder& b, V x, int bits) {
-  const double factor = std::ldexp(1.0, 23 - bits);
-  const V sum = b.Fma(x, b.F32(static_cast<float>(factor)), x);
-  return b.Fma(x, b.F32(static_cast<float>(-factor)), sum);
+  const bool is_double = x.type == KType::kF64;
+  const KType type = is_double ? KType::kI64 : KType::kI32;
+  const int dropped = (is_double ? 52 : 23) - bits;
+  const V word = b.Bitcast(x, type);
+  const V is_odd = b.And(b.Binary(KOp::kShrU, word, b.Int(type, dropped)), b.Int(type, 1));
+  const V sum = b.IAdd(b.IAdd(word, b.Int(type, (int64_t{1} << (dropped - 1)) - 1)), is_odd);
+  return b.Bitcast(b.And(sum, b.Int(type, -(int64_t{1} << dropped))), x.type);
 }
 
 // What the conversion to f16 makes of an integer, still in f32: a driver's compiler leaves the rounding out where the
@@ -57,14 +61,6 @@ V FloatToInt(Builder& b, V x, DType to) {
   return b.Select(b.Compare(KOp::kFNe, wide, wide), b.Zero(type), result);
 }
 
-// For conversions that the program asks for: huge values are rounded too, through their bits.
-V RoundToBF16Exactly(Builder& b, V x) {
-  const V bits = b.Bitcast(x, KType::kI32);
-  const V is_odd = b.And(b.Binary(KOp::kShrU, bits, b.I32(16)), b.I32(1));
-  const V rounded = b.And(b.IAdd(b.IAdd(bits, b.I32(0x7fff)), is_odd), b.I32(-0x10000));
-  return b.Select(b.Compare(KOp::kFNe, x, x), x, b.Bitcast(rounded, KType::kF32));
-}
-
 V FloatToFloat(Builder& b, V x, DType to) {
   if (x.type == KType::kF16) {
     if (MachineType(b, to) == KType::kF16) return x;
@@ -72,7 +68,7 @@ V FloatToFloat(Builder& b, V x, DType to) {
   }
   if (to == DType::kF64) return x.type == KType::kF64 ? x : b.Convert(KOp::kFToF, x, KType::kF64);
   if (x.type == KType::kF64) x = b.Convert(KOp::kFToF, x, KType::kF32);
-  return to == DType::kBF16 ? RoundToBF16Exactly(b, x) : NarrowFloat(b, x, to);
+  return NarrowFloat(b, x, to);
 }
 
 V NonZero(Builder& b, V x, DType from) {
@@ -109,13 +105,7 @@ FloatRange FloatRangeOf(DType dtype) {
   return {largest, std::ldexp(1.0, (format.sign_bits == 0 ? 0 : 1) - format.exponent_bias)};
 }
 
-// bf16 has f32's range: only huge values, which a store rounds anyway, are left with bits too many.
-V RoundToBF16(Builder& b, V x) {
-  const V rounded = RoundMantissa(b, x, 7);
-  const V is_moderate = b.Compare(KOp::kFLt, b.Unary(KOp::kFAbs, x), b.F32(0x1p110f));
-  // A zero would lose its sign.
-  return b.Select(b.And(is_moderate, b.Compare(KOp::kFNe, x, b.F32(0))), rounded, x);
-}
+V RoundToBF16(Builder& b, V x) { return b.Select(b.Compare(KOp::kFNe, x, x), x, RoundMantissa(b, x, 7)); }
 
 V RoundToF8(Builder& b, V x, DType dtype) {
   const SmallFloatFormat format = *SmallFloat(dtype);
@@ -178,13 +168,7 @@ Scalar EmitReducePrecision(const ScalarCall& call) {
   const KType int_type = is_double ? KType::kI64 : KType::kI32;
   const int own_mantissa = is_double ? 52 : 23, own_exponent = is_double ? 11 : 8;
   V result = x;
-  if (mantissa_bits < own_mantissa) {
-    const int dropped = own_mantissa - mantissa_bits;
-    const V bits = b.Bitcast(x, int_type);
-    const V is_odd = b.And(b.Binary(KOp::kShrU, bits, b.Int(int_type, dropped)), b.Int(int_type, 1));
-    const V rounded = b.IAdd(b.IAdd(bits, b.Int(int_type, (int64_t{1} << (dropped - 1)) - 1)), is_odd);
-    result = b.Bitcast(b.And(rounded, b.Int(int_type, -(int64_t{1} << dropped))), x.type);
-  }
+  if (mantissa_bits < own_mantissa) result = RoundMantissa(b, x, mantissa_bits);
   if (exponent_bits < own_exponent) {
     const int bias = (1 << (exponent_bits - 1)) - 1;
     const V magnitude = b.Unary(KOp::kFAbs, result);

@@ -235,22 +235,53 @@ TEST(ScalarLowering, ConvertsBetweenAllTypes) {
   }
 }
 
-// Through bf16 and back without memory in between.
-TEST(ScalarLowering, AConversionRoundsHugeValuesToo) {
+// Through a narrow type and back without memory in between.
+float ThereAndBack(DType narrow, DType from, float x) {
   const target::DeviceProfile profile = TestProfile();
+  Builder b(profile);
+  const int in = b.AddBuffer({from, true, false}), out = b.AddBuffer({DType::kF32, false, true});
+  const ScalarOpContext there{from, narrow}, back{narrow, DType::kF32};
+  b.If(b.IEq(b.LocalIndex(), b.I32(0)), [&] {
+    const Scalar loaded[] = {{b.Load(in, b.I32(0)), {}}};
+    const Scalar rounded[] = {*EmitScalarOp(b, ScalarOp::kConvert, there, loaded)};
+    b.Store(out, b.I32(0), EmitScalarOp(b, ScalarOp::kConvert, back, rounded)->re);
+  });
+  std::vector<std::byte> input = EncodeReals(from, {x}), output(4);
+  std::vector<std::byte>* const buffers[] = {&input, &output};
+  EXPECT_TRUE(Interpret(std::move(b).Finish(64), buffers, {}, 1).ok());
+  return static_cast<float>(DecodeReals(DType::kF32, output)[0]);
+}
+
+float Rounded(DType narrow, float x) { return static_cast<float>(DecodeReals(narrow, EncodeReals(narrow, {x}))[0]); }
+
+TEST(ScalarLowering, AConversionRoundsHugeValuesToo) {
   for (const float x : {3e38f, -3e38f, 3.4e38f, 1.5e33f, 1e-3f, -0.0f, INFINITY}) {
-    Builder b(profile);
-    const int in = b.AddBuffer({DType::kF32, true, false}), out = b.AddBuffer({DType::kF32, false, true});
-    const ScalarOpContext to_bf16{DType::kF32, DType::kBF16}, to_f32{DType::kBF16, DType::kF32};
-    b.If(b.IEq(b.LocalIndex(), b.I32(0)), [&] {
-      const Scalar loaded[] = {{b.Load(in, b.I32(0)), {}}};
-      const Scalar narrow[] = {*EmitScalarOp(b, ScalarOp::kConvert, to_bf16, loaded)};
-      b.Store(out, b.I32(0), EmitScalarOp(b, ScalarOp::kConvert, to_f32, narrow)->re);
-    });
-    std::vector<std::byte> input = EncodeReals(DType::kF32, {x}), output(4);
-    std::vector<std::byte>* const buffers[] = {&input, &output};
-    ASSERT_TRUE(Interpret(std::move(b).Finish(64), buffers, {}, 1).ok());
-    EXPECT_EQ(DecodeReals(DType::kF32, output)[0], DecodeReals(DType::kBF16, EncodeReals(DType::kBF16, {x}))[0]) << x;
+    EXPECT_EQ(ThereAndBack(DType::kBF16, DType::kF32, x), Rounded(DType::kBF16, x)) << x;
+  }
+}
+
+// Below a power of two the last place is half of what it is above.
+TEST(ScalarLowering, RoundsWhatLiesBesidePowersOfTwo) {
+  for (const DType dtype :
+       {DType::kBF16, DType::kF16, DType::kF8E4M3FN, DType::kF8E5M2, DType::kF8E3M4, DType::kF6E2M3FN}) {
+    for (const float power : {0.5f, 1.0f, 2.0f, 4.0f}) {
+      const auto word = std::bit_cast<uint32_t>(power);
+      for (const int32_t away :
+           {-0x8001, -0x8000, -129, -128, -127, -3, -2, -1, 1, 2, 3, 127, 0x7fff, 0x8000, 0x8001}) {
+        const auto x = std::bit_cast<float>(word + static_cast<uint32_t>(away));
+        EXPECT_EQ(ThereAndBack(dtype, DType::kF32, x), Rounded(dtype, x)) << Name(dtype) << " of " << x;
+        EXPECT_EQ(ThereAndBack(dtype, DType::kF32, -x), Rounded(dtype, -x)) << Name(dtype) << " of " << -x;
+      }
+    }
+  }
+}
+
+TEST(ScalarLowering, RoundsIntegersToF16) {
+  for (const float x :
+       {0.f, 2047.f, 2049.f, 2051.f, 4095.f, 8191.f, 32767.f, 65503.f, 65504.f, 65519.f, 65520.f, 65535.f, 1e6f}) {
+    for (const float signed_x : {x, -x}) {
+      EXPECT_EQ(ThereAndBack(DType::kF16, DType::kS32, signed_x), Rounded(DType::kF16, signed_x)) << signed_x;
+    }
   }
 }
 
