@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "compiler/compiler.h"
 #include "reference/evaluator.h"
@@ -14,11 +15,8 @@ namespace {
 // Larger tensors are summed, so that they hold small integers, whose sums are exact.
 constexpr int64_t kMostOfAnything = 4096;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kFloats[] = {0.0,       -0.0,   1,         -1,         0.5,
-                              2.5,       -3.75,  7,         100,        -1000,
-                              1e-30,     -1e30,  0x1.8p126, -3e38,      65504,
-                              9.0109138, 19.125, kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN()};
+constexpr double kFloats[] = {0.0,   -0.0,  1,         -1,    0.5,   2.5,       -3.75,  7,         100,        -1000,
+                              1e-30, -1e30, 0x1.8p126, -3e38, 65504, 9.0109138, 19.125, kInfinity, -kInfinity, kNan};
 constexpr int64_t kIntegerOperands[] = {0,
                                         1,
                                         -1,

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The builder's folding of comparisons that the operands' ranges decide. A NaN is in every range: what holds of all
 // numbers becomes the question whether there is one, for a driver's compiler has answered it with "yes"
-// (0 <= |x| was true of NaN).
+// (in exp(-|x|), -|x| <= 88 was true of NaN).
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
+#include "base/arithmetic.h"
 #include "kernel/builder.h"
 #include "kernel/builder_fold.h"
 #include "kernel/small_float.h"
 
 namespace dragoman::kernel {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 constexpr FloatRange kEverything = {-kInfinity, kInfinity};
 

@@ -6,11 +6,10 @@
 #include <cmath>
 #include <limits>
 
+#include "base/arithmetic.h"
+
 namespace dragoman::reference {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 ScalarContext On(DType operand, DType result) {
   ScalarContext context;
