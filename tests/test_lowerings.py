@@ -164,3 +164,90 @@ def test_vectors_of_a_tridiagonal_matrix(jax, device):
     values, vectors = map(np.asarray, jax.scipy.linalg.eigh_tridiagonal(*given))
     np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), atol=1e-5)
     np.testing.assert_allclose(matrix @ vectors, vectors * values, atol=1e-4)
+
+
+def leaves(jax, results):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(results)]
+
+
+ROUTINES = {
+    "eigh": lambda la, m: la.eigh(m),
+    "lu": lambda la, m: la.lu(m),
+    "qr": lambda la, m: la.qr(m),
+    "svd": lambda la, m: la.svd(m),
+    "thin_svd": lambda la, m: la.svd(m, full_matrices=False),
+    "singular_values": lambda la, m: la.svd(m, compute_uv=False),
+    "cholesky": lambda la, m: la.cholesky(m),
+    "triangular_solve": lambda la, m: la.triangular_solve(m, m),
+    "tridiagonal_solve": lambda la, m: la.tridiagonal_solve(*[m[..., 0] if m.shape[-1] else m.sum(-1)] * 3, m),
+}
+EMPTY = [(0, 0), (2, 0, 0), (0, 2, 2)]
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+def test_empty_matrices(jax, device, cpu, name):
+    is_square_only = name in ("eigh", "cholesky", "triangular_solve", "tridiagonal_solve")
+    for shape in EMPTY if is_square_only else [*EMPTY, (0, 3), (3, 0), (2, 0, 3), (0, 2, 3)]:
+        function = jax.jit(lambda m: ROUTINES[name](jax.lax.linalg, m))
+        there, here = [leaves(jax, function(jax.device_put(np.ones(shape, np.float32), to))) for to in (device, cpu)]
+        for one, other in zip(there, here, strict=True):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+def test_linear_algebra_within_shard_map(jax, device, name):
+    """Rules that loop start from constants, whose types know nothing of the mesh."""
+    matrix = symmetric(3, np.float32, batch=(2,)) + 9 * np.eye(3, dtype=np.float32)
+    function = jax.tree_util.Partial(ROUTINES[name], jax.lax.linalg)
+    spec, mesh = jax.sharding.PartitionSpec("x"), jax.sharding.Mesh(np.array([device]), ("x",))
+    mapped = jax.jit(jax.shard_map(function, mesh=mesh, in_specs=spec, out_specs=spec))
+    plain = leaves(jax, jax.jit(function)(jax.device_put(matrix, device)))
+    for one, other in zip(leaves(jax, mapped(matrix)), plain, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def exported(jax, function, dtype):
+    """The function of a matrix, exported for all sizes."""
+    from jax import export
+
+    sizes = export.symbolic_shape("m, n")
+    program = export.export(jax.jit(function), platforms=["dragoman"])(jax.ShapeDtypeStruct(sizes, dtype))
+    return jax.jit(program.call)
+
+
+def unlike_matrices(dtype):
+    """Tall, wide, square, a row; of less than full rank; zero."""
+    tall = symmetric(6, dtype)[:, :4]
+    deficient = tall.copy()
+    deficient[:, 1], deficient[:, 3] = 2 * deficient[:, 0], 0
+    return [tall, tall.T, tall[:4], tall[:1], deficient, deficient.T, np.zeros((3, 2), dtype)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_lu_of_unknown_sizes(jax, device, cpu, dtype):
+    for_all = exported(jax, jax.lax.linalg.lu, dtype)
+    for matrix in unlike_matrices(dtype):
+        packed, pivots, permutation = leaves(jax, for_all(jax.device_put(matrix, device)))
+        rows, rank = len(matrix), min(matrix.shape)
+        lower, upper = np.tril(packed[:, :rank], -1) + np.eye(rows, rank), np.triu(packed[:rank])
+        np.testing.assert_allclose(lower @ upper, matrix[permutation], atol=1e-5)
+        assert np.all(np.abs(lower) <= 1.5)  # pivoted: LAPACK's measure of complex numbers allows sqrt(2)
+        swapped = jax.lax.linalg.lu_pivots_to_permutation(jax.device_put(pivots, cpu), rows)
+        np.testing.assert_array_equal(permutation, swapped)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+@pytest.mark.parametrize("full_matrices", [False, True])
+def test_svd_of_unknown_sizes(jax, device, dtype, full_matrices):
+    for_all = exported(jax, lambda m: jax.lax.linalg.svd(m, full_matrices=full_matrices), dtype)
+    only_values = exported(jax, lambda m: jax.lax.linalg.svd(m, compute_uv=False), dtype)
+    for matrix in unlike_matrices(dtype):
+        u, s, vh = leaves(jax, for_all(jax.device_put(matrix, device)))
+        expected = np.linalg.svd(matrix, full_matrices=full_matrices)
+        assert [u.shape, s.shape, vh.shape] == [part.shape for part in expected]
+        np.testing.assert_allclose(s, expected[1], atol=1e-5)
+        np.testing.assert_allclose(np.asarray(only_values(jax.device_put(matrix, device))), s, atol=1e-5)
+        np.testing.assert_allclose((u[:, : s.size] * s) @ vh[: s.size], matrix, atol=2e-5)
+        np.testing.assert_allclose(np.conj(u.T) @ u, np.eye(u.shape[1]), atol=5e-6)
+        np.testing.assert_allclose(vh @ np.conj(vh.T), np.eye(len(vh)), atol=5e-6)

@@ -24,7 +24,7 @@ def eigh(matrix, *, lower=True, sort_eigenvalues=True, subset_by_index=None, **_
     start_index, stop_index = subset_by_index or (0, size)
     given = hermitian_part(matrix, lower)
     if size == 0:
-        return matrix, jnp.real(matrix)[..., 0]
+        return matrix, jnp.real(jnp.sum(matrix, axis=-1))
     # An even number of rows, so that all of them have a partner. The extra one is never rotated: it meets zeros only.
     padding = [(0, 0, 0)] * (matrix.ndim - 2) + [(0, size % 2, 0)] * 2
     start = lax.pad(given, jnp.zeros((), given.dtype), padding)

@@ -101,20 +101,38 @@ def enable_linear_algebra(platform):
     from jax._src.interpreters import mlir
     from jax._src.lax import linalg
 
-    from dragoman import _eigh, _host, _tridiagonal
+    from dragoman import _eigh, _host, _symbolic, _tridiagonal
+
+    of_unknown_sizes = {linalg.lu_p: mlir.lower_fun(_symbolic.lu), linalg.svd_p: mlir.lower_fun(_symbolic.svd)}
 
     def add(primitive, rule):
-        def with_plain_settings(ctx, *operands, **params):
+        def lower(ctx, *operands, **params):
+            is_known = all(core.is_constant_shape(aval.shape[-2:]) for aval in ctx.avals_in)
+            chosen = rule if is_known else of_unknown_sizes.get(primitive, rule)
             with _host.plain_settings():
-                return rule(ctx, *operands, **params)
+                return chosen(ctx.replace(avals_in=without_mesh_axes(ctx.avals_in)), *operands, **params)
 
-        mlir.register_lowering(primitive, with_plain_settings, platform=platform)
+        mlir.register_lowering(primitive, lower, platform=platform)
 
     for primitive in vars(linalg).values():
         if isinstance(primitive, core.Primitive) and primitive in mlir._lowerings:
             add(primitive, mlir._lowerings[primitive].rule)
-    add(linalg.eigh_p, mlir.lower_fun(_eigh.eigh, multiple_results=True))
+    add(linalg.eigh_p, mlir.lower_fun(_eigh.eigh))
     add(linalg.tridiagonal_solve_p, mlir.lower_fun(_tridiagonal.solve, multiple_results=False))
+
+
+def without_mesh_axes(avals):
+    """The types without the axes of a mesh that their values vary over in the body of a shard_map.
+
+    Loops of rules start from constants, which vary over no axis, so that JAX would find the types before and after an
+    iteration different. In the body each device computes on its own: the operations are the same.
+    """
+    from jax._src import core
+
+    return [
+        core.ShapedArray(aval.shape, aval.dtype, aval.weak_type, sharding=aval.sharding, memory_space=aval.memory_space)
+        for aval in avals
+    ]
 
 
 def enable_missing_rules(platform):

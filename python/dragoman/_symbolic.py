@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LU and the singular value decomposition of matrices whose sizes are symbols (jax.export's symbolic dimensions).
+
+JAX's own forms ask which of two sizes is the larger one, which a symbol does not answer. These hold for all sizes. They
+cost more than the forms for known sizes, so they serve exported programs only.
+"""
+
+
+def lu(matrix):
+    """(L and U packed in one matrix, pivots, permutation) of [..., m, n], as jax.lax.linalg.lu."""
+    import jax
+
+    factorize = lu_of_one
+    for _ in matrix.shape[:-2]:
+        factorize = jax.vmap(factorize)
+    return factorize(matrix)
+
+
+def lu_of_one(matrix):
+    """Gaussian elimination with partial pivoting, a column an iteration (Golub and Van Loan, section 3.4)."""
+    import jax.numpy as jnp
+    from jax import core, lax
+
+    rows, columns = matrix.shape
+    rank = core.min_dim(rows, columns)
+    row, column = jnp.arange(rows, dtype=jnp.int32), jnp.arange(columns, dtype=jnp.int32)
+
+    def eliminate(step, state):
+        packed, pivots, permutation = state
+        step = jnp.asarray(step, jnp.int32)
+        mine = chosen(packed, step, axis=1)
+        size = jnp.abs(jnp.real(mine)) + jnp.abs(jnp.imag(mine))  # LAPACK's measure of a complex number
+        pivot = jnp.argmax(jnp.where(row >= step, size, -1)).astype(jnp.int32)
+        order = jnp.where(row == step, pivot, jnp.where(row == pivot, step, row))
+        packed, permutation = chosen(packed, order, axis=0), chosen(permutation, order, axis=0)
+        mine, above = chosen(packed, step, axis=1), chosen(packed, step, axis=0)
+        divisor = chosen(above, step, axis=0)
+        is_below = row > step
+        factors = jnp.where(is_below & (divisor != 0), mine / jnp.where(divisor == 0, 1, divisor), mine)
+        inside = is_below[:, None] & (column > step)
+        packed = jnp.where(inside, packed - factors[:, None] * above, packed)
+        packed = jnp.where(column == step, factors[:, None], packed)
+        return packed, jnp.where(jnp.arange(rank) == step, pivot, pivots), permutation
+
+    return lax.fori_loop(0, rank, eliminate, (matrix, jnp.zeros(rank, jnp.int32), row))
+
+
+def chosen(array, indices, axis):
+    import jax.numpy as jnp
+
+    return jnp.take(array, indices, axis=axis, mode="clip")
+
+
+def svd(matrix, *, full_matrices, compute_uv, subset_by_index=None, **_):
+    """[singular values, U, V^H] of [..., m, n], or [singular values], as jax.lax.linalg.svd.
+
+    The eigenvalues of the Hermitian [[0, A], [A^H, 0]] are the singular values, their negatives and |m - n| zeros; its
+    eigenvectors are [u; v] / sqrt(2) (Golub and Van Loan, section 8.6). Where a singular value is zero to rounding, u
+    and v are not of length 1 each: Householder's QR, which changes the others' signs at most, replaces them.
+    """
+    import jax.numpy as jnp
+    from jax import core
+
+    from dragoman import _eigh
+
+    rows, columns = matrix.shape[-2:]
+    rank = core.min_dim(rows, columns)
+    first, last = subset_by_index or (0, rank)
+    vectors, values = _eigh.eigh(jordan_wielandt(matrix))
+    values = jnp.flip(values, axis=-1)[..., :rank]
+    singular = jnp.where(values < 0, 0, values)
+    if not compute_uv:
+        return [singular[..., first:last]]
+    vectors = jnp.flip(vectors, axis=-1)[..., :rank]
+    left = orthonormal(vectors[..., :rows, :], full_matrices)
+    right = orthonormal(vectors[..., rows:, :], full_matrices)
+    if not full_matrices:
+        left, right = left[..., first:last], right[..., first:last]
+    return [singular[..., first:last], left, jnp.conj(jnp.swapaxes(right, -1, -2))]
+
+
+def jordan_wielandt(matrix):
+    """[[0, A], [A^H, 0]] for each A [..., m, n]."""
+    import jax.numpy as jnp
+
+    adjoint = jnp.conj(jnp.swapaxes(matrix, -1, -2))
+    *batch, rows, columns = matrix.shape
+    above = jnp.concatenate([jnp.zeros((*batch, rows, rows), matrix.dtype), matrix], axis=-1)
+    below = jnp.concatenate([adjoint, jnp.zeros((*batch, columns, columns), matrix.dtype)], axis=-1)
+    return jnp.concatenate([above, below], axis=-2)
+
+
+def orthonormal(vectors, full_matrices):
+    """The columns [..., m, k], k <= m, made orthonormal, each in its direction; m columns when full_matrices."""
+    import jax.numpy as jnp
+    from jax import lax
+    from jax._src.lax import linalg
+
+    rows, columns = vectors.shape[-2:]
+    packed, taus = linalg.geqrf(vectors)
+    # Of R, which LAPACK's convention makes real.
+    diagonal = jnp.real(jnp.diagonal(packed[..., :columns, :], axis1=-2, axis2=-1))
+    wide = jnp.where(diagonal < 0, -1, 1).astype(vectors.dtype)
+    if full_matrices:
+        padding = [(0, 0, 0)] * (vectors.ndim - 1) + [(0, rows - columns, 0)]
+        packed = lax.pad(packed, jnp.zeros((), packed.dtype), padding)
+        wide = lax.pad(wide, jnp.ones((), wide.dtype), padding[1:])
+    return linalg.householder_product(packed, taus) * wide[..., None, :]
