@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "compiler/barriers.h"
 #include "compiler/kernel_table.h"
+#include "compiler/loop_joiner.h"
 #include "fusion/classify.h"
 
 namespace dragoman::compiler {
@@ -19,10 +20,38 @@ using program::StepKind;
 
 constexpr uint64_t kUnlimitedWorkgroups = 0xffffffffull;
 
+void MarkKernels(const std::vector<Step>& steps, std::vector<uint32_t>& is_used) {
+  for (const Step& step : steps) {
+    if (step.kind == StepKind::kDispatch) is_used[step.kernel] = 1;
+    for (const auto& body : step.bodies) MarkKernels(body, is_used);
+  }
+}
+
+void RenumberKernels(std::vector<Step>& steps, const std::vector<uint32_t>& number) {
+  for (Step& step : steps) {
+    if (step.kind == StepKind::kDispatch) step.kernel = number[step.kernel];
+    for (auto& body : step.bodies) RenumberKernels(body, number);
+  }
+}
+
+// Loops that became one kernel leave those of their bodies behind.
+void DropUnusedKernels(program::Program& program) {
+  std::vector<uint32_t> number(program.kernels.size(), 0);
+  MarkKernels(program.steps, number);
+  uint32_t num_used = 0;
+  for (size_t i = 0; i < program.kernels.size(); ++i) {
+    if (number[i] == 0) continue;
+    if (num_used != i) program.kernels[num_used] = std::move(program.kernels[i]);
+    number[i] = num_used++;
+  }
+  program.kernels.resize(num_used);
+  RenumberKernels(program.steps, number);
+}
+
 class Emitter {
  public:
   Emitter(const StoragePlan& storage, const target::DeviceProfile& profile)
-      : storage_(storage), kernels_(profile), barriers_(program_) {}
+      : storage_(storage), kernels_(profile), barriers_(program_), joiner_(program_, kernels_, profile) {}
 
   StatusOr<program::Program> Run(const ir::Module& module, const BlockSchedule& schedule) {
     const ir::Function& main = *module.main();
@@ -41,6 +70,7 @@ class Emitter {
     program_.arena_bytes = storage_.arena_bytes;
     RETURN_IF_ERROR(EmitBlock(schedule, program_.steps));
     program_.kernels = std::move(kernels_.kernels());
+    DropUnusedKernels(program_);
     return std::move(program_);
   }
 
@@ -257,7 +287,9 @@ class Emitter {
     }
     barriers_.Force();
     const bool is_empty = step.kind == StepKind::kRepeat && (step.count == 0 || step.bodies[0].empty());
-    if (!is_empty) steps.push_back(std::move(step));
+    if (is_empty) return OkStatus();
+    ASSIGN_OR_RETURN(std::vector<Step> joined, joiner_.Join(std::move(step)));
+    std::move(joined.begin(), joined.end(), std::back_inserter(steps));
     return OkStatus();
   }
 
@@ -317,6 +349,7 @@ class Emitter {
   program::Program program_;
   KernelTable kernels_;
   BarrierPlanner barriers_;
+  LoopJoiner joiner_;
   std::map<std::tuple<int, uint32_t, uint64_t, uint64_t>, uint32_t> slots_;
 };
 

@@ -11,7 +11,10 @@ StatusOr<uint32_t> KernelTable::Get(const kernel::Kernel& kernel) {
   if (found != by_text_.end()) return found->second;
   ASSIGN_OR_RETURN(program::Kernel generated, codegen::GenerateSpirv(kernel, profile_));
   const auto [entry, is_new] = by_hash_.emplace(generated.hash, static_cast<uint32_t>(kernels_.size()));
-  if (is_new) kernels_.push_back(std::move(generated));
+  if (is_new) {
+    kernels_.push_back(std::move(generated));
+    sources_.push_back(kernel);
+  }
   by_text_.emplace(std::move(text), entry->second);
   return entry->second;
 }

@@ -19,12 +19,15 @@ class KernelTable {
   // Index into kernels().
   StatusOr<uint32_t> Get(const kernel::Kernel& kernel);
   std::vector<program::Kernel>& kernels() { return kernels_; }
+  // What a kernel was generated from.
+  const kernel::Kernel& Source(uint32_t index) const { return sources_[index]; }
 
  private:
   const target::DeviceProfile& profile_;
   std::unordered_map<std::string, uint32_t> by_text_;
   std::unordered_map<Hash128, uint32_t, Hash128Hasher> by_hash_;
   std::vector<program::Kernel> kernels_;
+  std::vector<kernel::Kernel> sources_;
 };
 
 }  // namespace dragoman::compiler

@@ -63,7 +63,8 @@ class Builder {
   V I64(int64_t value);
   V Int(KType type, int64_t value);  // kI32 or kI64
   V F32(float value);
-  V Float(KType type, double value);  // kF16, kF32, kF64
+  V Float(KType type, double value);          // kF16, kF32, kF64
+  V ConstantBits(KType type, uint64_t bits);  // as kConstant holds them
   V Zero(KType type);
   // Everything where nothing is known.
   FloatRange RangeOf(V v) const;
@@ -180,7 +181,6 @@ class Builder {
 
   Scope& Current();
   V NewValue(KType type);
-  V ConstantBits(KType type, uint64_t bits);
   V AppendPure(KOp op, std::span<const V> operands, KType type, uint64_t imm);
   Instruction& Append(Instruction instruction);
   std::optional<V> Fold(KOp op, std::span<const V> operands, KType type);

@@ -28,13 +28,7 @@ class DirectEmitter {
   int64_t NumInvocations() const { return NumTiles() * (config_.exchanges_rows ? kExchange : 1); }
 
   void Emit() {
-    V id = b_.GlobalIndex(config_.workgroup_size);
-    if (config_.exchanges_rows) {
-      if (b_.profile().subgroup_size_control) b_.RequireSubgroupSize(kExchange);
-      lane_ = b_.Emit(KOp::kSubgroupLane, {}, KType::kI32);
-      id = b_.MulAdd(b_.WorkgroupIndex(), config_.workgroup_size / kExchange,
-                     b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32));
-    }
+    const V id = config_.exchanges_rows ? SubgroupId() : b_.GlobalIndex(config_.workgroup_size);
     b_.If(b_.ULt(id, b_.I32(NumTiles())), [&] {
       Elemental::Scope scope(c_.elemental);
       EmitInvocation(id);
@@ -56,6 +50,14 @@ class DirectEmitter {
   int64_t RowTiles() const { return CeilDiv(c_.form.extent(config_.row_axis), config_.rows); }
   int64_t ColumnTiles() const { return CeilDiv(c_.form.extent(config_.column_axis), TileColumns()); }
   int64_t NumTiles() const { return RowTiles() * ColumnTiles() * c_.form.extent(rest_axis_) * c_.num_splits; }
+  // Among the subgroups of all workgroups, which exchange rows.
+  V SubgroupId() {
+    if (b_.profile().subgroup_size_control) b_.RequireSubgroupSize(kExchange);
+    lane_ = b_.Emit(KOp::kSubgroupLane, {}, KType::kI32);
+    return b_.MulAdd(b_.WorkgroupIndex(), config_.workgroup_size / kExchange,
+                     b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32));
+  }
+
   // Of an invocation, or of a subgroup that exchanges rows.
   int TileColumns() const { return config_.columns * (config_.exchanges_rows ? kExchange : 1); }
 

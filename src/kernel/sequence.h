@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dispatches in turn as one kernel of one workgroup, round after round. Where a dispatch costs more than what it does,
+// a loop of small ones belongs inside one.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/status.h"
+#include "kernel/kernel_ir.h"
+#include "target/profile.h"
+
+namespace dragoman::kernel {
+
+// One of the dispatches. Its values do not change by the join: each invocation computes what it would have.
+struct SequencePart {
+  Kernel kernel;
+  std::vector<int> buffers;      // of the sequence, one a Kernel::buffers
+  std::vector<uint32_t> params;  // become constants
+  int64_t workgroups = 0;
+  bool barrier_before = false;  // it depends on the part before; the first one of a round has to
+};
+
+struct Sequence {
+  std::vector<BufferBinding> buffers;
+  std::vector<SequencePart> parts;
+  int predicate = -1;  // a buffer of one i1: no further round once it is false. -1: none
+};
+
+// What a round costs: instructions of all invocations.
+double SequenceWork(const Sequence& sequence);
+// Its code, of all parts.
+int64_t SequenceInstructions(const Sequence& sequence);
+// Whether every part can run in one workgroup with the others: none uses matrices or segments, those that share memory
+// or wait for each other have workgroups of one size and do not use subgroups, those that use subgroups are made of
+// whole ones of a size that is known, and the device's shared memory suffices.
+bool CanJoin(const Sequence& sequence, const target::DeviceProfile& profile);
+// A kernel whose only parameter is the number of rounds, from 1 to `most_rounds`. Its buffers are those of the
+// sequence.
+Kernel JoinSequence(const Sequence& sequence, int64_t most_rounds, const target::DeviceProfile& profile);
+
+}  // namespace dragoman::kernel
