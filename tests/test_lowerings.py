@@ -207,11 +207,11 @@ def test_linear_algebra_within_shard_map(jax, device, name):
         np.testing.assert_array_equal(one, other)
 
 
-def exported(jax, function, dtype):
+def exported(jax, function, dtype, constraints=()):
     """The function of a matrix, exported for all sizes."""
     from jax import export
 
-    sizes = export.symbolic_shape("m, n")
+    sizes = export.symbolic_shape("m, n", constraints=constraints)
     program = export.export(jax.jit(function), platforms=["dragoman"])(jax.ShapeDtypeStruct(sizes, dtype))
     return jax.jit(program.call)
 
@@ -239,10 +239,15 @@ def test_lu_of_unknown_sizes(jax, device, cpu, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex64])
 @pytest.mark.parametrize("full_matrices", [False, True])
-def test_svd_of_unknown_sizes(jax, device, dtype, full_matrices):
-    for_all = exported(jax, lambda m: jax.lax.linalg.svd(m, full_matrices=full_matrices), dtype)
-    only_values = exported(jax, lambda m: jax.lax.linalg.svd(m, compute_uv=False), dtype)
+@pytest.mark.parametrize("constraint", ["", "n <= m", "m <= n"])
+def test_svd_of_unknown_sizes(jax, device, dtype, full_matrices, constraint):
+    constraints = [constraint] if constraint else []
+    for_all = exported(jax, lambda m: jax.lax.linalg.svd(m, full_matrices=full_matrices), dtype, constraints)
+    only_values = exported(jax, lambda m: jax.lax.linalg.svd(m, compute_uv=False), dtype, constraints)
     for matrix in unlike_matrices(dtype):
+        rows, columns = matrix.shape
+        if constraint and (rows < columns if constraint == "n <= m" else columns < rows):
+            continue
         u, s, vh = leaves(jax, for_all(jax.device_put(matrix, device)))
         expected = np.linalg.svd(matrix, full_matrices=full_matrices)
         assert [u.shape, s.shape, vh.shape] == [part.shape for part in expected]
