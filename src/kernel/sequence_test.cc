@@ -15,7 +15,7 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int kCount = 100;  // elements
+constexpr int kNumElements = 100;  // elements
 constexpr int kLanes = 8;
 
 target::DeviceProfile CpuProfile() {
@@ -35,7 +35,8 @@ Kernel ScaleKernel(const target::DeviceProfile& profile, int size) {
   const int x = b.AddBuffer(Binding(true));
   const int sum = b.AddBuffer(Binding(false));
   const V i = b.GlobalIndex(size);
-  b.If(b.ULt(i, b.I32(kCount)), [&] { b.Store(x, i, b.IAdd(b.MulAdd(b.Load(x, i), 3, i), b.Load(sum, b.I32(0)))); });
+  b.If(b.ULt(i, b.I32(kNumElements)),
+       [&] { b.Store(x, i, b.IAdd(b.MulAdd(b.Load(x, i), 3, i), b.Load(sum, b.I32(0)))); });
   return std::move(b).Finish(size);
 }
 
@@ -47,7 +48,7 @@ Kernel SumKernel(const target::DeviceProfile& profile, int size) {
   const int shared = b.AddShared(KType::kI32, size);
   const V local = b.LocalIndex();
   const std::vector<V> own =
-      b.For({local, b.I32(kCount), b.I32(size), CeilDiv(kCount, size)}, {b.I32(0)},
+      b.For({local, b.I32(kNumElements), b.I32(size), CeilDiv(kNumElements, size)}, {b.I32(0)},
             [&](V i, std::span<const V> carried) -> std::vector<V> { return {b.IAdd(carried[0], b.Load(x, i))}; });
   b.StoreShared(shared, local, own[0]);
   b.Barrier();
