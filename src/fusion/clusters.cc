@@ -23,6 +23,7 @@ Clusters::Clusters(const Graph& graph) : graph_(graph), cluster_of_(graph.size()
     Cluster cluster;
     cluster.kind = node.is_elemental ? GroupKind::kLoop : KindOf(*node.op);
     cluster.roots = {i};
+    cluster.last_position = i;
     if (node.op->code == ir::OpCode::kReduce) cluster.rows = RowShapeOfReduce(*node.op);
     cluster.code_size = CodeSizeOf(cluster.roots);
     clusters_.push_back(std::move(cluster));
@@ -31,7 +32,9 @@ Clusters::Clusters(const Graph& graph) : graph_(graph), cluster_of_(graph.size()
   for (int id = 0; id < size(); ++id) {
     for (const ir::Value* value : Reads(id, nullptr)) {
       const int position = graph.PositionOf(value);
-      if (position >= 0 && cluster_of_[position] >= 0) clusters_[id].predecessors.push_back(cluster_of_[position]);
+      if (position < 0 || cluster_of_[position] < 0) continue;
+      clusters_[id].predecessors.push_back(cluster_of_[position]);
+      clusters_[cluster_of_[position]].successors.push_back(id);
     }
   }
 }
@@ -53,7 +56,7 @@ std::vector<int> Clusters::Predecessors(int id) const {
 }
 
 bool Clusters::HasOtherPath(int from, int to) const {
-  const int earliest = clusters_[from].roots.front();
+  const int last_position = clusters_[from].last_position;
   std::vector<int> stack;
   std::unordered_set<int> visited;
   for (const int predecessor : Predecessors(to)) {
@@ -63,8 +66,9 @@ bool Clusters::HasOtherPath(int from, int to) const {
     const int id = stack.back();
     stack.pop_back();
     if (id == from) return true;
-    // A cluster whose last root comes before the first of `from` cannot depend on it.
-    if (clusters_[id].roots.back() < earliest || !visited.insert(id).second) continue;
+    // What depends on `from` depends on all that `from` depends on. Positions of roots alone do not tell: a cluster
+    // that was merged has early roots, which what comes early reads, and late ones.
+    if (clusters_[id].last_position < last_position || !visited.insert(id).second) continue;
     for (const int predecessor : Predecessors(id)) stack.push_back(predecessor);
   }
   return false;
@@ -122,13 +126,29 @@ bool Clusters::TryMerge(int producer, int consumer, std::string reason) {
   to.roots.insert(to.roots.end(), from.roots.begin(), from.roots.end());
   std::sort(to.roots.begin(), to.roots.end());
   to.predecessors.insert(to.predecessors.end(), from.predecessors.begin(), from.predecessors.end());
-  to.predecessors = Predecessors(consumer);
+  to.successors.insert(to.successors.end(), from.successors.begin(), from.successors.end());
+  to.last_position = std::max(to.last_position, from.last_position);
   to.reasons.insert(to.reasons.end(), from.reasons.begin(), from.reasons.end());
   to.reasons.push_back(std::move(reason));
   from.merged_away = true;
   parent_[producer] = consumer;
   to.predecessors = Predecessors(consumer);
+  RaiseLastPosition(consumer);
   return true;
+}
+
+void Clusters::RaiseLastPosition(int id) {
+  std::vector<int> stack = {id};
+  while (!stack.empty()) {
+    const Cluster& cluster = clusters_[stack.back()];
+    stack.pop_back();
+    for (const int successor : cluster.successors) {
+      const int live = Find(successor);
+      if (clusters_[live].last_position >= cluster.last_position) continue;
+      clusters_[live].last_position = cluster.last_position;
+      stack.push_back(live);
+    }
+  }
 }
 
 std::vector<int> Clusters::TopologicalOrder() const {

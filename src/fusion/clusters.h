@@ -18,6 +18,8 @@ struct Cluster {
   GroupKind kind = GroupKind::kLoop;
   std::vector<int> roots;         // positions of nodes whose results it writes, ascending
   std::vector<int> predecessors;  // clusters whose results it reads; may name merged ones (see Clusters::Find)
+  std::vector<int> successors;    // clusters that read its results; may name merged ones and itself
+  int last_position = 0;          // the last root of it and of every cluster that it depends on
   std::vector<std::string> reasons;
   RowShape rows;          // of kRow and of reduces over innermost dimensions
   int64_t code_size = 0;  // at most what the kernel has
@@ -50,6 +52,8 @@ class Clusters {
   std::vector<int> TopologicalOrder() const;
 
  private:
+  // Keeps last_position true of all that depend on the cluster.
+  void RaiseLastPosition(int id);
   int64_t UnitedCodeSize(int a, int b);
   int64_t CodeSizeOf(const std::vector<int>& roots);
 

@@ -228,5 +228,29 @@ TEST(PlanBlock, ReducesThatDependOnEachOtherStayApart) {
   EXPECT_EQ(planned.Count(GroupKind::kReduce), 2) << planned.plan.ToString();
 }
 
+// Two reduces share their reads of x. What reads the early one comes before the product that the late one reads, and yet
+// depends on it from then on: the product and the sum at the end, with that between them, cannot be one kernel.
+TEST(PlanBlock, SeesDependenciesOfWhatComesBefore) {
+  const Planned planned = PlanText(R"((%x: tensor<64x64xf32>) {
+    %zero = constant() {value = dense<0.0>} : tensor<f32>
+    %early = reduce(%x, %zero) {dimensions = [0]} : tensor<64xf32> (%a: tensor<f32>, %b: tensor<f32>) {
+      %c = add(%a, %b) : tensor<f32>
+      return(%c)
+    }
+    %y = dot_general(%early, %x) {lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [0]} : tensor<64xf32>
+    %z = dot_general(%x, %x) {lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]} : tensor<64x64xf32>
+    %m = multiply(%x, %z) : tensor<64x64xf32>
+    %late = reduce(%m, %zero) {dimensions = [0]} : tensor<64xf32> (%d: tensor<f32>, %e: tensor<f32>) {
+      %f = add(%d, %e) : tensor<f32>
+      return(%f)
+    }
+    %wide = broadcast_in_dim(%y) {broadcast_dimensions = [1]} : tensor<64x64xf32>
+    %sum = add(%z, %wide) : tensor<64x64xf32>
+    return(%late, %sum)
+  })");
+  EXPECT_EQ(planned.Count(GroupKind::kReduce), 1) << planned.plan.ToString();
+  EXPECT_EQ(planned.plan.groups.size(), 4u) << planned.plan.ToString();
+}
+
 }  // namespace
 }  // namespace dragoman::fusion
