@@ -228,8 +228,8 @@ TEST(PlanBlock, ReducesThatDependOnEachOtherStayApart) {
   EXPECT_EQ(planned.Count(GroupKind::kReduce), 2) << planned.plan.ToString();
 }
 
-// Two reduces share their reads of x. What reads the early one comes before the product that the late one reads, and yet
-// depends on it from then on: the product and the sum at the end, with that between them, cannot be one kernel.
+// Two reduces share their reads of x. What reads the early one comes before the product that the late one reads, and
+// yet depends on it from then on: the product and the sum at the end, with that between them, cannot be one kernel.
 TEST(PlanBlock, SeesDependenciesOfWhatComesBefore) {
   const Planned planned = PlanText(R"((%x: tensor<64x64xf32>) {
     %zero = constant() {value = dense<0.0>} : tensor<f32>
