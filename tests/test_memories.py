@@ -262,3 +262,20 @@ def test_the_command_takes_what_jax_exports(jax, tmp_path):
     text.write_text(str(exported.mlir_module()))
     refused = run_command("compile", str(text))
     assert refused.returncode == 1 and refused.stderr.startswith("dragoman: ") and "mlir_module_serialized" in refused.stderr
+
+
+def test_programs_for_tensorflow_are_for_its_cpu(jax, device):
+    """What jax2tf asks of JAX's exporter; jax2tf itself needs TensorFlow."""
+    source = """
+from jax._src.export import _export
+export = getattr(_export, "_export_internal", None) or _export.export
+def platforms_of(function, argument, platforms):
+    return export(function, platforms=platforms)(argument).platforms
+"""
+    jax2tf = {"__name__": "jax.experimental.jax2tf.jax2tf"}
+    exec(source, jax2tf)
+    function = jax.jit(lambda x: x * 2)
+    argument = jax.ShapeDtypeStruct((3,), "float32")
+    for platforms, expected in ((None, ("cpu",)), (("dragoman",), ("dragoman",)), (("cpu", "tpu"), ("cpu", "tpu"))):
+        assert jax2tf["platforms_of"](function, argument, platforms) == expected
+    assert jax.export.export(function)(argument).platforms == ("dragoman",)

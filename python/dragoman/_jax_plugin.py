@@ -6,7 +6,9 @@ code, and answering to the name "gpu". Each is done through private parts of JAX
 lacks one, the rest still works.
 """
 
+import functools
 import logging
+import sys
 
 import dragoman
 
@@ -32,6 +34,7 @@ def initialize():
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=dragoman.library_path())
     guarded('answer to the name "gpu"', add_gpu_alias, xla_bridge)
     guarded("donate buffers", enable_donation)
+    guarded("export for TensorFlow", export_for_tensorflows_devices)
     from dragoman import _jax_lowerings
 
     for name, enable in _jax_lowerings.FEATURES:
@@ -86,3 +89,24 @@ def enable_donation():
 
     if PLATFORM not in mlir._platforms_with_donation:
         mlir._platforms_with_donation.append(PLATFORM)
+
+
+def export_for_tensorflows_devices():
+    """Programs that jax2tf writes (Keras's `model.export`) run in TensorFlow, on its CPU device, and not here.
+
+    They are for the CPU where nobody names platforms, since TensorFlow runs no program that is for "dragoman" alone.
+    """
+    from jax._src.export import _export
+
+    name = "_export_internal" if hasattr(_export, "_export_internal") else "export"  # JAX 0.10, JAX 0.11 and later
+    export = getattr(_export, name)
+
+    @functools.wraps(export)
+    def export_for_caller(*arguments, platforms=None, **options):
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        is_for_tensorflow = caller.startswith("jax.experimental.jax2tf")
+        if is_for_tensorflow and platforms is None and _export.default_export_platform() == PLATFORM:
+            platforms = ("cpu",)
+        return export(*arguments, platforms=platforms, **options)
+
+    setattr(_export, name, export_for_caller)
