@@ -20,7 +20,7 @@ import pytest  # noqa: E402
 @pytest.fixture(scope="session")
 def jax():
     """JAX with Dragoman as its first backend; skips where there is no JAX or no Vulkan device."""
-    jax = pytest.importorskip("jax")
+    jax = pytest.importorskip("jax", reason="JAX is not installed.")
     from dragoman import _jax_plugin
 
     _jax_plugin.initialize()

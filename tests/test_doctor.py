@@ -30,7 +30,7 @@ def checks_of(done):
 
 
 def test_a_healthy_machine_trains(jax):
-    pytest.importorskip("keras")
+    pytest.importorskip("keras", reason="Keras is not installed.")
     done = run_command("doctor", JAX_PLATFORMS=None, KERAS_BACKEND="jax")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WRONG" not in done.stdout
@@ -57,7 +57,7 @@ def test_an_old_jax(jax):
 
 
 def test_another_backend_of_keras(jax):
-    pytest.importorskip("keras")
+    pytest.importorskip("keras", reason="Keras is not installed.")
     checks = checks_of(run_command("doctor", "--json", JAX_PLATFORMS=None, KERAS_BACKEND="tensorflow"))
     assert checks["Keras"]["cure"] == "export KERAS_BACKEND=jax"
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from processes import ROOT, run_python
 
-jax = pytest.importorskip("jax")
+jax = pytest.importorskip("jax", reason="JAX is not installed.")
 
 
 def assert_usable(device):

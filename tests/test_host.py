@@ -101,7 +101,7 @@ def test_what_the_cpu_backend_refuses_is_refused_before_the_program_runs(jax, de
 
 
 def test_spsolve(jax, device, cpu):
-    sparse = pytest.importorskip("scipy.sparse")
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed.")
     from jax.experimental.sparse.linalg import spsolve
 
     matrix = sparse.csr_matrix(np.diag([4.0, 3, 5, 2]) + np.diag([1.0, 2, 3], 1), dtype=np.float32)
@@ -178,7 +178,7 @@ def add_one(source, destination):
 
 
 def test_pallas_is_interpreted_or_refused_with_a_way_on(jax, device):
-    pallas = pytest.importorskip("jax.experimental.pallas")
+    pallas = pytest.importorskip("jax.experimental.pallas", reason="JAX with Pallas is not installed.")
     ones = jax.device_put(np.ones(4, np.float32), device)
 
     def call(interpret):

@@ -6,7 +6,7 @@ import json
 import pytest
 from processes import run_command, run_python, without_vulkan
 
-pytest.importorskip("jax")
+pytest.importorskip("jax", reason="JAX is not installed.")
 
 
 def test_jax_and_keras_go_on_with_the_cpu_backend(tmp_path):
@@ -17,7 +17,7 @@ model.compile("sgd", "mse")
 model.fit(numpy.ones((8, 4)), numpy.ones((8, 1)), verbose=0)
 print("trained on", jax.default_backend())
 """
-    pytest.importorskip("keras")
+    pytest.importorskip("keras", reason="Keras is not installed.")
     done = run_python(code, JAX_PLATFORMS=None, KERAS_BACKEND="jax", **without_vulkan(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "trained on cpu" in done.stdout

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax")
+jax = pytest.importorskip("jax", reason="JAX is not installed.")
 
 import jax.numpy as jnp  # noqa: E402
 from jax import lax  # noqa: E402

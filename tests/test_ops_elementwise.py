@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("jax")
+pytest.importorskip("jax", reason="JAX is not installed.")
 
 import jax
 import jax.numpy as jnp  # noqa: E402

@@ -21,7 +21,7 @@ SMALL_DTYPES = [
 def dtype_named(name):
     if hasattr(np, name):
         return np.dtype(getattr(np, name))
-    return np.dtype(getattr(pytest.importorskip("ml_dtypes"), name))
+    return np.dtype(getattr(pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed."), name))
 
 
 def random_array(dtype, shape):

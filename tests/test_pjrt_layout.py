@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""src/pjrt/c_api.h against the published PJRT header: every struct's size, every field's offset and width, every
+"""src/pjrt/c_api.h, and c_types.h in it, against the published PJRT header: every struct's size, every field's offset and width, every
 enumerator, every slot of the table.
 
 The published header is taken from $DRAGOMAN_PJRT_HEADER, or once from the tensorflow-cpu wheel into .cache/pjrt.
@@ -21,6 +21,7 @@ CACHE = ROOT / ".cache" / "pjrt"
 WHEEL = "tensorflow-cpu==2.21.0"  # carries header 0.90, the version declared
 MEMBER = "tensorflow/include/xla/pjrt/c/pjrt_c_api.h"
 COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+OPTIONS = ["-std=c++20", f"-I{ROOT / 'src'}"]
 
 
 def fetch_header():
@@ -60,7 +61,7 @@ def published():
 
 
 def preprocess(header):
-    done = subprocess.run([COMPILER, "-std=c++20", "-E", "-P", "-x", "c++", str(header)], capture_output=True, text=True)
+    done = subprocess.run([COMPILER, *OPTIONS, "-E", "-P", "-x", "c++", str(header)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -113,7 +114,7 @@ def layout(header, structs, enumerators, folder):
     source, program = folder / "layout.cc", folder / "layout"
     source.write_text(f'#include <cstddef>\n#include <cstdio>\n#include "{header}"\nint main() {{\n' +
                       "\n".join(lines) + "\n}\n")
-    built = subprocess.run([COMPILER, "-std=c++20", "-w", str(source), "-o", str(program)], capture_output=True, text=True)
+    built = subprocess.run([COMPILER, *OPTIONS, "-w", str(source), "-o", str(program)], capture_output=True, text=True)
     assert built.returncode == 0, f"{header} lacks a name:\n{built.stderr[:3000]}"
     return subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
 

@@ -11,7 +11,7 @@ import os
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax")
+jax = pytest.importorskip("jax", reason="JAX is not installed.")
 
 import jax.numpy as jnp  # noqa: E402
 from jax import lax  # noqa: E402
@@ -295,7 +295,7 @@ def overlapping(places, updates):
 
 def test_keras_introductory_network_at_batch_128():
     """Loss and gradients of the convolutional network that Keras's introduction for engineers trains."""
-    keras = pytest.importorskip("keras")
+    keras = pytest.importorskip("keras", reason="Keras is not installed.")
     keras.utils.set_random_seed(1)
     layers = keras.layers
     model = keras.Sequential([

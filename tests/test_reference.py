@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax")
+jax = pytest.importorskip("jax", reason="JAX is not installed.")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

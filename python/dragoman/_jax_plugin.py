@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What JAX calls when it looks for plugins (entry point group "jax_plugins"): makes Dragoman one of its backends.
 
-JAX offers no public way to three things that a full backend needs: donating buffers, calling Python from compiled
-code, and answering to the name "gpu". Each is done through private parts of JAX, alone and guarded: where a JAX version
+JAX offers no public way to four things that a full backend needs: donating buffers, calling Python from compiled
+code, answering to the name "gpu", and saying for which platforms jax2tf exports. Each is done through private parts of JAX, alone and guarded: where a JAX version
 lacks one, the rest still works.
 """
 

@@ -13,7 +13,7 @@ StatusOr<uint32_t> KernelTable::Get(const kernel::Kernel& kernel) {
   const auto [entry, is_new] = by_hash_.emplace(generated.hash, static_cast<uint32_t>(kernels_.size()));
   if (is_new) {
     kernels_.push_back(std::move(generated));
-    sources_.push_back(kernel);
+    if (profile_.type == target::DeviceType::kCpu) sources_.push_back(kernel);
   }
   by_text_.emplace(std::move(text), entry->second);
   return entry->second;

@@ -19,7 +19,7 @@ class KernelTable {
   // Index into kernels().
   StatusOr<uint32_t> Get(const kernel::Kernel& kernel);
   std::vector<program::Kernel>& kernels() { return kernels_; }
-  // What a kernel was generated from.
+  // What a kernel was generated from; on CPUs, for LoopJoiner.
   const kernel::Kernel& Source(uint32_t index) const { return sources_[index]; }
 
  private:
