@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""src/pjrt/c_api.h, and c_types.h in it, against the published PJRT header: every struct's size, every field's offset and width, every
-enumerator, every slot of the table.
+"""src/pjrt/c_api.h, with c_types.h, against the published PJRT header: every struct's size, every field's offset and
+width, every enumerator, every slot of the table.
 
 The published header is taken from $DRAGOMAN_PJRT_HEADER, or once from the tensorflow-cpu wheel into .cache/pjrt.
 """
