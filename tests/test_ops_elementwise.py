@@ -148,6 +148,33 @@ def test_powers():
     compare(lambda x: [lax.integer_pow(x, n) for n in (0, 1, 2, 3, 7)], np.arange(-5, 6, dtype=np.int32))
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_divisions_of_long_integers(dtype):
+    """Two in an invocation, with a constant added: NVIDIA's 580 gave one of them the other's result."""
+    random, count = np.random.default_rng(0), 30000
+    with jax.enable_x64(True):
+        x, y = (random.integers(1, 2**63, count) >> random.integers(0, 63, count) for _ in range(2))
+        x, y = (numbers.astype(dtype) * random.choice(np.array([1, -1]).astype(dtype), count) for numbers in (x, y))
+        x[:4], y[:4], y[y == 0] = np.iinfo(dtype).min, np.iinfo(dtype).max, 1
+        constants = np.array([3, 7, 10**12 + 39, np.iinfo(dtype).max], dtype)
+
+        def quotients(x, y):
+            for divisor in [y, *constants, *-constants]:
+                quotient = lax.div(x, jnp.broadcast_to(divisor, x.shape))
+                yield quotient, quotient + 1, x - quotient * divisor + 5, lax.rem(x, jnp.broadcast_to(divisor, x.shape))
+
+        compare(lambda x, y: list(quotients(x, y)), x, y)
+        compare(lambda x, y: list(quotients(x, y)), x[1:], y[1:])
+
+
+def test_functions_that_leave_the_least_numbers_as_they_are(device):
+    """Devices take subnormal numbers for 0: no step on the way may be one."""
+    least = np.finfo(np.float32).tiny * np.array([1, -1, 1.25, 1.75, 2, -3, 2**10, 2**30], np.float32)
+    functions = [lax.expm1, lax.log1p, lax.sinh, lax.tanh, lax.asinh, lax.atanh, lax.sin, lax.tan, lax.atan]
+    for function, numbers in zip(functions, jax.jit(lambda x: [f(x) for f in functions])(jax.device_put(least, device))):
+        np.testing.assert_allclose(numbers, least, rtol=1e-6, err_msg=function.__name__)
+
+
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_shifts_by_any_distance(dtype):
     bits = jnp.iinfo(dtype).bits

@@ -60,6 +60,19 @@ constexpr std::string_view kRemainders = R"((%0: tensor<400xf32>, %1: tensor<400
   return(%6, %7, %8)
 })";
 
+// Pairs of calls in one invocation, each followed by the addition of a constant.
+constexpr std::string_view kLongDivisions = R"((%0: tensor<400xsi64>, %1: tensor<400xui64>, %2: tensor<400xsi64>) {
+  %3 = constant() {value = dense<127>} : tensor<400xsi64>
+  %4 = constant() {value = dense<3>} : tensor<400xui64>
+  %5 = remainder(%0, %3) : tensor<400xsi64>
+  %6 = add(%5, %3) : tensor<400xsi64>
+  %7 = divide(%0, %2) : tensor<400xsi64>
+  %8 = add(%7, %3) : tensor<400xsi64>
+  %9 = divide(%1, %4) : tensor<400xui64>
+  %10 = subtract(%9, %4) : tensor<400xui64>
+  return(%6, %8, %10)
+})";
+
 constexpr std::string_view kNan = R"((%0: tensor<400xf32>, %1: tensor<400xf32>) {
   %2 = compare(%0, %0) {comparison_direction = 1, compare_type = 1} : tensor<400xi1>
   %3 = is_finite(%0) : tensor<400xi1>
@@ -218,6 +231,7 @@ constexpr Trap kTraps[] = {
     {"products and quotients with zero", kZeroProducts},
     {"divisions by numbers beyond 2^126", kDivisions, 1e-6},
     {"remainders of negative numbers", kRemainders},
+    {"pairs of divisions of 64-bit integers", kLongDivisions},
     {"NaN in comparisons, minimum and maximum", kNan, 2e-6},
     {"functions at their limits", kLimits},
     {"functions", kFunctions, 2e-6},

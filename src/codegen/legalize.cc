@@ -30,7 +30,7 @@ bool IsMisrounded(const kernel::Instruction& inst, const kernel::Kernel& kernel,
 
 bool HasIllegalOp(const kernel::Region& region, const kernel::Kernel& kernel, const DeviceProfile& profile) {
   for (const kernel::Instruction& inst : region.body) {
-    if (inst.op == KOp::kFRem || IsMisrounded(inst, kernel, profile)) return true;
+    if (inst.op == KOp::kFRem || IsMisrounded(inst, kernel, profile) || IsWideDivision(inst, kernel)) return true;
     if (inst.op == KOp::kF16FromBits && !profile.float16) return true;
     if (NarrowsToF16(inst, kernel) && !(profile.float16 && profile.rounding_rte_f16)) return true;
     for (const auto& inner : inst.regions) {
@@ -210,6 +210,7 @@ Legalizer::Mapped Legalizer::CopyValue(const Instruction& inst) {
   if (inst.op == KOp::kWorkgroupIndex) return {builder_.WorkgroupIndex(), {}};
   if (inst.op == KOp::kLocalIndex) return {builder_.LocalIndex(), {}};
   if (inst.op == KOp::kFRem) return RemainderOf(inst);
+  if (IsWideDivision(inst, source_)) return DivisionOf(inst);
   if (IsMisrounded(inst, source_, profile_)) return RoundingOf(inst);
   if (NarrowsToF16(inst, source_) && !RoundsToF16()) return NarrowingOf(inst);
   if (inst.op == KOp::kF16FromBits && !profile_.float16) {

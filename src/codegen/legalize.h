@@ -8,6 +8,7 @@
 //     on the word, so neighbours written at the same time keep theirs. Loads may read up to 3 bytes past the last
 //     element: tensors take whole multiples of 16 bytes.
 //   f32 → f16 without rounding_rte_f16, frem: integer arithmetic with exact results
+//   division and remainder of 64-bit integers: multiplications
 // The result computes what the kernel did; the interpreter runs both.
 #pragma once
 

@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "base/format.h"
 #include "codegen/case_testing.h"
 #include "codegen/test_profiles.h"
+#include "kernel/builder.h"
 #include "kernel/interpreter.h"
 
 namespace dragoman::codegen {
@@ -59,6 +63,52 @@ TEST(Legalize, LeavesNativeKernelsAlone) {
   const DeviceProfile profile = FullProfile();
   for (const KernelCase& one : StructureCases(profile)) {
     EXPECT_FALSE(NeedsLegalization(one.kernel, profile)) << one.name;
+  }
+}
+
+// out[i] = a[i] / divisor, for one constant after the other.
+KernelCase DivisionByConstant(kernel::KOp op, int64_t divisor, std::span<const int64_t> numbers,
+                              const DeviceProfile& profile) {
+  const auto count = static_cast<int>(numbers.size());
+  kernel::Builder b(profile);
+  const int in = b.AddBuffer({DType::kS64, true, false, false});
+  const int out = b.AddBuffer({DType::kS64, false, true, false});
+  b.For(b.I32(0), b.I32(count), b.I32(1), {}, [&](kernel::V i, std::span<const kernel::V>) {
+    const kernel::V quotient = b.Binary(op, b.Load(in, i), b.Int(kernel::KType::kI64, divisor));
+    b.Store(out, i, quotient);
+    return std::vector<kernel::V>{};
+  });
+  KernelCase one;
+  one.name = Format("{} by {}", kernel::Name(op), divisor);
+  one.kernel = std::move(b).Finish(1);
+  const auto bytes = std::as_bytes(numbers);
+  one.buffers = {{bytes.begin(), bytes.end()}, std::vector<std::byte>(bytes.size())};
+  return one;
+}
+
+TEST(Legalize, DividesLongIntegersByEveryKindOfConstant) {
+  constexpr int64_t kLowest = std::numeric_limits<int64_t>::min(), kHighest = std::numeric_limits<int64_t>::max();
+  std::vector<int64_t> numbers = {0, 1, -1, kLowest, kLowest + 1, kHighest, kHighest - 1};
+  for (int bit = 1; bit < 63; bit += 3) {
+    const int64_t power = int64_t{1} << bit;
+    for (const int64_t near : {power - 1, power, power + 1, -power}) numbers.push_back(near);
+  }
+  for (const int64_t step : {int64_t{3}, int64_t{641}, int64_t{6700417}, int64_t{0x5555555555555555}}) {
+    for (int64_t times = -7; times < 8; ++times) {
+      const auto product = static_cast<int64_t>(static_cast<uint64_t>(step) * static_cast<uint64_t>(times));
+      numbers.insert(numbers.end(), {product, product - 1});
+    }
+  }
+  if (numbers.size() % 2 == 1) numbers.push_back(5);
+  const DeviceProfile profile = FullProfile();
+  for (const int64_t divisor : std::vector<int64_t>(numbers)) {
+    if (divisor == 0) continue;
+    for (const auto op : {kernel::KOp::kUDiv, kernel::KOp::kURem, kernel::KOp::kSDiv, kernel::KOp::kSRem}) {
+      const bool is_signed = op == kernel::KOp::kSDiv || op == kernel::KOp::kSRem;
+      if (divisor == -1 && is_signed) continue;  // the lowest by -1 is undefined
+      const KernelCase one = DivisionByConstant(op, divisor, numbers, profile);
+      if (NeedsLegalization(one.kernel, profile)) ExpectSameMeaning(one, profile);
+    }
   }
 }
 

@@ -12,6 +12,9 @@
 
 namespace dragoman::codegen {
 
+// Of 64-bit integers, which legalize_division.cc spells out where the device has them.
+bool IsWideDivision(const kernel::Instruction& inst, const kernel::Kernel& kernel);
+
 class Legalizer {
  public:
   using V = kernel::V;
@@ -103,7 +106,18 @@ class Legalizer {
   V NarrowToF16(V value);
   bool RoundsToF16() const { return profile_.float16 && profile_.rounding_rte_f16; }
 
+  // legalize_division.cc: kI64 on devices that have it.
+  Mapped DivisionOf(const Instruction& inst);
+  V Magnitude(V a);
+  V DivideLong(V a, V b, bool is_remainder);
+  V QuotientByConstant(V a, uint64_t divisor);
+  V DivideByVariable(V a, V b, bool is_remainder);
+  V DivideByReciprocal(V a, V b, bool is_remainder);
+  V Reciprocal(V b);
+  V MultiplyHigh(V a, V b);
+
   V I32(int64_t value) { return builder_.I32(value); }
+  V I64(int64_t value) { return builder_.Int(kernel::KType::kI64, value); }
 
   const kernel::Kernel& source_;
   const target::DeviceProfile& profile_;

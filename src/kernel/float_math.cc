@@ -128,7 +128,9 @@ V FloatMath::Expm1(V x) {
   const V near = b_.Fma(p, scale, b_.FSub(scale, Const(0.5)));
   const V half = b_.Select(Less(clamped, Const(-1)), b_.FSub(b_.Fma(p, scale, scale), Const(0.5)), near);
   const V result = Finite(clamped, b_.FAdd(half, half));
-  return b_.Select(Equal(x, Const(0)), x, result);
+  // Halves of the least numbers are subnormal, which devices may take for 0.
+  const V is_tiny = Less(b_.Unary(KOp::kFAbs, x), Const(std::ldexp(1.0, -k_.mantissa_bits - 2)));
+  return b_.Select(is_tiny, x, result);
 }
 
 FloatMath::Split FloatMath::SplitNormal(V x) {
