@@ -329,7 +329,12 @@ def test_more_than_two_gigabytes(rows, columns):
     with jax.default_device(device):
         ends = jax.jit(lambda x: (x[:, :5], x[:, -5:]))
         expected = np.array([[0, 1, 2, 3, 4], np.arange(columns - 5, columns)])
-        x = jax.jit(lambda: lax.broadcasted_iota(jnp.uint8, (rows, columns), 1))()
+        try:
+            x = jax.jit(lambda: lax.broadcasted_iota(jnp.uint8, (rows, columns), 1))()
+        except jax.errors.JaxRuntimeError as error:
+            if "allows at once" not in str(error):
+                raise
+            pytest.skip(f"lavapipe and others have a limit of one allocation: {error}")
         y = jax.jit(lambda x: x * 3)(x)
         for factor, values in ((1, ends(x)), (3, ends(y))):
             for numbers, wanted in zip(values, expected):
