@@ -48,6 +48,7 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
 
 // X(enumerator, name, type). Names are StableHLO's. Matrices n x 2 (padding) are flattened row-major into kInts.
 // Enumerations (comparison_direction, ...) are kInt with the values of types/scalar_ops.h; booleans are kInt 0 or 1.
+// Numbers that are not whole (epsilon) are scalars of f32.
 // clang-format off: a table, one row a line
 #define DRAGOMAN_ATTRIBUTES(X)                                              \
   X(kValue, "value", kLiteral)                                              \
@@ -111,6 +112,8 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
   X(kTransposeA, "transpose_a", kInt)                                       \
   X(kFftType, "fft_type", kInt)                                             \
   X(kFftLength, "fft_length", kInts)                                        \
+  X(kEpsilon, "epsilon", kLiteral)                                          \
+  X(kFeatureIndex, "feature_index", kInt)                                   \
   X(kRngAlgorithm, "rng_algorithm", kInt)                                   \
   X(kRngDistribution, "rng_distribution", kInt)                             \
   X(kCallTargetName, "call_target_name", kText)                             \

@@ -21,7 +21,7 @@ enum class OpKind : uint8_t {
   kIndexing,     // movement with indices that are data: dynamic_slice, dynamic_update_slice, gather, scatter
   kReduction,    // reduce, reduce_window, select_and_scatter, scan, sort: a region combines elements
   kContraction,  // dot_general, convolution
-  kLinalg,       // cholesky, triangular_solve, fft, custom calls of linear algebra
+  kLinalg,       // cholesky, triangular_solve, fft, normalisations, custom calls of linear algebra
   kControl,      // while, case, call, composite, optimization_barrier
   kRandom,
   kEffect,  // host transfers, tokens
@@ -71,6 +71,9 @@ enum class OpKind : uint8_t {
   X(kTriangularSolve, "triangular_solve", 2, 2, 0, kLinalg, AttrKey::kLeftSide, AttrKey::kLower,                       \
     AttrKey::kUnitDiagonal, AttrKey::kTransposeA)                                                                      \
   X(kFft, "fft", 1, 1, 0, kLinalg, AttrKey::kFftType, AttrKey::kFftLength)                                             \
+  X(kBatchNormTraining, "batch_norm_training", 3, 3, 0, kLinalg, AttrKey::kEpsilon, AttrKey::kFeatureIndex)            \
+  X(kBatchNormInference, "batch_norm_inference", 5, 5, 0, kLinalg, AttrKey::kEpsilon, AttrKey::kFeatureIndex)          \
+  X(kBatchNormGrad, "batch_norm_grad", 5, 5, 0, kLinalg, AttrKey::kEpsilon, AttrKey::kFeatureIndex)                    \
   X(kRng, "rng", 3, 3, 0, kRandom, AttrKey::kRngDistribution)                                                          \
   X(kRngBitGenerator, "rng_bit_generator", 1, 1, 0, kRandom, AttrKey::kRngAlgorithm)                                   \
   X(kWhile, "while", 0, -1, 2, kControl)                                                                               \

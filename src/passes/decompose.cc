@@ -17,6 +17,9 @@ constexpr struct {
   OpCode code;
   DecomposeRule rule;
 } kOps[] = {
+    {OpCode::kBatchNormGrad, DecomposeBatchNormGrad},
+    {OpCode::kBatchNormInference, DecomposeBatchNormInference},
+    {OpCode::kBatchNormTraining, DecomposeBatchNormTraining},
     {OpCode::kFft, DecomposeFft},
     {OpCode::kRngBitGenerator, DecomposeRngBitGenerator},
     {OpCode::kRng, RefuseRng},

@@ -22,6 +22,13 @@ StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, int64_t
 StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, int64_t block);
 // Products with small matrices of twiddle factors, computed in f64: mixed radix, and chirps for large prime factors.
 StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context);
+// x [..., c, ...], scale [c], offset [c] → (x - mean) / sqrt(variance + epsilon) * scale + offset, mean [c], variance
+// [c] over all other dimensions. Narrow floats are computed in f32.
+StatusOr<Replacement> DecomposeBatchNormTraining(Op& op, RewriteContext& context);
+// The same of x, scale, offset, mean, variance.
+StatusOr<Replacement> DecomposeBatchNormInference(Op& op, RewriteContext& context);
+// x, scale, mean, variance, the result's gradient → the gradients of x, scale and offset.
+StatusOr<Replacement> DecomposeBatchNormGrad(Op& op, RewriteContext& context);
 // Philox 4x32-10 (also the default) and Threefry 2x32-20.
 StatusOr<Replacement> DecomposeRngBitGenerator(Op& op, RewriteContext& context);
 

@@ -140,6 +140,7 @@ StatusOr<ir::Literal> AttributeTable::Literal(AttrIndex index) {
 
 StatusOr<ir::Literal> AttributeTable::DecodeLiteral(AttrIndex index) {
   ASSIGN_OR_RETURN(Opened opened, Open(index));
+  if (Is(index, Code(VhloAttr::kFloat), Code(BuiltinAttr::kFloat))) return DecodeFloat(opened.reader);
   if (!Is(index, Code(VhloAttr::kTensor), Code(BuiltinAttr::kDenseElements))) return Mismatch(index, "a tensor");
   ASSIGN_OR_RETURN(const TensorType* type, types_.Tensor(opened.reader.Varint()));
   const std::span<const std::byte> data = opened.reader.Bytes(opened.reader.Varint());
@@ -154,6 +155,17 @@ StatusOr<ir::Literal> AttributeTable::DecodeLiteral(AttrIndex index) {
     for (std::byte& byte : bytes) byte &= static_cast<std::byte>((1 << bits) - 1);
   }
   return ir::Literal(*type, std::move(bytes));
+}
+
+// A number as a scalar.
+StatusOr<ir::Literal> AttributeTable::DecodeFloat(ByteReader& reader) {
+  ASSIGN_OR_RETURN(const DType dtype, types_.Scalar(reader.Varint()));
+  const int64_t bits = Info(dtype).bits <= 8 ? reader.Byte() : reader.SignedVarint();
+  RETURN_IF_ERROR(reader.status("attribute"));
+  if (!IsFloat(dtype)) return InvalidArgument("A float attribute has a type that is none.");
+  std::vector<std::byte> bytes(SizeBytes(dtype));
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(bits >> (8 * i));
+  return ir::Literal({dtype, {}}, std::move(bytes));
 }
 
 StatusOr<std::string_view> AttributeTable::Text(AttrIndex index) const {

@@ -34,7 +34,7 @@ class AttributeTable {
   StatusOr<int64_t> Int(AttrIndex index);
   // A tensor of integers or booleans, row-major. At most kMaxListLength of them.
   StatusOr<std::vector<int64_t>> Ints(AttrIndex index);
-  // A dense constant as the tensor IR stores it. Decoded once; the copies share their data.
+  // A dense constant, or a float, as the tensor IR stores it. Decoded once; the copies share their data.
   StatusOr<ir::Literal> Literal(AttrIndex index);
   StatusOr<std::string_view> Text(AttrIndex index) const;
   StatusOr<std::vector<AttrIndex>> Array(AttrIndex index);
@@ -66,6 +66,7 @@ class AttributeTable {
   bool Is(AttrIndex index, uint64_t vhlo_code, uint64_t builtin_code) const;
   StatusOr<int64_t> ReadInteger(ByteReader& reader) const;
   StatusOr<ir::Literal> DecodeLiteral(AttrIndex index);
+  StatusOr<ir::Literal> DecodeFloat(ByteReader& reader);
   bool IsBoolean(AttrIndex index) const;
   Status PrintTo(AttrIndex index, int depth, std::string& text);
   Status PrintList(const std::vector<AttrIndex>& items, int depth, std::string& text);

@@ -54,7 +54,7 @@ TEST(VhloOps, LoseNoAttribute) {
 }
 
 TEST(VhloOps, KnowTheOpsThatAreRefused) {
-  for (const char* name : {"dynamic_reshape_v1", "if_v1", "map_v1", "batch_norm_training_v1", "uniform_quantize_v1"}) {
+  for (const char* name : {"dynamic_reshape_v1", "if_v1", "map_v1", "uniform_quantize_v1"}) {
     const VhloOp* row = FindVhloOp(name);
     ASSERT_NE(row, nullptr) << name;
     EXPECT_FALSE(row->code.has_value()) << name;
