@@ -28,7 +28,9 @@ StatusOr<target::DeviceProfile> FindProfile(const std::string& path) {
 
 StatusOr<program::Program> CompileFile(const std::vector<char>& bytes, const target::DeviceProfile& profile,
                                        const compiler::Options& options) {
-  if (IsArtifact(bytes)) return compiler::Compile(std::as_bytes(std::span(bytes)), profile, options);
+  const auto artifact = std::as_bytes(std::span(bytes));
+  const auto format = compiler::ArtifactFormatOf(artifact);
+  if (format.has_value()) return compiler::Compile({artifact, *format}, profile, options);
   ASSIGN_OR_RETURN(auto module, ParseText(bytes));
   return compiler::CompileModule(std::move(module), profile, options);
 }

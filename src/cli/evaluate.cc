@@ -5,15 +5,16 @@
 #include "base/format.h"
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "compiler/artifact.h"
 #include "reference/evaluator.h"
-#include "stablehlo/reader.h"
 
 namespace dragoman::cli {
 namespace {
 
 StatusOr<std::unique_ptr<ir::Module>> ReadModule(const std::vector<char>& bytes) {
-  if (IsArtifact(bytes)) return stablehlo::ReadArtifact(std::as_bytes(std::span(bytes)));
-  return ParseText(bytes);
+  const auto artifact = std::as_bytes(std::span(bytes));
+  const auto format = compiler::ArtifactFormatOf(artifact);
+  return format.has_value() ? compiler::ReadArtifact({artifact, *format}) : ParseText(bytes);
 }
 
 // The parameters' data one after the other, dense.

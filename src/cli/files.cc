@@ -17,10 +17,6 @@ StatusOr<std::vector<char>> ReadFile(const std::string& path) {
   return std::vector<char>(std::istreambuf_iterator<char>(file), {});
 }
 
-bool IsArtifact(const std::vector<char>& bytes) {
-  return std::string_view(bytes.data(), bytes.size()).starts_with("ML\xefR");
-}
-
 namespace {
 
 // Of a text that is not one of our programs.

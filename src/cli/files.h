@@ -11,8 +11,6 @@
 namespace dragoman::cli {
 
 StatusOr<std::vector<char>> ReadFile(const std::string& path);
-// Whether the bytes are a StableHLO portable artifact; otherwise they are a program's text.
-bool IsArtifact(const std::vector<char>& bytes);
 // A program's text, parsed and verified. INVALID_ARGUMENT says how to make an artifact when it is MLIR's text.
 StatusOr<std::unique_ptr<ir::Module>> ParseText(const std::vector<char>& bytes);
 

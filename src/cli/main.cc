@@ -23,7 +23,8 @@ int Main(int argc, char** argv) {
   doctor_command->add_flag("--json", doctor_json, "Print JSON");
 
   CompileOptions compile;
-  CLI::App* compile_command = app.add_subcommand("compile", "Compile a StableHLO artifact or a text program");
+  CLI::App* compile_command =
+      app.add_subcommand("compile", "Compile a StableHLO artifact, an HLO module or a text program");
   compile_command->add_option("file", compile.input, "The program")->required();
   compile_command->add_option("--profile", compile.profile, "A device profile (JSON) instead of this machine's device");
   compile_command->add_option("-o,--output", compile.output, "Save the compiled program here");

@@ -6,7 +6,6 @@
 #include "compiler/schedule.h"
 #include "compiler/storage.h"
 #include "passes/passes.h"
-#include "stablehlo/reader.h"
 
 namespace dragoman::compiler {
 namespace {
@@ -24,9 +23,9 @@ std::string_view Version() {
   return version;
 }
 
-StatusOr<program::Program> Compile(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+StatusOr<program::Program> Compile(const Artifact& artifact, const target::DeviceProfile& profile,
                                    const Options& options) {
-  ASSIGN_OR_RETURN(auto module, stablehlo::ReadArtifact(artifact));
+  ASSIGN_OR_RETURN(auto module, ReadArtifact(artifact));
   return CompileModule(std::move(module), profile, options);
 }
 

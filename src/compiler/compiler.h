@@ -3,15 +3,14 @@
 // bytes. Safe to call from many threads.
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "compiler/artifact.h"
 #include "ir/ir.h"
 #include "program/program.h"
 #include "target/profile.h"
@@ -26,10 +25,10 @@ struct Options {
 };
 
 // INVALID_ARGUMENT: damaged artifact. UNIMPLEMENTED: an operation, type or form that is not supported, by name, with
-// its types and the Python line that JAX recorded.
-StatusOr<program::Program> Compile(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+// its types and the Python line that the framework recorded.
+StatusOr<program::Program> Compile(const Artifact& artifact, const target::DeviceProfile& profile,
                                    const Options& options);
-// From tensor IR on (text programs, other front ends).
+// From tensor IR on (text programs).
 StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
                                          const Options& options);
 // Identifies this compiler's version in cache keys; changes whenever generated code may.

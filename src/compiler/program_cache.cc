@@ -6,7 +6,6 @@
 #include "base/format.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "stablehlo/reader.h"
 #include "target/profile_json.h"
 
 namespace dragoman::compiler {
@@ -34,9 +33,9 @@ StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, con
 
 }  // namespace
 
-StatusOr<program::Program> CompileCached(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+StatusOr<program::Program> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
                                          const Options& options, const program::DiskCache& cache) {
-  ASSIGN_OR_RETURN(auto module, stablehlo::ReadArtifact(artifact));
+  ASSIGN_OR_RETURN(auto module, ReadArtifact(artifact));
   if (!cache.is_enabled()) return CompileLoudly(std::move(module), profile, options);
   const Hash128 key = Key(*module, profile, options);
   if (std::optional<program::Program> found = cache.Find(key)) {

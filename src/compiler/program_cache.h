@@ -3,9 +3,6 @@
 // source locations inside an artifact, compiles nothing again.
 #pragma once
 
-#include <cstddef>
-#include <span>
-
 #include "base/status.h"
 #include "compiler/compiler.h"
 #include "program/disk_cache.h"
@@ -16,7 +13,7 @@ namespace dragoman::compiler {
 
 // As Compile, and fails as it does. Safe to call from many threads; two that compile the same program at once both
 // compile it.
-StatusOr<program::Program> CompileCached(std::span<const std::byte> artifact, const target::DeviceProfile& profile,
+StatusOr<program::Program> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
                                          const Options& options, const program::DiskCache& cache);
 
 }  // namespace dragoman::compiler

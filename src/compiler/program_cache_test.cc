@@ -72,7 +72,8 @@ TEST_F(ProgramCacheTest, KeepsProgramsOfOtherDevicesAndOptionsApart) {
 }
 
 TEST_F(ProgramCacheTest, FailsLikeTheCompiler) {
-  const auto program = CompileCached({}, {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
+  const auto program =
+      CompileCached(std::span<const std::byte>(), {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
   EXPECT_EQ(program.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(NumFiles(), 0u);
 }

@@ -80,20 +80,22 @@ StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
 }
 
 // Before anything is done with the artifact, so that one which cannot be compiled is kept too.
-void DumpArtifact(std::string_view artifact) {
+void DumpArtifact(const CompileRequest& request) {
   static std::atomic<int> num_dumped = 0;
   const char* folder = std::getenv("DRAGOMAN_DUMP_PROGRAMS");
   if (folder == nullptr || *folder == 0) return;
   std::error_code ignored;
   std::filesystem::create_directories(folder, ignored);
-  const std::string hash = HashBytes(Bytes(artifact)).Hex().substr(0, 12);
-  std::ofstream(Format("{}/{:04}-{}.bc", folder, num_dumped.fetch_add(1), hash), std::ios::binary) << artifact;
+  const std::string hash = HashBytes(Bytes(request.artifact)).Hex().substr(0, 12);
+  const std::string_view ending = request.format == "hlo" ? "hlo" : "bc";
+  std::ofstream(Format("{}/{:04}-{}.{}", folder, num_dumped.fetch_add(1), hash, ending), std::ios::binary)
+      << request.artifact;
 }
 
 // Names a program within this process.
-Hash128 ProgramKey(std::string_view artifact, const Hash128& profile_hash, const compiler::Options& options) {
-  std::string text = Format("{} {} {} fuse={}", HashBytes(Bytes(artifact)).Hex(), profile_hash.Hex(),
-                            compiler::Version(), options.fuse);
+Hash128 ProgramKey(const CompileRequest& request, const Hash128& profile_hash, const compiler::Options& options) {
+  std::string text = Format("{} {} {} {} fuse={}", request.format, HashBytes(Bytes(request.artifact)).Hex(),
+                            profile_hash.Hex(), compiler::Version(), options.fuse);
   for (const std::string& pass : options.skipped_passes) text += Format(" without={}", pass);
   return HashString(text);
 }
@@ -160,20 +162,18 @@ Hash128 LoadedKey(const Hash128& key, const PJRT_Device& device) {
 
 StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
                                                                const CompileRequest& request) {
-  if (request.format != "mlir") {
-    return Unimplemented(Format("Programs of format \"{}\" are not supported, only \"mlir\".", request.format));
-  }
-  DumpArtifact(request.artifact);
+  ASSIGN_OR_RETURN(const compiler::ArtifactFormat format, compiler::ArtifactFormatNamed(request.format));
+  DumpArtifact(request);
   ASSIGN_OR_RETURN(const CompileOptions options, ReadCompileOptions(request.options));
   ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, options));
   ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options));
-  const Hash128 key = ProgramKey(request.artifact, device->profile_hash, compiler_options);
+  const Hash128 key = ProgramKey(request, device->profile_hash, compiler_options);
   const Hash128 loaded_key = LoadedKey(key, *device);
   std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);
   if (executable == nullptr) {
     ASSIGN_OR_RETURN(program::Program program,
-                     compiler::CompileCached(Bytes(request.artifact), device->device->profile(), compiler_options,
-                                             program::DiskCache(ProcessCacheFolder())));
+                     compiler::CompileCached({Bytes(request.artifact), format}, device->device->profile(),
+                                             compiler_options, program::DiskCache(ProcessCacheFolder())));
     RETURN_IF_ERROR(CheckBufferTypes(program));
     ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
     client->loaded_programs.Insert(loaded_key, executable);

@@ -17,7 +17,8 @@ struct CompileRequest {
   std::string_view options;  // a serialized CompileOptionsProto
 };
 
-// UNIMPLEMENTED: more than one replica or partition, a format other than "mlir", or what the compiler cannot do.
+// UNIMPLEMENTED: more than one replica or partition, a format other than "mlir" and "hlo", or what the compiler cannot
+// do.
 StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
                                                                const CompileRequest& request);
 

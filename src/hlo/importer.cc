@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hlo/importer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/format.h"
+#include "hlo/fields.h"
+#include "hlo/op_attributes.h"
+
+namespace dragoman::hlo {
+namespace {
+
+using ir::AttrKey;
+using ir::OpCode;
+
+// Every pass recurses over regions, so nobody's program may nest deeper.
+constexpr int kMaxDepth = 100;
+// Computations that several instructions call are written several times; real programs share reducers only.
+constexpr size_t kMaxCopies = 64;
+constexpr size_t kSmallProgram = 1000;
+
+std::vector<TensorType> LeavesOf(const Shape& shape) {
+  std::vector<TensorType> types;
+  shape.AppendLeaves(types);
+  return types;
+}
+
+ir::Literal Int32(int64_t value) {
+  std::vector<std::byte> bytes;
+  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::byte>(value >> (8 * i)));
+  return {{DType::kS32, {}}, std::move(bytes)};
+}
+
+Dims Permuted(const Dims& dims, const std::vector<int64_t>& order) {
+  Dims result;
+  for (const int64_t dim : order) result.push_back(dims[dim]);
+  return result;
+}
+
+std::vector<int64_t> Inverse(const std::vector<int64_t>& order) {
+  std::vector<int64_t> result(order.size());
+  for (size_t i = 0; i < order.size(); ++i) result[order[i]] = static_cast<int64_t>(i);
+  return result;
+}
+
+}  // namespace
+
+const Importer::RuleRow Importer::kRules[] = {
+    {"add-dependency", &Importer::Identity},
+    {"all-reduce", &Importer::Identity},
+    {"bitcast", &Importer::Bitcast},
+    {"call", &Importer::Call},
+    {"conditional", &Importer::Conditional},
+    {"constant", &Importer::Constant},
+    {"copy", &Importer::Identity},
+    {"domain", &Importer::Identity},
+    {"fusion", &Importer::Fusion},
+    {"get-dimension-size", &Importer::DimensionSize},
+    {"get-tuple-element", &Importer::GetTupleElement},
+    {"map", &Importer::Map},
+    {"parameter", &Importer::Parameter},
+    {"partition-id", &Importer::DeviceNumber},
+    {"replica-id", &Importer::DeviceNumber},
+    {"set-dimension-size", &Importer::Identity},  // to what it is: a result of dynamic size was refused with its shape
+    {"tuple", &Importer::Tuple},
+    {"while", &Importer::While},
+};
+
+Importer::Importer(const ModuleTable& table, ir::Module& module, LocationTable& locations)
+    : table_(table), module_(module), locations_(locations), function_of_(table.computations.size()) {
+  for (const Computation& computation : table.computations) budget_ += computation.instructions.size();
+  budget_ = budget_ * kMaxCopies + kSmallProgram;
+}
+
+Status Importer::Run() {
+  module_.functions.push_back(std::make_unique<ir::Function>());
+  ir::Function& main = *module_.functions.back();
+  main.name = "main";
+  main.is_public = true;
+  RETURN_IF_ERROR(WriteFunction(main, table_.entry));
+  main.parameters.resize(main.body.arguments.size());
+  return ImportAliases(main, table_.computations[table_.entry].root_instruction().shape);
+}
+
+Status Importer::Charge(const Computation& computation) {
+  if (computation.instructions.size() > budget_) {
+    return InvalidArgument(
+        Format("The program's computations call each other until it is {} times its size.", kMaxCopies));
+  }
+  budget_ -= computation.instructions.size();
+  return OkStatus();
+}
+
+StatusOr<Importer::Values> Importer::Write(Scope scope) {
+  RETURN_IF_ERROR(Charge(scope.computation));
+  if (depth_ == kMaxDepth) return InvalidArgument(Format("Computations call each other {} deep.", kMaxDepth));
+  ++depth_;
+  const ir::LocationId caller = location_;
+  for (const Instruction& instruction : scope.computation.instructions) {
+    location_ = locations_.Add(instruction.message.Bytes(instruction_field::kMetadata));
+    ASSIGN_OR_RETURN(Values leaves, WriteInstruction(scope, instruction));
+    const auto num_leaves = static_cast<size_t>(instruction.shape.num_leaves());
+    if (leaves.size() != num_leaves) {
+      return InvalidArgument(
+          Format("{} has {} values, but its shape says {}.", Describe(instruction), leaves.size(), num_leaves));
+    }
+    scope.values.push_back(std::move(leaves));
+  }
+  location_ = caller;
+  --depth_;
+  return scope.values[scope.computation.root];
+}
+
+StatusOr<Importer::Values> Importer::WriteInstruction(Scope& scope, const Instruction& instruction) {
+  for (const RuleRow& row : kRules) {
+    if (row.opcode == instruction.opcode) return (this->*row.rule)(scope, instruction);
+  }
+  const std::optional<OpCode> code = PlainOpOf(instruction.opcode);
+  if (!code.has_value()) return Unimplemented(Describe(instruction) + " is not supported.");
+  return scope.lifted.has_value() ? WriteLifted(scope, instruction, *code) : WritePlain(scope, instruction, *code);
+}
+
+StatusOr<Importer::Values> Importer::WriteLifted(Scope& scope, const Instruction& instruction, OpCode code) {
+  if (!ir::IsElementwise(code) || instruction.shape.is_tuple || instruction.shape.type.rank() != 0) {
+    return Unimplemented(Describe(instruction) + " is not supported in the computation of a map.");
+  }
+  const Values operands = OperandLeaves(scope, instruction);
+  if (operands.empty()) return InvalidArgument(Describe(instruction) + " has no operand.");
+  StatusOr<ir::Attributes> attributes = ReadAttributes(instruction, code, operands[0]->type);
+  if (!attributes.ok()) return attributes.status().WithContext("In " + Describe(instruction) + ".");
+  return Values{Append(scope, code, operands, {instruction.shape.type.dtype, *scope.lifted}, *std::move(attributes))};
+}
+
+StatusOr<Importer::Values> Importer::WritePlain(Scope& scope, const Instruction& instruction, OpCode code) {
+  const Values operands = OperandLeaves(scope, instruction);
+  const TensorType operand = operands.empty() ? TensorType{} : operands[0]->type;
+  StatusOr<ir::Attributes> attributes = ReadAttributes(instruction, code, operand);
+  if (!attributes.ok()) return attributes.status().WithContext("In " + Describe(instruction) + ".");
+  ir::Op* op = scope.block.Append(code, operands, LeavesOf(instruction.shape), *std::move(attributes));
+  op->location = location_;
+  const int num_regions = ir::Info(code).num_regions;
+  if (num_regions > 0) RETURN_IF_ERROR(ExpectCalled(instruction, num_regions));
+  for (int i = 0; i < num_regions; ++i) RETURN_IF_ERROR(WriteRegion(op, instruction.called[i]));
+  Values leaves;
+  for (const auto& result : op->results) leaves.push_back(result.get());
+  return leaves;
+}
+
+Status Importer::WriteRegion(ir::Op* op, int computation) {
+  const Computation& callee = table_.computations[computation];
+  ir::Block& block = *op->parent->AddRegion(op);
+  std::vector<Values> arguments;
+  for (const int parameter : callee.parameters) {
+    arguments.emplace_back();
+    for (const TensorType& type : LeavesOf(callee.instructions[parameter].shape)) {
+      arguments.back().push_back(block.AddArgument(type));
+    }
+  }
+  ASSIGN_OR_RETURN(const Values results, Write({callee, block, std::move(arguments), std::nullopt}));
+  block.Append(OpCode::kReturn, results, {});
+  return OkStatus();
+}
+
+Status Importer::WriteFunction(ir::Function& function, int computation) {
+  const Computation& callee = table_.computations[computation];
+  std::vector<Values> arguments;
+  for (const int parameter : callee.parameters) {
+    arguments.emplace_back();
+    for (const TensorType& type : LeavesOf(callee.instructions[parameter].shape)) {
+      arguments.back().push_back(function.body.AddArgument(type));
+    }
+  }
+  function.parameters.resize(function.body.arguments.size());
+  ASSIGN_OR_RETURN(const Values results, Write({callee, function.body, std::move(arguments), std::nullopt}));
+  function.body.Append(OpCode::kReturn, results, {});
+  return OkStatus();
+}
+
+StatusOr<Importer::Values> Importer::WriteInPlace(const Scope& scope, int computation, std::vector<Values> arguments,
+                                                  std::optional<Dims> lifted) {
+  const Computation& callee = table_.computations[computation];
+  if (callee.parameters.size() != arguments.size()) {
+    return InvalidArgument(Format("Computation {} has {} parameters and is called with {}.", callee.name,
+                                  callee.parameters.size(), arguments.size()));
+  }
+  return Write({callee, scope.block, std::move(arguments), std::move(lifted)});
+}
+
+StatusOr<Importer::Values> Importer::Parameter(Scope& scope, const Instruction& instruction) {
+  Values leaves = scope.arguments[instruction.parameter_number];
+  std::vector<TensorType> types = LeavesOf(instruction.shape);
+  for (TensorType& type : types) {
+    if (scope.lifted.has_value() && type.rank() == 0) type.dims = *scope.lifted;
+  }
+  const auto has_type = [](const ir::Value* value, const TensorType& type) { return value->type == type; };
+  if (std::equal(leaves.begin(), leaves.end(), types.begin(), types.end(), has_type)) return leaves;
+  return InvalidArgument(Format("Parameter {} of computation {} is called with another type.",
+                                instruction.parameter_number, scope.computation.name));
+}
+
+StatusOr<Importer::Values> Importer::Constant(Scope& scope, const Instruction& instruction) {
+  ASSIGN_OR_RETURN(const Message literal, instruction.message.Sub(instruction_field::kLiteral, "constant"));
+  StatusOr<Values> leaves = LiteralLeaves(scope, literal, instruction.shape);
+  if (!leaves.ok()) return leaves.status().WithContext("In " + Describe(instruction) + ".");
+  if (!scope.lifted.has_value()) return leaves;
+  for (ir::Value*& leaf : *leaves) {
+    if (leaf->type.rank() != 0) return Unimplemented("A map's computation holds a constant that is not a scalar.");
+    ir::Attributes attributes;
+    attributes.Set(AttrKey::kBroadcastDimensions, std::vector<int64_t>{});
+    leaf = Append(scope, OpCode::kBroadcastInDim, {leaf}, {leaf->type.dtype, *scope.lifted}, std::move(attributes));
+  }
+  return leaves;
+}
+
+StatusOr<Importer::Values> Importer::LiteralLeaves(Scope& scope, const Message& literal, const Shape& shape) {
+  if (!shape.is_tuple) {
+    ASSIGN_OR_RETURN(ir::Literal value, ReadLiteral(literal, shape));
+    ir::Attributes attributes;
+    attributes.Set(AttrKey::kValue, std::move(value));
+    return Values{Append(scope, OpCode::kConstant, {}, shape.type, std::move(attributes))};
+  }
+  ASSIGN_OR_RETURN(const auto elements, literal.Subs(literal_field::kTupleLiterals, "constant"));
+  if (elements.size() != shape.elements.size()) return InvalidArgument("A constant tuple lacks elements.");
+  Values leaves;
+  for (size_t i = 0; i < elements.size(); ++i) {
+    ASSIGN_OR_RETURN(const Values inner, LiteralLeaves(scope, elements[i], shape.elements[i]));
+    leaves.insert(leaves.end(), inner.begin(), inner.end());
+  }
+  return leaves;
+}
+
+StatusOr<Importer::Values> Importer::Tuple(Scope& scope, const Instruction& instruction) {
+  return OperandLeaves(scope, instruction);
+}
+
+StatusOr<Importer::Values> Importer::GetTupleElement(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectOperands(instruction, 1));
+  const Shape& tuple = scope.computation.instructions[instruction.operands[0]].shape;
+  const int64_t index = instruction.message.Int(instruction_field::kTupleIndex);
+  if (!tuple.is_tuple || index < 0 || index >= static_cast<int64_t>(tuple.elements.size())) {
+    return InvalidArgument(Format("{} takes element {} of what has no such element.", Describe(instruction), index));
+  }
+  const Values& leaves = scope.values[instruction.operands[0]];
+  const auto first = leaves.begin() + tuple.FirstLeafOf(index);
+  return Values(first, first + tuple.elements[index].num_leaves());
+}
+
+StatusOr<Importer::Values> Importer::Identity(Scope& scope, const Instruction& instruction) {
+  if (instruction.operands.empty()) return InvalidArgument(Describe(instruction) + " has no operand.");
+  return scope.values[instruction.operands[0]];
+}
+
+// The memory of the operand, in its layout, read as the result's in the result's layout.
+StatusOr<Importer::Values> Importer::Bitcast(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectOperands(instruction, 1));
+  const Shape& from = scope.computation.instructions[instruction.operands[0]].shape;
+  const Shape& to = instruction.shape;
+  if (from.is_tuple || to.is_tuple || from.type.dtype != to.type.dtype || scope.lifted.has_value() ||
+      from.type.num_elements() != to.type.num_elements()) {
+    return Unimplemented(Describe(instruction) + " is not supported.");
+  }
+  const auto transposed = [&](ir::Value* value, const std::vector<int64_t>& order) {
+    if (std::is_sorted(order.begin(), order.end())) return value;
+    ir::Attributes attributes;
+    attributes.Set(AttrKey::kPermutation, order);
+    return Append(scope, OpCode::kTranspose, {value}, {value->type.dtype, Permuted(value->type.dims, order)},
+                  std::move(attributes));
+  };
+  const std::vector<int64_t> order = MajorToMinor(to);
+  ir::Value* value = transposed(scope.values[instruction.operands[0]][0], MajorToMinor(from));
+  const TensorType in_memory{to.type.dtype, Permuted(to.type.dims, order)};
+  if (!(value->type == in_memory)) value = Append(scope, OpCode::kReshape, {value}, in_memory);
+  return Values{transposed(value, Inverse(order))};
+}
+
+StatusOr<Importer::Values> Importer::While(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectCalled(instruction, 2));
+  ir::Op* op = scope.block.Append(OpCode::kWhile, OperandLeaves(scope, instruction), LeavesOf(instruction.shape));
+  op->location = location_;
+  // HLO names the body first.
+  RETURN_IF_ERROR(WriteRegion(op, instruction.called[1]));
+  RETURN_IF_ERROR(WriteRegion(op, instruction.called[0]));
+  Values leaves;
+  for (const auto& result : op->results) leaves.push_back(result.get());
+  return leaves;
+}
+
+StatusOr<Importer::Values> Importer::Conditional(Scope& scope, const Instruction& instruction) {
+  if (instruction.called.empty()) return InvalidArgument(Describe(instruction) + " has no branch.");
+  RETURN_IF_ERROR(ExpectOperands(instruction, instruction.called.size() + 1));
+  const Values& selector = scope.values[instruction.operands[0]];
+  if (selector.size() != 1) return InvalidArgument(Describe(instruction) + " chooses by a tuple.");
+  ir::Value* index = selector[0];
+  if (IsPred(index->type.dtype)) {  // branch 0 is the one for true
+    index = Append(scope, OpCode::kNot, {index}, index->type);
+    index = Append(scope, OpCode::kConvert, {index}, {DType::kS32, index->type.dims});
+  }
+  ir::Op* op = scope.block.Append(OpCode::kCase, {index}, LeavesOf(instruction.shape));
+  op->location = location_;
+  for (size_t i = 0; i < instruction.called.size(); ++i) {
+    const Computation& branch = table_.computations[instruction.called[i]];
+    if (branch.parameters.size() != 1) {
+      return InvalidArgument(Format("A branch has {} parameters, expected one.", branch.parameters.size()));
+    }
+    ir::Block& block = *scope.block.AddRegion(op);
+    ASSIGN_OR_RETURN(const Values results,
+                     Write({branch, block, {scope.values[instruction.operands[i + 1]]}, std::nullopt}));
+    block.Append(OpCode::kReturn, results, {});
+  }
+  Values leaves;
+  for (const auto& result : op->results) leaves.push_back(result.get());
+  return leaves;
+}
+
+StatusOr<Importer::Values> Importer::Call(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectCalled(instruction, 1));
+  if (scope.lifted.has_value()) return Fusion(scope, instruction);
+  std::string& name = function_of_[instruction.called[0]];
+  if (name.empty()) {
+    name = Format("call_{}", instruction.called[0]);
+    auto function = std::make_unique<ir::Function>();
+    function->name = name;
+    RETURN_IF_ERROR(WriteFunction(*function, instruction.called[0]));
+    module_.functions.push_back(std::move(function));
+  }
+  ir::Attributes attributes;
+  attributes.Set(AttrKey::kCallee, name);
+  ir::Op* op = scope.block.Append(OpCode::kCall, OperandLeaves(scope, instruction), LeavesOf(instruction.shape),
+                                  std::move(attributes));
+  op->location = location_;
+  Values leaves;
+  for (const auto& result : op->results) leaves.push_back(result.get());
+  return leaves;
+}
+
+StatusOr<Importer::Values> Importer::Fusion(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectCalled(instruction, 1));
+  std::vector<Values> arguments;
+  for (const int operand : instruction.operands) arguments.push_back(scope.values[operand]);
+  return WriteInPlace(scope, instruction.called[0], std::move(arguments), scope.lifted);
+}
+
+StatusOr<Importer::Values> Importer::Map(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectCalled(instruction, 1));
+  if (instruction.shape.is_tuple) return Unimplemented(Describe(instruction) + " is not supported.");
+  std::vector<Values> arguments;
+  for (const int operand : instruction.operands) arguments.push_back(scope.values[operand]);
+  const Dims dims = scope.lifted.has_value() ? *scope.lifted : instruction.shape.type.dims;
+  return WriteInPlace(scope, instruction.called[0], std::move(arguments), dims);
+}
+
+StatusOr<Importer::Values> Importer::DimensionSize(Scope& scope, const Instruction& instruction) {
+  RETURN_IF_ERROR(ExpectOperands(instruction, 1));
+  const Shape& operand = scope.computation.instructions[instruction.operands[0]].shape;
+  const std::vector<int64_t> dimensions = instruction.message.Ints(instruction_field::kDimensions);
+  if (operand.is_tuple || dimensions.size() != 1 || dimensions[0] < 0 || dimensions[0] >= operand.type.rank()) {
+    return InvalidArgument(Describe(instruction) + " asks for a dimension that is not there.");
+  }
+  ir::Attributes attributes;
+  attributes.Set(AttrKey::kValue, Int32(operand.type.dims[dimensions[0]]));
+  return Values{Append(scope, OpCode::kConstant, {}, {DType::kS32, {}}, std::move(attributes))};
+}
+
+// One device: it is the first.
+StatusOr<Importer::Values> Importer::DeviceNumber(Scope& scope, const Instruction& instruction) {
+  const TensorType type{DType::kU32, {}};
+  if (instruction.shape.is_tuple || !(instruction.shape.type == type)) {
+    return InvalidArgument(Describe(instruction) + " is not a number.");
+  }
+  ir::Attributes attributes;
+  attributes.Set(AttrKey::kValue, ir::Literal(type, std::vector<std::byte>(4)));
+  return Values{Append(scope, OpCode::kConstant, {}, type, std::move(attributes))};
+}
+
+Importer::Values Importer::OperandLeaves(const Scope& scope, const Instruction& instruction, size_t first) const {
+  Values leaves;
+  for (size_t i = first; i < instruction.operands.size(); ++i) {
+    const Values& own = scope.values[instruction.operands[i]];
+    leaves.insert(leaves.end(), own.begin(), own.end());
+  }
+  return leaves;
+}
+
+ir::Value* Importer::Append(Scope& scope, OpCode code, const Values& operands, const TensorType& type,
+                            ir::Attributes attributes) {
+  ir::Op* op = scope.block.Append(code, operands, {type}, std::move(attributes));
+  op->location = location_;
+  return op->result();
+}
+
+Status Importer::ExpectOperands(const Instruction& instruction, size_t count) const {
+  if (instruction.operands.size() == count) return OkStatus();
+  return InvalidArgument(
+      Format("{} has {} operands, expected {}.", Describe(instruction), instruction.operands.size(), count));
+}
+
+Status Importer::ExpectCalled(const Instruction& instruction, size_t count) const {
+  if (instruction.called.size() == count) return OkStatus();
+  return InvalidArgument(
+      Format("{} calls {} computations, expected {}.", Describe(instruction), instruction.called.size(), count));
+}
+
+StatusOr<int64_t> Importer::LeafOf(const Shape& shape, const std::vector<int64_t>& index) const {
+  const Shape* at = &shape;
+  int64_t leaf = 0;
+  for (const int64_t i : index) {
+    if (!at->is_tuple || i < 0 || i >= static_cast<int64_t>(at->elements.size())) {
+      return InvalidArgument(Format("An alias names {} of a shape that has no such element.", ToString(index)));
+    }
+    leaf += at->FirstLeafOf(i);
+    at = &at->elements[i];
+  }
+  if (at->is_tuple) return InvalidArgument("An alias names a whole tuple.");
+  return leaf;
+}
+
+// Which parameters' memory results may take, and which parameters may be taken for any.
+Status Importer::ImportAliases(ir::Function& main, const Shape& result) {
+  const Computation& entry = table_.computations[table_.entry];
+  const auto parameter_at = [&](const Message& message, uint32_t number_field,
+                                uint32_t index_field) -> StatusOr<ir::ParameterInfo*> {
+    const int64_t number = message.Int(number_field);
+    if (number < 0 || number >= static_cast<int64_t>(entry.parameters.size())) {
+      return InvalidArgument(Format("An alias names parameter {}, which is not there.", number));
+    }
+    int64_t leaf = 0;
+    for (int64_t i = 0; i < number; ++i) leaf += entry.instructions[entry.parameters[i]].shape.num_leaves();
+    ASSIGN_OR_RETURN(const int64_t own,
+                     LeafOf(entry.instructions[entry.parameters[number]].shape, message.Ints(index_field)));
+    return &main.parameters[leaf + own];
+  };
+  ASSIGN_OR_RETURN(const Message aliases, table_.message.Sub(module_field::kInputOutputAlias, "alias"));
+  ASSIGN_OR_RETURN(const auto entries, aliases.Subs(alias_field::kEntries, "alias"));
+  for (const Message& alias : entries) {
+    ASSIGN_OR_RETURN(ir::ParameterInfo * parameter,
+                     parameter_at(alias, alias_field::kParameterNumber, alias_field::kParameterShapeIndex));
+    ASSIGN_OR_RETURN(const int64_t output, LeafOf(result, alias.Ints(alias_field::kOutputShapeIndex)));
+    parameter->aliased_output = static_cast<int>(output);
+  }
+  ASSIGN_OR_RETURN(const Message donors, table_.message.Sub(module_field::kBufferDonor, "donor"));
+  ASSIGN_OR_RETURN(const auto donated, donors.Subs(donor_field::kEntries, "donor"));
+  for (const Message& donor : donated) {
+    ASSIGN_OR_RETURN(ir::ParameterInfo * parameter,
+                     parameter_at(donor, donor_field::kParameterNumber, donor_field::kParameterShapeIndex));
+    parameter->is_donor = true;
+  }
+  return OkStatus();
+}
+
+std::string Importer::Describe(const Instruction& instruction) const {
+  std::string shape = "a tuple";
+  if (!instruction.shape.is_tuple) shape = instruction.shape.type.ToString();
+  const std::string place = locations_.Describe(location_);
+  return Format("The operation {} ({}{}{})", instruction.opcode, shape, place.empty() ? "" : ", at ", place);
+}
+
+}  // namespace dragoman::hlo

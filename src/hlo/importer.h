@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes a module's computations into a module of the tensor IR, instruction by instruction. Tuples are taken apart: an
+// instruction stands for its leaves. Called computations become regions, functions, or are written in place.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hlo/location_table.h"
+#include "hlo/module_table.h"
+#include "ir/ir.h"
+
+namespace dragoman::hlo {
+
+class Importer {
+ public:
+  Importer(const ModuleTable& table, ir::Module& module, LocationTable& locations);
+  Status Run();
+
+ private:
+  using Values = std::vector<ir::Value*>;
+  // A computation being written into a block.
+  struct Scope {
+    const Computation& computation;
+    ir::Block& block;
+    std::vector<Values> arguments;    // leaves, by parameter
+    std::optional<Dims> lifted;       // of a map's body: what is a scalar there is a tensor of these extents
+    std::vector<Values> values = {};  // leaves, by instruction
+  };
+  // How an instruction becomes operations.
+  using Rule = StatusOr<Values> (Importer::*)(Scope&, const Instruction&);
+  struct RuleRow {
+    std::string_view opcode;
+    Rule rule;
+  };
+  static const RuleRow kRules[];
+
+  // The leaves of the computation's root.
+  StatusOr<Values> Write(Scope scope);
+  StatusOr<Values> WriteInstruction(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> WriteLifted(Scope& scope, const Instruction& instruction, ir::OpCode code);
+  StatusOr<Values> WritePlain(Scope& scope, const Instruction& instruction, ir::OpCode code);
+  // A region with the computation's parameters as arguments and its root's leaves as results.
+  Status WriteRegion(ir::Op* op, int computation);
+  Status WriteFunction(ir::Function& function, int computation);
+  StatusOr<Values> WriteInPlace(const Scope& scope, int computation, std::vector<Values> arguments,
+                                std::optional<Dims> lifted);
+
+  StatusOr<Values> Parameter(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Constant(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Tuple(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> GetTupleElement(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Identity(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Bitcast(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> While(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Conditional(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Call(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Fusion(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Map(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> DimensionSize(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> DeviceNumber(Scope& scope, const Instruction& instruction);
+
+  StatusOr<Values> LiteralLeaves(Scope& scope, const Message& literal, const Shape& shape);
+  Values OperandLeaves(const Scope& scope, const Instruction& instruction, size_t first = 0) const;
+  ir::Value* Append(Scope& scope, ir::OpCode code, const Values& operands, const TensorType& type,
+                    ir::Attributes attributes = {});
+  Status ExpectOperands(const Instruction& instruction, size_t count) const;
+  Status ExpectCalled(const Instruction& instruction, size_t count) const;
+  Status Charge(const Computation& computation);
+  Status ImportAliases(ir::Function& main, const Shape& result);
+  StatusOr<int64_t> LeafOf(const Shape& shape, const std::vector<int64_t>& index) const;
+  std::string Describe(const Instruction& instruction) const;
+
+  const ModuleTable& table_;
+  ir::Module& module_;
+  LocationTable& locations_;
+  ir::LocationId location_ = 0;           // of what is being written
+  std::vector<std::string> function_of_;  // by computation; empty: none yet
+  int depth_ = 0;
+  size_t budget_ = 0;  // of instructions
+};
+
+}  // namespace dragoman::hlo

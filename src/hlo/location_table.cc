@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hlo/location_table.h"
+
+#include "base/format.h"
+#include "hlo/fields.h"
+
+namespace dragoman::hlo {
+
+ir::LocationId LocationTable::Add(std::span<const std::byte> metadata) {
+  if (metadata.empty()) return 0;
+  metadata_.emplace_back(metadata.begin(), metadata.end());
+  return static_cast<ir::LocationId>(metadata_.size());
+}
+
+std::string LocationTable::Describe(ir::LocationId id) const {
+  if (id == 0 || id > metadata_.size()) return "";
+  const StatusOr<Message> metadata = Message::Open(metadata_[id - 1], "metadata");
+  if (!metadata.ok()) return "";
+  const std::string_view file = metadata->Text(metadata_field::kSourceFile);
+  const std::string_view name = metadata->Text(metadata_field::kOpName);
+  std::string place;
+  if (!file.empty()) place = Format("{}:{}", file, metadata->Int(metadata_field::kSourceLine));
+  if (!name.empty()) place += Format("{}{}", place.empty() ? "" : " in ", name);
+  return place;
+}
+
+}  // namespace dragoman::hlo
