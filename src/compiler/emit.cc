@@ -59,6 +59,7 @@ class Emitter {
     for (size_t i = 0; i < main.body.arguments.size(); ++i) {
       const bool is_donor = main.parameters[i].aliased_output >= 0 || main.parameters[i].is_donor;
       program_.parameters.push_back({main.body.arguments[i]->type, -1, is_donor});
+      program_.has_random_seed = main.parameters[i].is_random_seed;
     }
     const auto& results = main.body.terminator()->operands;
     for (size_t i = 0; i < results.size(); ++i) {

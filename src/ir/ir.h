@@ -60,10 +60,11 @@ struct Block {
   Block* AddRegion(Op* op);  // a fresh empty block as the last region of `op` (an op of any block)
 };
 
-// What JAX says of a parameter of main.
+// What is known of a parameter of main.
 struct ParameterInfo {
-  int aliased_output = -1;  // tf.aliasing_output: memory may be reused for this result
-  bool is_donor = false;    // jax.buffer_donor: may be reused for any result
+  int aliased_output = -1;      // tf.aliasing_output: memory may be reused for this result
+  bool is_donor = false;        // jax.buffer_donor: may be reused for any result
+  bool is_random_seed = false;  // the last one of all: not the caller's, the host chooses it anew for each execution
 };
 
 struct Function {

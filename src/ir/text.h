@@ -4,7 +4,7 @@
 //
 //   module     := "module" "@" name attributes? function*
 //   function   := "func" "public"? "@" name "(" parameters ")" ("in" "[" integers "]")? block    results' MemorySpace
-//   parameters := (value ":" type attributes? ("," ...)*)?        attributes: aliased_output, is_donor
+//   parameters := (value ":" type attributes? ("," ...)*)?        attributes: aliased_output, is_donor, is_random_seed
 //   block      := "{" op* "}"                                     the last op is "return"
 //   op         := (value ("," value)* "=")? op-name "(" (value ("," value)*)? ")" attributes? (":" type ("," type)*)?
 //   region* region     := "(" parameters ")" block attributes := "{" (name "=" attribute ("," ...)*)? "}" attribute  :=

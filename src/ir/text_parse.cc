@@ -104,6 +104,7 @@ class Parser {
     for (const auto& [name, number] : numbers) {
       if (name == "aliased_output") info.aliased_output = static_cast<int>(number);
       if (name == "is_donor") info.is_donor = number != 0;
+      if (name == "is_random_seed") info.is_random_seed = number != 0;
     }
     return info;
   }
@@ -230,8 +231,14 @@ class Parser {
         RETURN_IF_ERROR(Expect("<"));
         const size_t end = text_.find('>', at_);
         if (end == std::string_view::npos) return Bad("a literal does not end");
-        literal = text_.substr(at_, end - at_);
+        const std::string_view text = text_.substr(at_, end - at_);
         at_ = end + 1;
+        if (key == AttrKey::kValue) {
+          literal = text;
+          return OkStatus();
+        }
+        ASSIGN_OR_RETURN(Literal number, ParseLiteral(text, {DType::kF32, {}}));  // the others are single numbers
+        attributes.Set(key, std::move(number));
         return OkStatus();
       }
     }

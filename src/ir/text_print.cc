@@ -92,11 +92,14 @@ class Printer {
   void PrintParameter(const Value& value) { out_ += Format("%{}: {}", Name(&value), value.type.ToString()); }
 
   void PrintParameterInfo(const ParameterInfo& info) {
-    if (info.aliased_output < 0 && !info.is_donor) return;
-    out_ += " {";
-    if (info.aliased_output >= 0) out_ += Format("aliased_output = {}", info.aliased_output);
-    if (info.is_donor) out_ += info.aliased_output >= 0 ? ", is_donor = 1" : "is_donor = 1";
-    out_ += "}";
+    std::string text;
+    const auto add = [&text](std::string_view name, int number) {
+      text += Format("{}{} = {}", text.empty() ? "" : ", ", name, number);
+    };
+    if (info.aliased_output >= 0) add("aliased_output", info.aliased_output);
+    if (info.is_donor) add("is_donor", 1);
+    if (info.is_random_seed) add("is_random_seed", 1);
+    if (!text.empty()) out_ += " {" + text + "}";
   }
 
   void PrintOps(const Block& block, int depth) {

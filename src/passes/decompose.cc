@@ -8,11 +8,6 @@ namespace {
 
 using DecomposeRule = StatusOr<Replacement> (*)(Op& op, RewriteContext& context);
 
-// A draw from a state that outlives the program: nothing here keeps one, and equal programs must give equal numbers.
-StatusOr<Replacement> RefuseRng(Op& op, RewriteContext& context) {
-  return Unimplemented("The operation rng is not supported, rng_bit_generator is." + context.module.Where(op));
-}
-
 constexpr struct {
   OpCode code;
   DecomposeRule rule;
@@ -22,7 +17,6 @@ constexpr struct {
     {OpCode::kBatchNormTraining, DecomposeBatchNormTraining},
     {OpCode::kFft, DecomposeFft},
     {OpCode::kRngBitGenerator, DecomposeRngBitGenerator},
-    {OpCode::kRng, RefuseRng},
 };
 
 constexpr struct {

@@ -230,17 +230,5 @@ func public @main(%x: tensor<4x16xf32>) {
   }
 }
 
-TEST(Decompose, RngIsRefusedByName) {
-  auto module = ParseForTest(R"(module @m
-func public @main(%a: tensor<f32>, %b: tensor<f32>, %s: tensor<1xsi64>) {
-  %r = rng(%a, %b, %s) {rng_distribution = 0} : tensor<4xf32>
-  return(%r)
-})");
-  const target::DeviceProfile profile;
-  const auto result = Decompose(*module, {profile});
-  EXPECT_EQ(result.status().code(), StatusCode::kUnimplemented);
-  EXPECT_NE(result.status().message().find("rng"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace dragoman::passes

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "passes/canonicalize.h"
+#include "passes/carry_random_state.h"
 #include "passes/decompose.h"
 #include "passes/distribute_loops.h"
 #include "passes/eliminate_common_subexpressions.h"
@@ -28,6 +29,7 @@ namespace dragoman::passes {
 namespace {
 
 constexpr Pass kPipeline[] = {
+    {"carry_random_state", CarryRandomState},
     {"decompose", Decompose},
     {"inline_calls", InlineCalls},
     {"remove_identities", RemoveIdentities},

@@ -69,9 +69,10 @@ Status CheckCall(const PJRT_LoadedExecutable_Execute_Args& args) {
     return InvalidArgument(Format("The program {} is compiled for device {}, not for {}.", info.program().name,
                                   info.device->description.id, args.execute_device->description.id));
   }
-  if (args.num_args != info.program().parameters.size()) {
-    return InvalidArgument(Format("The program {} takes {} arguments, {} are given.", info.program().name,
-                                  info.program().parameters.size(), args.num_args));
+  const size_t num_args = info.program().parameters.size() - (info.program().has_random_seed ? 1 : 0);
+  if (args.num_args != num_args) {
+    return InvalidArgument(
+        Format("The program {} takes {} arguments, {} are given.", info.program().name, num_args, args.num_args));
   }
   return OkStatus();
 }
@@ -111,6 +112,13 @@ StatusOr<std::vector<bool>> FindDonated(const ExecutableInfo& info, std::span<PJ
   return is_donated;
 }
 
+// Another one for each execution, the same ones from run to run.
+StatusOr<std::shared_ptr<runtime::Buffer>> NextSeed(const ExecutableInfo& info) {
+  constexpr uint64_t kOdd = 0x9E3779B97F4A7C15;  // spreads the numbers over all bits
+  const uint64_t seed[2] = {(info.client->num_seeds.fetch_add(1) + 1) * kOdd, 0};
+  return info.device->device->FromHost(info.program().parameters.back().type, {seed});
+}
+
 StatusOr<std::vector<std::shared_ptr<runtime::Buffer>>> ReadArguments(const ExecutableInfo& info,
                                                                       std::span<PJRT_Buffer* const> arguments) {
   std::vector<std::shared_ptr<runtime::Buffer>> buffers;
@@ -119,6 +127,9 @@ StatusOr<std::vector<std::shared_ptr<runtime::Buffer>>> ReadArguments(const Exec
   // JAX hands a token over as an empty array of booleans.
   for (const uint32_t i : info.token_parameters) {
     ASSIGN_OR_RETURN(buffers[i], info.device->device->Allocate(info.program().parameters[i].type));
+  }
+  if (info.program().has_random_seed) {
+    ASSIGN_OR_RETURN(buffers.emplace_back(), NextSeed(info));
   }
   return buffers;
 }

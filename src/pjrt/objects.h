@@ -96,6 +96,7 @@ struct ClientState {
   std::vector<PJRT_Memory*> memory_list;
   PJRT_TopologyDescription topology;
   LoadedPrograms loaded_programs;
+  std::atomic<uint64_t> num_seeds = 0;  // given to programs that draw random numbers
 };
 
 // A buffer in `memory` for the framework to own.

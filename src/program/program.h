@@ -106,6 +106,9 @@ struct Program {
   std::vector<Slot> slots;
   std::vector<Step> steps;
   uint64_t arena_bytes = 0;
+  // The last parameter is no argument of the caller's but a seed of random numbers, tensor<2xui64>, which whoever runs
+  // the program chooses anew each time.
+  bool has_random_seed = false;
   // An output that is a parameter untouched: forwarded_parameter[i] ≥ 0 and no step writes it. The
   // runtime hands a donated parameter's memory on and copies otherwise: an output is never an argument's memory.
   std::vector<int> forwarded_parameters;

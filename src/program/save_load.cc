@@ -96,7 +96,7 @@ void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Program> {
   archive(value.name, value.parameters, value.outputs, value.kernels, value.constants, value.slots, value.steps,
-          value.arena_bytes, value.forwarded_parameters, value.flops, value.bytes_accessed);
+          value.arena_bytes, value.has_random_seed, value.forwarded_parameters, value.flops, value.bytes_accessed);
 }
 
 template <typename T>

@@ -19,6 +19,10 @@ class Validator {
     RETURN_IF_ERROR(Tensors("Parameter", program_.parameters, &parameter_bytes_));
     RETURN_IF_ERROR(Tensors("Output", program_.outputs, &output_bytes_));
     RETURN_IF_ERROR(Aliases());
+    const TensorType seed{DType::kU64, {2}};
+    if (program_.has_random_seed && (program_.parameters.empty() || !(program_.parameters.back().type == seed))) {
+      return InvalidArgument("The last parameter is no seed of random numbers.");
+    }
     for (size_t i = 0; i < program_.kernels.size(); ++i) RETURN_IF_ERROR(CheckKernel(i));
     for (size_t i = 0; i < program_.slots.size(); ++i) RETURN_IF_ERROR(CheckSlot(i));
     if (program_.arena_bytes > kMaxTensorBytes) {
