@@ -59,6 +59,7 @@ enum : uint32_t {
   kScatterDimensions = 48,
   kFeatureGroupCount = 50,
   kPrecisionConfig = 51,
+  kSourceTargetPairs = 52,
   kBatchGroupCount = 58,
   kTriangularSolveOptions = 59,
   kIsStable = 60,
@@ -71,7 +72,11 @@ enum : uint32_t {
   kComparisonType = 72,
   kK = 81,
   kLargest = 85,
+  kDotSparsity = 86,
 };
+}
+namespace pair_field {
+enum : uint32_t { kSource = 1, kTarget = 2 };
 }
 namespace metadata_field {
 enum : uint32_t { kOpType = 1, kOpName = 2, kSourceFile = 3, kSourceLine = 4 };

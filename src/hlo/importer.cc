@@ -20,12 +20,6 @@ constexpr int kMaxDepth = 100;
 constexpr size_t kMaxCopies = 64;
 constexpr size_t kSmallProgram = 1000;
 
-std::vector<TensorType> LeavesOf(const Shape& shape) {
-  std::vector<TensorType> types;
-  shape.AppendLeaves(types);
-  return types;
-}
-
 ir::Literal Int32(int64_t value) {
   std::vector<std::byte> bytes;
   for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::byte>(value >> (8 * i)));
@@ -48,12 +42,17 @@ std::vector<int64_t> Inverse(const std::vector<int64_t>& order) {
 
 const Importer::RuleRow Importer::kRules[] = {
     {"add-dependency", &Importer::Identity},
-    {"all-reduce", &Importer::Identity},
+    {"all-gather", &Importer::OnOneDevice},
+    {"all-reduce", &Importer::OnOneDevice},
+    {"all-to-all", &Importer::OnOneDevice},
     {"bitcast", &Importer::Bitcast},
     {"call", &Importer::Call},
+    {"collective-broadcast", &Importer::OnOneDevice},
+    {"collective-permute", &Importer::CollectivePermute},
     {"conditional", &Importer::Conditional},
     {"constant", &Importer::Constant},
     {"copy", &Importer::Identity},
+    {"custom-call", &Importer::CustomCall},
     {"domain", &Importer::Identity},
     {"fusion", &Importer::Fusion},
     {"get-dimension-size", &Importer::DimensionSize},
@@ -61,8 +60,11 @@ const Importer::RuleRow Importer::kRules[] = {
     {"map", &Importer::Map},
     {"parameter", &Importer::Parameter},
     {"partition-id", &Importer::DeviceNumber},
+    {"reduce-scatter", &Importer::OnOneDevice},
     {"replica-id", &Importer::DeviceNumber},
+    {"rng", &Importer::Rng},
     {"set-dimension-size", &Importer::Identity},  // to what it is: a result of dynamic size was refused with its shape
+    {"topk", &Importer::TopK},
     {"tuple", &Importer::Tuple},
     {"while", &Importer::While},
 };
@@ -116,6 +118,9 @@ StatusOr<Importer::Values> Importer::WriteInstruction(Scope& scope, const Instru
   for (const RuleRow& row : kRules) {
     if (row.opcode == instruction.opcode) return (this->*row.rule)(scope, instruction);
   }
+  if (const Composition composition = CompositionOf(instruction.opcode)) {
+    return WriteComposed(scope, instruction, composition);
+  }
   const std::optional<OpCode> code = PlainOpOf(instruction.opcode);
   if (!code.has_value()) return Unimplemented(Describe(instruction) + " is not supported.");
   return scope.lifted.has_value() ? WriteLifted(scope, instruction, *code) : WritePlain(scope, instruction, *code);
@@ -142,9 +147,7 @@ StatusOr<Importer::Values> Importer::WritePlain(Scope& scope, const Instruction&
   const int num_regions = ir::Info(code).num_regions;
   if (num_regions > 0) RETURN_IF_ERROR(ExpectCalled(instruction, num_regions));
   for (int i = 0; i < num_regions; ++i) RETURN_IF_ERROR(WriteRegion(op, instruction.called[i]));
-  Values leaves;
-  for (const auto& result : op->results) leaves.push_back(result.get());
-  return leaves;
+  return ResultsOf(*op);
 }
 
 Status Importer::WriteRegion(ir::Op* op, int computation) {
@@ -175,16 +178,6 @@ Status Importer::WriteFunction(ir::Function& function, int computation) {
   ASSIGN_OR_RETURN(const Values results, Write({callee, function.body, std::move(arguments), std::nullopt}));
   function.body.Append(OpCode::kReturn, results, {});
   return OkStatus();
-}
-
-StatusOr<Importer::Values> Importer::WriteInPlace(const Scope& scope, int computation, std::vector<Values> arguments,
-                                                  std::optional<Dims> lifted) {
-  const Computation& callee = table_.computations[computation];
-  if (callee.parameters.size() != arguments.size()) {
-    return InvalidArgument(Format("Computation {} has {} parameters and is called with {}.", callee.name,
-                                  callee.parameters.size(), arguments.size()));
-  }
-  return Write({callee, scope.block, std::move(arguments), std::move(lifted)});
 }
 
 StatusOr<Importer::Values> Importer::Parameter(Scope& scope, const Instruction& instruction) {
@@ -251,6 +244,25 @@ StatusOr<Importer::Values> Importer::Identity(Scope& scope, const Instruction& i
   return scope.values[instruction.operands[0]];
 }
 
+// What a collective operation over one device is, where it changes no extent.
+StatusOr<Importer::Values> Importer::OnOneDevice(Scope& scope, const Instruction& instruction) {
+  Values leaves = OperandLeaves(scope, instruction);
+  const auto has_type = [](const ir::Value* value, const TensorType& type) { return value->type == type; };
+  const std::vector<TensorType> types = LeavesOf(instruction.shape);
+  if (std::equal(leaves.begin(), leaves.end(), types.begin(), types.end(), has_type)) return leaves;
+  return Unimplemented(Describe(instruction) + " over several devices is not supported.");
+}
+
+// The only device sends to itself, or nobody sends to it.
+StatusOr<Importer::Values> Importer::CollectivePermute(Scope& scope, const Instruction& instruction) {
+  ASSIGN_OR_RETURN(const auto pairs, instruction.message.Subs(instruction_field::kSourceTargetPairs, "pair"));
+  const auto stays = [](const Message& pair) {
+    return pair.Int(pair_field::kSource) == 0 && pair.Int(pair_field::kTarget) == 0;
+  };
+  if (std::any_of(pairs.begin(), pairs.end(), stays)) return OnOneDevice(scope, instruction);
+  return Unimplemented(Describe(instruction) + " from no device is not supported.");
+}
+
 // The memory of the operand, in its layout, read as the result's in the result's layout.
 StatusOr<Importer::Values> Importer::Bitcast(Scope& scope, const Instruction& instruction) {
   RETURN_IF_ERROR(ExpectOperands(instruction, 1));
@@ -274,82 +286,6 @@ StatusOr<Importer::Values> Importer::Bitcast(Scope& scope, const Instruction& in
   return Values{transposed(value, Inverse(order))};
 }
 
-StatusOr<Importer::Values> Importer::While(Scope& scope, const Instruction& instruction) {
-  RETURN_IF_ERROR(ExpectCalled(instruction, 2));
-  ir::Op* op = scope.block.Append(OpCode::kWhile, OperandLeaves(scope, instruction), LeavesOf(instruction.shape));
-  op->location = location_;
-  // HLO names the body first.
-  RETURN_IF_ERROR(WriteRegion(op, instruction.called[1]));
-  RETURN_IF_ERROR(WriteRegion(op, instruction.called[0]));
-  Values leaves;
-  for (const auto& result : op->results) leaves.push_back(result.get());
-  return leaves;
-}
-
-StatusOr<Importer::Values> Importer::Conditional(Scope& scope, const Instruction& instruction) {
-  if (instruction.called.empty()) return InvalidArgument(Describe(instruction) + " has no branch.");
-  RETURN_IF_ERROR(ExpectOperands(instruction, instruction.called.size() + 1));
-  const Values& selector = scope.values[instruction.operands[0]];
-  if (selector.size() != 1) return InvalidArgument(Describe(instruction) + " chooses by a tuple.");
-  ir::Value* index = selector[0];
-  if (IsPred(index->type.dtype)) {  // branch 0 is the one for true
-    index = Append(scope, OpCode::kNot, {index}, index->type);
-    index = Append(scope, OpCode::kConvert, {index}, {DType::kS32, index->type.dims});
-  }
-  ir::Op* op = scope.block.Append(OpCode::kCase, {index}, LeavesOf(instruction.shape));
-  op->location = location_;
-  for (size_t i = 0; i < instruction.called.size(); ++i) {
-    const Computation& branch = table_.computations[instruction.called[i]];
-    if (branch.parameters.size() != 1) {
-      return InvalidArgument(Format("A branch has {} parameters, expected one.", branch.parameters.size()));
-    }
-    ir::Block& block = *scope.block.AddRegion(op);
-    ASSIGN_OR_RETURN(const Values results,
-                     Write({branch, block, {scope.values[instruction.operands[i + 1]]}, std::nullopt}));
-    block.Append(OpCode::kReturn, results, {});
-  }
-  Values leaves;
-  for (const auto& result : op->results) leaves.push_back(result.get());
-  return leaves;
-}
-
-StatusOr<Importer::Values> Importer::Call(Scope& scope, const Instruction& instruction) {
-  RETURN_IF_ERROR(ExpectCalled(instruction, 1));
-  if (scope.lifted.has_value()) return Fusion(scope, instruction);
-  std::string& name = function_of_[instruction.called[0]];
-  if (name.empty()) {
-    name = Format("call_{}", instruction.called[0]);
-    auto function = std::make_unique<ir::Function>();
-    function->name = name;
-    RETURN_IF_ERROR(WriteFunction(*function, instruction.called[0]));
-    module_.functions.push_back(std::move(function));
-  }
-  ir::Attributes attributes;
-  attributes.Set(AttrKey::kCallee, name);
-  ir::Op* op = scope.block.Append(OpCode::kCall, OperandLeaves(scope, instruction), LeavesOf(instruction.shape),
-                                  std::move(attributes));
-  op->location = location_;
-  Values leaves;
-  for (const auto& result : op->results) leaves.push_back(result.get());
-  return leaves;
-}
-
-StatusOr<Importer::Values> Importer::Fusion(Scope& scope, const Instruction& instruction) {
-  RETURN_IF_ERROR(ExpectCalled(instruction, 1));
-  std::vector<Values> arguments;
-  for (const int operand : instruction.operands) arguments.push_back(scope.values[operand]);
-  return WriteInPlace(scope, instruction.called[0], std::move(arguments), scope.lifted);
-}
-
-StatusOr<Importer::Values> Importer::Map(Scope& scope, const Instruction& instruction) {
-  RETURN_IF_ERROR(ExpectCalled(instruction, 1));
-  if (instruction.shape.is_tuple) return Unimplemented(Describe(instruction) + " is not supported.");
-  std::vector<Values> arguments;
-  for (const int operand : instruction.operands) arguments.push_back(scope.values[operand]);
-  const Dims dims = scope.lifted.has_value() ? *scope.lifted : instruction.shape.type.dims;
-  return WriteInPlace(scope, instruction.called[0], std::move(arguments), dims);
-}
-
 StatusOr<Importer::Values> Importer::DimensionSize(Scope& scope, const Instruction& instruction) {
   RETURN_IF_ERROR(ExpectOperands(instruction, 1));
   const Shape& operand = scope.computation.instructions[instruction.operands[0]].shape;
@@ -371,6 +307,18 @@ StatusOr<Importer::Values> Importer::DeviceNumber(Scope& scope, const Instructio
   ir::Attributes attributes;
   attributes.Set(AttrKey::kValue, ir::Literal(type, std::vector<std::byte>(4)));
   return Values{Append(scope, OpCode::kConstant, {}, type, std::move(attributes))};
+}
+
+std::vector<TensorType> Importer::LeavesOf(const Shape& shape) {
+  std::vector<TensorType> types;
+  shape.AppendLeaves(types);
+  return types;
+}
+
+Importer::Values Importer::ResultsOf(const ir::Op& op) {
+  Values leaves;
+  for (const auto& result : op.results) leaves.push_back(result.get());
+  return leaves;
 }
 
 Importer::Values Importer::OperandLeaves(const Scope& scope, const Instruction& instruction, size_t first) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "hlo/composed_ops.h"
 #include "hlo/location_table.h"
 #include "hlo/module_table.h"
 #include "ir/ir.h"
@@ -40,6 +41,7 @@ class Importer {
   StatusOr<Values> Write(Scope scope);
   StatusOr<Values> WriteInstruction(Scope& scope, const Instruction& instruction);
   StatusOr<Values> WriteLifted(Scope& scope, const Instruction& instruction, ir::OpCode code);
+  StatusOr<Values> WriteComposed(Scope& scope, const Instruction& instruction, Composition composition);
   StatusOr<Values> WritePlain(Scope& scope, const Instruction& instruction, ir::OpCode code);
   // A region with the computation's parameters as arguments and its root's leaves as results.
   Status WriteRegion(ir::Op* op, int computation);
@@ -52,6 +54,8 @@ class Importer {
   StatusOr<Values> Tuple(Scope& scope, const Instruction& instruction);
   StatusOr<Values> GetTupleElement(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Identity(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> OnOneDevice(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> CollectivePermute(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Bitcast(Scope& scope, const Instruction& instruction);
   StatusOr<Values> While(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Conditional(Scope& scope, const Instruction& instruction);
@@ -59,12 +63,18 @@ class Importer {
   StatusOr<Values> Fusion(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Map(Scope& scope, const Instruction& instruction);
   StatusOr<Values> DimensionSize(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> Rng(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> TopK(Scope& scope, const Instruction& instruction);
+  StatusOr<Values> CustomCall(Scope& scope, const Instruction& instruction);
   StatusOr<Values> DeviceNumber(Scope& scope, const Instruction& instruction);
 
+  static std::vector<TensorType> LeavesOf(const Shape& shape);
+  static Values ResultsOf(const ir::Op& op);
   StatusOr<Values> LiteralLeaves(Scope& scope, const Message& literal, const Shape& shape);
   Values OperandLeaves(const Scope& scope, const Instruction& instruction, size_t first = 0) const;
   ir::Value* Append(Scope& scope, ir::OpCode code, const Values& operands, const TensorType& type,
                     ir::Attributes attributes = {});
+  Status RefuseLifted(const Scope& scope, const Instruction& instruction) const;
   Status ExpectOperands(const Instruction& instruction, size_t count) const;
   Status ExpectCalled(const Instruction& instruction, size_t count) const;
   Status Charge(const Computation& computation);

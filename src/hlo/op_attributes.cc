@@ -7,6 +7,7 @@
 
 #include "base/format.h"
 #include "hlo/fields.h"
+#include "types/limits.h"
 
 namespace dragoman::hlo {
 namespace {
@@ -148,6 +149,7 @@ StatusOr<Window> ReadWindow(const Source& source) {
 
 Status ReduceWindow(const Source& source, Attributes& attributes) {
   ASSIGN_OR_RETURN(const Window window, ReadWindow(source));
+  if (Contains(window.reversal, 1)) return Unimplemented("Its window is reversed, which is not supported.");
   attributes.Set(AttrKey::kWindowDimensions, window.size);
   attributes.Set(AttrKey::kWindowStrides, window.stride);
   attributes.Set(AttrKey::kBaseDilations, window.base_dilation);
@@ -158,6 +160,11 @@ Status ReduceWindow(const Source& source, Attributes& attributes) {
 
 Status SelectAndScatter(const Source& source, Attributes& attributes) {
   ASSIGN_OR_RETURN(const Window window, ReadWindow(source));
+  const auto is_one = [](int64_t dilation) { return dilation == 1; };
+  if (Contains(window.reversal, 1) || !std::all_of(window.base_dilation.begin(), window.base_dilation.end(), is_one) ||
+      !std::all_of(window.window_dilation.begin(), window.window_dilation.end(), is_one)) {
+    return Unimplemented("Its window is reversed or dilated, which is not supported.");
+  }
   attributes.Set(AttrKey::kWindowDimensions, window.size);
   attributes.Set(AttrKey::kWindowStrides, window.stride);
   attributes.Set(AttrKey::kPadding, window.padding);
@@ -184,6 +191,7 @@ Status Dot(const Source& source, Attributes& attributes) {
       {AttrKey::kLhsContractingDimensions, dot_field::kLhsContracting, true},
       {AttrKey::kRhsContractingDimensions, dot_field::kRhsContracting, true},
   };
+  if (source.message().Has(instruction_field::kDotSparsity)) return Unimplemented("A sparse operand is not supported.");
   ASSIGN_OR_RETURN(const Message dims, source.message().Sub(instruction_field::kDotDimensions, "dot's dimensions"));
   SetFields(dims, kFields, attributes);
   return SetPrecision(source, attributes);
@@ -299,6 +307,20 @@ Status CustomCall(const Source& source, Attributes& attributes) {
   return OkStatus();
 }
 
+Status RefuseHugeNumbers(const Attributes& attributes) {
+  for (const auto& [key, value] : attributes.entries()) {
+    std::vector<int64_t> numbers;
+    if (const int64_t* number = std::get_if<int64_t>(&value)) numbers = {*number};
+    if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) numbers = *list;
+    for (const int64_t number : numbers) {
+      if (number <= kMaxExtent && number >= -kMaxExtent) continue;
+      return InvalidArgument(
+          Format("Its {} is or has the number {}, the limit is {}.", ir::Info(key).name, number, kMaxExtent));
+    }
+  }
+  return OkStatus();
+}
+
 struct OpRow {
   std::string_view opcode;
   OpCode code;
@@ -306,6 +328,7 @@ struct OpRow {
 };
 // What is not elementwise without attributes. Elementwise opcodes are ours with dashes in place of underscores.
 constexpr OpRow kOps[] = {
+    {"after-all", OpCode::kAfterAll, nullptr},
     {"batch-norm-grad", OpCode::kBatchNormGrad, BatchNorm},
     {"batch-norm-inference", OpCode::kBatchNormInference, BatchNorm},
     {"batch-norm-training", OpCode::kBatchNormTraining, BatchNorm},
@@ -356,6 +379,7 @@ StatusOr<Attributes> ReadAttributes(const Instruction& instruction, OpCode code,
   for (const OpRow& row : kOps) {
     if (row.code == code && row.rule != nullptr) RETURN_IF_ERROR(row.rule({instruction, operand}, attributes));
   }
+  RETURN_IF_ERROR(RefuseHugeNumbers(attributes));
   return attributes;
 }
 

@@ -8,19 +8,19 @@
 
 #include "base/format.h"
 #include "hlo/fields.h"
+#include "types/limits.h"
 
 namespace dragoman::hlo {
 namespace {
 
 constexpr int kMaxTupleDepth = 64;
-constexpr int64_t kMaxElements = int64_t{1} << 48;  // no product of extents below overflows
 constexpr int64_t kTupleType = 13;
 
 // How a literal holds its elements.
 enum class Encoding : uint8_t {
   kIntegers,  // one varint each
   kFixed,     // 4 or 8 bytes each; complex numbers as two
-  kBytes,     // as in memory
+  kBytes,     // as in memory, those narrower than a byte one a byte
   kNone,      // not read
 };
 
@@ -49,16 +49,16 @@ constexpr ElementRow kElementRows[] = {
     {18, DType::kC128, 18, Encoding::kFixed},
     {19, DType::kF8E5M2, 19, Encoding::kBytes},
     {20, DType::kF8E4M3FN, 20, Encoding::kBytes},
-    {21, DType::kS4, 21, Encoding::kNone},
-    {22, DType::kU4, 22, Encoding::kNone},
+    {21, DType::kS4, 21, Encoding::kBytes},
+    {22, DType::kU4, 22, Encoding::kBytes},
     {23, DType::kF8E4M3B11FNUZ, 23, Encoding::kBytes},
     {24, DType::kF8E5M2FNUZ, 24, Encoding::kBytes},
     {25, DType::kF8E4M3FNUZ, 25, Encoding::kBytes},
-    {26, DType::kS2, 26, Encoding::kNone},
-    {27, DType::kU2, 27, Encoding::kNone},
+    {26, DType::kS2, 26, Encoding::kBytes},
+    {27, DType::kU2, 27, Encoding::kBytes},
     {28, DType::kF8E4M3, 28, Encoding::kBytes},
     {29, DType::kF8E3M4, 29, Encoding::kBytes},
-    {32, DType::kF4E2M1FN, 32, Encoding::kNone},
+    {32, DType::kF4E2M1FN, 32, Encoding::kBytes},
     {33, DType::kF8E8M0FNU, 33, Encoding::kBytes},
 };
 
@@ -70,18 +70,20 @@ const ElementRow* FindElementRow(const Match& matches) {
 
 StatusOr<Dims> ReadDims(const Message& shape) {
   for (const int64_t is_dynamic : shape.Ints(shape_field::kIsDynamicDimension)) {
-    if (is_dynamic != 0) return Unimplemented("A tensor has a dynamic dimension; only fixed ones are supported.");
+    if (is_dynamic != 0) return Unimplemented("It has a dynamic dimension; only fixed ones are supported.");
   }
   Dims dims = shape.Ints(shape_field::kDimensions);
-  int64_t count = 1;
+  if (dims.size() > kMaxRank) {
+    return Unimplemented(Format("A tensor of rank {} is not supported, the limit is {}.", dims.size(), kMaxRank));
+  }
   for (const int64_t extent : dims) {
     if (extent == std::numeric_limits<int64_t>::min()) {
-      return Unimplemented("A tensor has a dimension without a bound; only fixed ones are supported.");
+      return Unimplemented("It has a dimension without a bound; only fixed ones are supported.");
     }
-    if (extent < 0 || extent > kMaxElements || (extent != 0 && count > kMaxElements / extent)) {
-      return InvalidArgument(Format("A tensor has the extents {}.", ToString(dims)));
+    if (extent < 0) return InvalidArgument(Format("A tensor has the extents {}.", ToString(dims)));
+    if (extent > kMaxExtent) {
+      return Unimplemented(Format("An extent of {} is not supported, the limit is {}.", extent, kMaxExtent));
     }
-    count *= std::max<int64_t>(extent, 1);
   }
   return dims;
 }
@@ -117,6 +119,7 @@ StatusOr<Shape> ReadShapeAt(const Message& message, int depth) {
   if (row == nullptr) return Unimplemented(Format("Element type {} of XLA is not supported.", code));
   shape.type.dtype = row->dtype;
   ASSIGN_OR_RETURN(shape.type.dims, ReadDims(message));
+  if (IsTooLarge(shape.type)) return InvalidArgument(Format("The type {} exceeds 2^48 bytes.", shape.type.ToString()));
   ASSIGN_OR_RETURN(shape.minor_to_major, ReadLayout(message, shape.type.rank()));
   return shape;
 }
@@ -215,6 +218,8 @@ StatusOr<ir::Literal> ReadLiteral(const Message& literal, const Shape& shape) {
   }
   if (IsPred(shape.type.dtype)) {
     for (std::byte& byte : bytes) byte = byte == std::byte{0} ? byte : std::byte{1};
+  } else if (const int bits = Info(shape.type.dtype).bits; bits < 8) {
+    for (std::byte& byte : bytes) byte &= static_cast<std::byte>((1 << bits) - 1);
   }
   if (!stored.is_row_major()) bytes = InRowMajorOrder(bytes, stored);
   return ir::Literal(shape.type, std::move(bytes));

@@ -10,13 +10,10 @@
 
 #include "base/status.h"
 #include "stablehlo/container.h"
+#include "types/limits.h"
 #include "types/shape.h"
 
 namespace dragoman::stablehlo {
-
-inline constexpr int kMaxRank = 64;
-// Of extents, and in magnitude of numbers in attributes: the product of any two, and sums of a few of those, fit int64.
-inline constexpr int64_t kMaxExtent = (int64_t{1} << 31) - 1;
 
 class TypeTable {
  public:

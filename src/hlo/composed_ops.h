@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementwise opcodes that the tensor IR has no operation for, as a few that it has.
+#pragma once
+
+#include <string_view>
+
+#include "hlo/op_writer.h"
+
+namespace dragoman::hlo {
+
+// Writes the function of an f32 or f64 tensor.
+using Composition = ir::Value* (*)(OpWriter& writer, ir::Value* x);
+
+// nullptr when there is none.
+Composition CompositionOf(std::string_view opcode);
+
+}  // namespace dragoman::hlo
