@@ -18,7 +18,7 @@ if importlib.util.find_spec("tensorflow") is not None:
     spec = importlib.util.spec_from_file_location("make_hlo", ROOT / "tools/make_hlo.py")
     make_hlo = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make_hlo)
-    NAMES = sorted(make_hlo.PROGRAMS)
+    NAMES = sorted(make_hlo.PROGRAMS.keys() - make_hlo.NOT_COMPARABLE)
 else:
     NAMES = []
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs as TensorFlow hands them to an engine (serialized HloModuleProtos), with what XLA's CPU backend computes.
 
-`tools/make_hlo.py` writes the small ones among them into tests/data/hlo: NAME.hlo, NAME.in (the parameters' elements, one
+`tools/make_hlo.py NAME...` writes small ones among them into tests/data/hlo: NAME.hlo, NAME.in (the parameters' elements, one
 tensor after the other) and NAME.out (the results'). tests/test_hlo.py compares all of them. Needs TensorFlow 2.21."""
 
 import os
@@ -15,7 +15,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import tensorflow as tf
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/data/hlo"
+DATA = pathlib.Path(__file__).resolve().parent.parent / "tests/data"
+NOT_COMPARABLE = {"random_uniform"}  # not a function of its operands: it goes to tests/data/door
 LARGEST = 9000  # bytes of a file in the repository
 
 
@@ -44,7 +45,7 @@ def gradient(function):
         with tf.GradientTape() as tape:
             tape.watch(arguments)
             total = tf.reduce_sum(function(*arguments) * 0.5)
-        return tape.gradient(total, arguments, unconnected_gradients="zero")
+        return [tf.convert_to_tensor(part) for part in tape.gradient(total, arguments, unconnected_gradients="zero")]
 
     return of
 
@@ -140,7 +141,6 @@ def add_shapes():
     add("pad_gradient", gradient(lambda x: tf.pad(x, ((1, 2), (2, 3)), "REFLECT") ** 2), X)
     add("slices", lambda x: (x[1:3, ::-2], x[..., tf.newaxis, 2], x[:, 1:7:3], tf.slice(x, (0, 2), (3, -1))), X)
     add("slices_gradient", gradient(lambda x: x[1:3, ::-2] ** 2), X)
-    add("dynamic_slice", lambda x, i: tf.slice(x, [i, i + 1], [2, 3]), X, tf.constant(1))
     add("reverse", lambda x: tf.reverse(x, [1]), X)
     add("reverse_sequence", lambda x: tf.reverse_sequence(x, [1, 3, 8, 5], seq_axis=1), X)
     add("roll", lambda x: tf.roll(x, [1, -2], [0, 1]), X)
@@ -172,7 +172,7 @@ def add_shapes():
 
 
 def add_reductions():
-    for name in "sum mean prod max min std variance euclidean_norm logsumexp".split():
+    for name in "sum mean prod max min std variance logsumexp".split():
         function = getattr(tf.math, f"reduce_{name}")
         add(f"reduce_{name}", lambda x, f=function: (f(x), f(x, 0), f(x, 1, keepdims=True)), P)
         add(f"reduce_{name}_gradient", gradient(lambda x, f=function: f(x, 1)), P)
@@ -188,9 +188,7 @@ def add_reductions():
     add("top_k_gradient", gradient(lambda x: tf.math.top_k(x, 3)[0] ** 2), X)
     add("in_top_k", lambda x: tf.math.in_top_k([1, 0, 5, 7], x, 3), X)
     add("approx_max_k", lambda x: tf.math.approx_max_k(x, 2), X)
-    add("bincount", lambda x: tf.math.bincount(x, minlength=10, maxlength=10), tf.reshape(N, (-1,)))
     add("confusion", lambda x, y: tf.math.confusion_matrix(x, y, 9), N[0], M[0])
-    add("histogram", lambda x: tf.histogram_fixed_width(x, (-2.0, 2.0), 5), X)
     add("moments", lambda x: tf.nn.moments(x, 0), X)
 
 
@@ -211,8 +209,6 @@ def add_networks():
     add("conv1d", gradient(lambda x, k: tf.nn.conv1d(x, k, 2, "SAME")), IMAGE[0], floats(3, 3, 5))
     add("max_pool3d", gradient(lambda x: tf.nn.max_pool3d(x, 2, 2, "SAME")), VOLUME)
     add("avg_pool3d", gradient(lambda x: tf.nn.avg_pool3d(x, 2, 2, "SAME")), VOLUME)
-    add("max_pool_argmax", lambda x: tf.nn.max_pool_with_argmax(x, 2, 2, "VALID"), IMAGE)
-    add("dilation2d", lambda x, k: tf.nn.dilation2d(x, k, (1, 1, 1, 1), "SAME", "NHWC", (1, 1, 1, 1)), IMAGE, floats(3, 3, 3))
     add("local_response", gradient(tf.nn.local_response_normalization), IMAGE)
     norm = tf.compat.v1.nn.fused_batch_norm
     add("batch_norm_training", lambda x, s, o: norm(x, s, o), IMAGE, P[0, :3], X[0, :3])
@@ -244,14 +240,12 @@ def add_linear_algebra():
     add("qr", lambda a: [tf.abs(part) for part in tf.linalg.qr(a)], floats(2, 5, 3))
     add("qr_full", lambda a: [tf.abs(part) for part in tf.linalg.qr(a, full_matrices=True)], floats(2, 5, 3))
     add("inverse", lambda a: tf.linalg.inv(a), matrix)
-    add("determinant", lambda a: (tf.linalg.det(a), tf.linalg.slogdet(a)), matrix)
+    add("determinant", lambda a: tf.linalg.slogdet(a), matrix)
     add("solve", lambda a, b: tf.linalg.solve(a, b), matrix, square)
-    add("lu", lambda a: tf.linalg.lu(a), matrix)
     add("eigh", lambda a: tf.linalg.eigh(a)[0], matrix)
     add("svd", lambda a: tf.linalg.svd(a, compute_uv=False), square)
     add("least_squares", lambda a, b: tf.linalg.lstsq(a, b), floats(2, 5, 3), floats(2, 5, 1))
     add("matrix_exponential", lambda a: tf.linalg.expm(a), square)
-    add("logm", lambda a: tf.linalg.tridiagonal_solve(a, X[:, :1], diagonals_format="matrix"), matrix[0])
     add("norm", lambda a: (tf.linalg.norm(a), tf.linalg.norm(a, axis=1), tf.linalg.trace(a), tf.linalg.cross(a[0, :, :3], a[1, :, :3])), square)
     add("expm_free", lambda a: tf.linalg.matvec(a, a[:, 0]), square)
 
@@ -273,21 +267,21 @@ def add_signals():
 
 
 def add_images():
-    for method in "bilinear nearest bicubic area lanczos3 gaussian mitchellcubic".split():
+    for method in ("bilinear", "nearest"):
         add(f"resize_{method}", lambda x, m=method: tf.image.resize(x, (5, 13), method=m), IMAGE)
     add("resize_gradient", gradient(lambda x: tf.image.resize(x, (5, 13)) ** 2), IMAGE)
     small = tf.abs(IMAGE) / 2
-    for name in "rgb_to_hsv hsv_to_rgb rgb_to_grayscale rgb_to_yuv yuv_to_rgb flip_left_right flip_up_down rot90 transpose image_gradients sobel_edges total_variation per_image_standardization".split():
+    for name in "rgb_to_hsv hsv_to_rgb rgb_to_grayscale rgb_to_yuv yuv_to_rgb flip_left_right flip_up_down transpose image_gradients sobel_edges total_variation per_image_standardization".split():
         add(name if name != "transpose" else "image_transpose", getattr(tf.image, name), small)
     add("adjust", lambda x: (tf.image.adjust_brightness(x, 0.1), tf.image.adjust_contrast(x, 2.0), tf.image.adjust_gamma(x, 0.5), tf.image.adjust_hue(x, 0.1), tf.image.adjust_saturation(x, 1.5)), small)
     add("central_crop", lambda x: tf.image.central_crop(x, 0.5), IMAGE)
-    add("crop_and_resize", lambda x: tf.image.crop_and_resize(x, [[0.1, 0.2, 0.8, 0.9], [0.0, 0.0, 1.0, 1.0]], [0, 1], (4, 4)), IMAGE)
     add("ssim", lambda x, y: (tf.image.psnr(x, y, 1.0), tf.image.ssim(x, y, 1.0, filter_size=3)), small, tf.abs(IMAGE[::-1]) / 2)
     add("non_max_suppression", lambda x: tf.image.non_max_suppression_padded(tf.abs(x[:, :4]), x[:, 5], 3, pad_to_max_output_size=True), X)
 
 
 def add_random():
     seed = tf.constant([1, 2])
+    add("random_uniform", lambda: tf.random.uniform((4, 5)))
     for algorithm in ("threefry", "philox", "auto_select"):
         for name, options in {"uniform": {}, "normal": {}, "truncated_normal": {}}.items():
             function = getattr(tf.random, f"stateless_{name}")
@@ -295,11 +289,8 @@ def add_random():
     add("stateless_integers", lambda s: (tf.random.stateless_uniform((9,), s, 3, 11, tf.int32), tf.random.stateless_uniform((9,), s, None, None, tf.int64)), seed)
     add("stateless_half", lambda s: (tf.random.stateless_uniform((9,), s, dtype=tf.float16), tf.random.stateless_normal((9,), s, dtype=tf.float64)), seed)
     add("stateless_categorical", lambda x, s: tf.random.stateless_categorical(x, 5, s), X, seed)
-    add("stateless_gamma", lambda s: tf.random.stateless_gamma((5,), s, 2.0), seed)
-    add("stateless_shuffle", lambda x, s: tf.random.experimental.stateless_shuffle(x, s), X, seed)
     add("stateless_split", lambda s: tf.random.experimental.stateless_split(s, 3), seed)
     add("stateless_fold_in", lambda s: tf.random.experimental.stateless_fold_in(s, 3), seed)
-    add("stateless_poisson", lambda s: tf.random.stateless_poisson((5,), s, [3.0]), seed)
 
 
 def add_control_flow():
@@ -364,15 +355,16 @@ def without_places(program):
 
 
 def main():
-    FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:]:
         program, inputs, outputs = build(name)
         program = without_places(program)
         if len(program) > LARGEST:
             sys.exit(f"{name} has {len(program)} bytes, more than {LARGEST}.")
-        (FOLDER / f"{name}.hlo").write_bytes(program)
-        (FOLDER / f"{name}.in").write_bytes(b"".join(array.tobytes() for array in inputs))
-        (FOLDER / f"{name}.out").write_bytes(b"".join(array.tobytes() for array in outputs))
+        path = DATA / ("door" if name in NOT_COMPARABLE else "hlo") / name
+        path.with_suffix(".hlo").write_bytes(program)
+        if name not in NOT_COMPARABLE:
+            path.with_suffix(".in").write_bytes(b"".join(array.tobytes() for array in inputs))
+            path.with_suffix(".out").write_bytes(b"".join(array.tobytes() for array in outputs))
 
 
 if __name__ == "__main__":

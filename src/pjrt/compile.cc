@@ -33,8 +33,8 @@ StatusOr<PJRT_Device*> ChooseDevice(const ClientState& client, const CompileOpti
                "arrays on one device, or make a single one visible with DRAGOMAN_VISIBLE_DEVICES.",
                options.num_replicas, options.num_partitions));
   }
-  if (options.device_ids.empty() || options.device_ids.front() < 0) return client.device_list.front();
-  return FindDevice(client, options.device_ids.front());
+  const int64_t id = options.device_ids.empty() ? options.device_ordinal : options.device_ids.front();
+  return id < 0 ? client.device_list.front() : FindDevice(client, id);
 }
 
 std::vector<std::string> SplitAtCommas(std::string_view text) {
@@ -121,15 +121,16 @@ void DescribeParameters(ExecutableInfo& info) {
   }
 }
 
-std::shared_ptr<const ExecutableInfo> Describe(const std::shared_ptr<ClientState>& client, PJRT_Device* device,
-                                               std::shared_ptr<runtime::Executable> executable,
-                                               const CompileRequest& request, const Hash128& key) {
+std::shared_ptr<ExecutableInfo> Describe(const std::shared_ptr<ClientState>& client, PJRT_Device* device,
+                                         std::shared_ptr<runtime::Executable> executable, const CompileRequest& request,
+                                         const Hash128& key) {
   auto info = std::make_shared<ExecutableInfo>();
   info->client = client;
   info->device = device;
   info->executable = std::move(executable);
   info->compile_options = request.options;
-  if (IsEchoWanted()) info->artifact = request.artifact;
+  info->format = request.format;
+  if (IsEchoWanted() || request.format == "hlo") info->artifact = request.artifact;
   info->fingerprint = key.Hex();
   info->cost_analysis.Add("flops", static_cast<float>(info->program().flops));
   info->cost_analysis.Add("bytes accessed", static_cast<float>(info->program().bytes_accessed));
@@ -160,12 +161,18 @@ Hash128 LoadedKey(const Hash128& key, const PJRT_Device& device) {
 
 }  // namespace
 
-StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
-                                                               const CompileRequest& request) {
+namespace {
+
+// On that device, or where the options say.
+StatusOr<std::shared_ptr<const ExecutableInfo>> CompileFor(PJRT_Device* device,
+                                                           const std::shared_ptr<ClientState>& client,
+                                                           const CompileRequest& request) {
   ASSIGN_OR_RETURN(const compiler::ArtifactFormat format, compiler::ArtifactFormatNamed(request.format));
   DumpArtifact(request);
   ASSIGN_OR_RETURN(const CompileOptions options, ReadCompileOptions(request.options));
-  ASSIGN_OR_RETURN(PJRT_Device * device, ChooseDevice(*client, options));
+  if (device == nullptr) {
+    ASSIGN_OR_RETURN(device, ChooseDevice(*client, options));
+  }
   ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options));
   const Hash128 key = ProgramKey(request, device->profile_hash, compiler_options);
   const Hash128 loaded_key = LoadedKey(key, *device);
@@ -178,7 +185,31 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared
     ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
     client->loaded_programs.Insert(loaded_key, executable);
   }
-  return Describe(client, device, std::move(executable), request, key);
+  std::shared_ptr<ExecutableInfo> info = Describe(client, device, std::move(executable), request, key);
+  info->is_portable = options.is_portable && !info->artifact.empty();
+  return std::shared_ptr<const ExecutableInfo>(std::move(info));
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
+                                                               const CompileRequest& request) {
+  return CompileFor(nullptr, client, request);
+}
+
+StatusOr<std::shared_ptr<const ExecutableInfo>> LoadedOn(PJRT_LoadedExecutable& executable, PJRT_Device* device) {
+  const ExecutableInfo& info = *executable.info;
+  if (device == nullptr || device == info.device) return executable.info;
+  if (!info.is_portable) {
+    return InvalidArgument(Format("The program {} is compiled for device {}, not for {}.", info.program().name,
+                                  info.device->description.id, device->description.id));
+  }
+  const std::lock_guard lock(executable.elsewhere_mutex);
+  std::shared_ptr<const ExecutableInfo>& there = executable.elsewhere[device];
+  if (there == nullptr) {
+    ASSIGN_OR_RETURN(there, CompileFor(device, info.client, {info.format, info.artifact, info.compile_options}));
+  }
+  return there;
 }
 
 std::string SerializeExecutable(const ExecutableInfo& info) {
@@ -211,7 +242,8 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> DeserializeAndLoad(const std::sh
   ASSIGN_OR_RETURN(program::Program program, program::Load(Bytes(serialized.program)));
   RETURN_IF_ERROR(program::Validate(program));
   ASSIGN_OR_RETURN(std::shared_ptr<runtime::Executable> executable, device->device->Load(std::move(program)));
-  return Describe(client, device, std::move(executable), request, HashBytes(Bytes(serialized.program)));
+  const Hash128 key = HashBytes(Bytes(serialized.program));
+  return std::shared_ptr<const ExecutableInfo>(Describe(client, device, std::move(executable), request, key));
 }
 
 }  // namespace dragoman::pjrt

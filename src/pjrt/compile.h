@@ -22,6 +22,10 @@ struct CompileRequest {
 StatusOr<std::shared_ptr<const ExecutableInfo>> CompileAndLoad(const std::shared_ptr<ClientState>& client,
                                                                const CompileRequest& request);
 
+// The program on that device (null: its own). A portable one is compiled for it when it is not; INVALID_ARGUMENT for
+// others.
+StatusOr<std::shared_ptr<const ExecutableInfo>> LoadedOn(PJRT_LoadedExecutable& executable, PJRT_Device* device);
+
 // A compiled program with what it was compiled for, as bytes that another process can load on an equal device.
 std::string SerializeExecutable(const ExecutableInfo& info);
 // INVALID_ARGUMENT: damaged or foreign bytes. FAILED_PRECONDITION: made for another device or by another version.

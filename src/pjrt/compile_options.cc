@@ -119,9 +119,10 @@ Status ReadDeviceAssignment(std::string_view message, std::vector<int64_t>& devi
   });
 }
 
-// ExecutableBuildOptionsProto: 4 num_replicas, 5 num_partitions, 9 device_assignment.
+// ExecutableBuildOptionsProto: 1 device_ordinal, 4 num_replicas, 5 num_partitions, 9 device_assignment.
 Status ReadBuildOptions(std::string_view message, CompileOptions& options) {
   return ForEachField(message, [&](const Field& field) -> Status {
+    if (field.number == 1) options.device_ordinal = static_cast<int64_t>(field.value);
     if (field.number == 4) options.num_replicas = static_cast<int64_t>(field.value);
     if (field.number == 5) options.num_partitions = static_cast<int64_t>(field.value);
     if (field.number == 9) return ReadDeviceAssignment(field.bytes, options.device_ids);
@@ -156,15 +157,34 @@ void AppendVarint(std::string& bytes, uint64_t value) {
   bytes.push_back(static_cast<char>(value));
 }
 
+// `message` and one more field of bytes.
+std::string WithBytes(std::string message, int number, std::string_view bytes) {
+  AppendVarint(message, static_cast<uint64_t>(number) << 3 | static_cast<uint64_t>(WireType::kBytes));
+  AppendVarint(message, bytes.size());
+  return message.append(bytes);
+}
+
 }  // namespace
 
 StatusOr<CompileOptions> ReadCompileOptions(std::string_view bytes) {
   CompileOptions options;
   RETURN_IF_ERROR(ForEachField(bytes, [&](const Field& field) -> Status {
     if (field.number == 3) return ReadBuildOptions(field.bytes, options);
+    if (field.number == 4) options.is_portable = field.value != 0;
     return field.number == 7 ? ReadOverride(field.bytes, options) : OkStatus();
   }));
   return options;
+}
+
+// HloModuleProtoWithConfig: 1 hlo_module, 2 config. HloModuleProto: 4 host_program_shape. HloModuleConfigProto:
+// 1 entry_computation_layout.
+StatusOr<std::string> WriteHloWithConfig(std::string_view module) {
+  std::string config;
+  RETURN_IF_ERROR(ForEachField(module, [&](const Field& field) -> Status {
+    if (field.number == 4 && field.type == WireType::kBytes) config = WithBytes("", 1, field.bytes);
+    return OkStatus();
+  }));
+  return WithBytes(WithBytes("", 1, module), 2, config);
 }
 
 std::string WriteDeviceAssignment(int64_t device_id) {

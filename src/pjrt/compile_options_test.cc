@@ -71,6 +71,22 @@ TEST(ReadCompileOptions, ReadsDeviceIdsThatAreNotPacked) {
   EXPECT_THAT(options->device_ids, ElementsAre(5, 6));
 }
 
+TEST(ReadCompileOptions, ReadsWhereTheProgramRuns) {
+  const StatusOr<CompileOptions> options = ReadCompileOptions(Bytes(3, Number(1, 2)) + Number(4, 1));
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->device_ordinal, 2);
+  EXPECT_TRUE(options->is_portable);
+  EXPECT_FALSE(ReadCompileOptions("")->is_portable);
+  EXPECT_EQ(ReadCompileOptions("")->device_ordinal, -1);
+}
+
+TEST(WriteHloWithConfig, TakesTheEntrysLayoutAlong) {
+  const std::string module = Bytes(1, "name") + Bytes(4, "shape");
+  EXPECT_EQ(*WriteHloWithConfig(module), Bytes(1, module) + Bytes(2, Bytes(1, "shape")));
+  EXPECT_EQ(*WriteHloWithConfig(""), Bytes(1, "") + Bytes(2, ""));
+  EXPECT_EQ(WriteHloWithConfig("\x0a\x05").status().code(), StatusCode::kInvalidArgument);
+}
+
 TEST(ReadCompileOptions, SurvivesEveryCutAndEveryChangedByte) {
   const std::string bytes = Everything();
   int num_refused = 0;

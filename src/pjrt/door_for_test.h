@@ -78,10 +78,14 @@ struct DestroyExecutable {
 };
 using Executable = std::unique_ptr<PJRT_LoadedExecutable, DestroyExecutable>;
 
-inline std::string ReadArtifactFile(const std::string& name) {
-  std::ifstream file("tests/data/door/" + name + ".bc", std::ios::binary);
-  EXPECT_TRUE(file.good()) << "tests/data/door/" << name << ".bc is not there: tests run in the root of the sources.";
+inline std::string ReadFileForTest(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.good()) << path << " is not there: tests run in the root of the sources.";
   return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+inline std::string ReadArtifactFile(const std::string& name) {
+  return ReadFileForTest("tests/data/door/" + name + ".bc");
 }
 
 class Door {
@@ -148,9 +152,10 @@ class Door {
     return Put(values.data(), PJRT_Buffer_Type_F32, {static_cast<int64_t>(values.size())});
   }
 
-  Failure Compile(const std::string& artifact, const std::string& options, Executable* executable) {
+  Failure Compile(const std::string& artifact, const std::string& options, Executable* executable,
+                  std::string_view format = "mlir") {
     std::string code = artifact;
-    PJRT_Program program = {sizeof(program), nullptr, code.data(), code.size(), "mlir", 4};
+    PJRT_Program program = {sizeof(program), nullptr, code.data(), code.size(), format.data(), format.size()};
     auto args = NEW(Client_Compile);
     args.client = client_;
     args.program = &program;
@@ -191,18 +196,22 @@ struct Execution {
   std::vector<Buffer> outputs;
 };
 
-// Runs without waiting for the work when `wait` is false.
-inline Execution Execute(PJRT_LoadedExecutable* executable, std::vector<PJRT_Buffer*> arguments, bool wait = true) {
+// Runs without waiting for the work when `wait` is false. `kept`: which arguments are not given away.
+inline Execution Execute(PJRT_LoadedExecutable* executable, std::vector<PJRT_Buffer*> arguments, bool wait = true,
+                         const std::vector<int64_t>& kept = {}, PJRT_Device* device = nullptr) {
   Execution run;
   std::vector<PJRT_Buffer*> outputs(NumOutputs(executable), nullptr);
   PJRT_ExecuteOptions options = {};
   options.struct_size = sizeof(options);
+  options.non_donatable_input_indices = kept.data();
+  options.num_non_donatable_input_indices = kept.size();
   PJRT_Buffer* const* argument_list = arguments.data();
   PJRT_Buffer** output_list = outputs.data();
   PJRT_Event* done = nullptr;
   auto args = NEW(LoadedExecutable_Execute);
   args.executable = executable;
   args.options = &options;
+  args.execute_device = device;
   args.argument_lists = &argument_list;
   args.num_devices = 1;
   args.num_args = arguments.size();

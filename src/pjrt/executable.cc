@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "pjrt/compile.h"
+#include "pjrt/compile_options.h"
 #include "pjrt/entry.h"
 #include "pjrt/objects.h"
 
@@ -118,21 +119,28 @@ Status OutputMemoryKinds(PJRT_Executable_OutputMemoryKinds_Args& args) {
   return OkStatus();
 }
 
-// JAX parses the answer three times while it compiles, so a program is echoed only on request.
+// What was compiled, as it came; frameworks ask for it to look at it. A module of HLO goes with the layout of its
+// entry, as clients of the C API take it. JAX parses the answer three times while it compiles, so its programs are
+// echoed only on request.
 Status OptimizedProgram(PJRT_Executable_OptimizedProgram_Args& args) {
-  static constexpr std::string_view kFormat = "mlir";
-  const std::string& artifact = args.executable->info->artifact;
-  if (artifact.empty()) {
+  static constexpr std::string_view kMlir = "mlir", kHloWithConfig = "hlo_with_config";
+  const ExecutableInfo& info = *args.executable->info;
+  if (info.artifact.empty()) {
     return Unimplemented("The program's text is kept only when DRAGOMAN_ECHO_PROGRAM=1 is set before it is compiled.");
   }
-  PJRT_Program& program = *args.program;
-  program.format = kFormat.data();
-  program.format_size = kFormat.size();
-  if (program.code != nullptr) {
-    if (program.code_size < artifact.size()) return InvalidArgument("The room for the program is too small.");
-    std::memcpy(program.code, artifact.data(), artifact.size());
+  std::string code = info.artifact;
+  const bool is_hlo = info.format == "hlo";
+  if (is_hlo) {
+    ASSIGN_OR_RETURN(code, WriteHloWithConfig(info.artifact));
   }
-  program.code_size = artifact.size();
+  PJRT_Program& program = *args.program;
+  program.format = is_hlo ? kHloWithConfig.data() : kMlir.data();
+  program.format_size = is_hlo ? kHloWithConfig.size() : kMlir.size();
+  if (program.code != nullptr) {
+    if (program.code_size < code.size()) return InvalidArgument("The room for the program is too small.");
+    std::memcpy(program.code, code.data(), code.size());
+  }
+  program.code_size = code.size();
   return OkStatus();
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "pjrt/compile.h"
 #include "pjrt/compile_options.h"
 #include "pjrt/entry.h"
 #include "pjrt/host_callbacks.h"
@@ -59,15 +60,10 @@ Status LoadedExecutableFingerprint(PJRT_LoadedExecutable_Fingerprint_Args& args)
   return OkStatus();
 }
 
-Status CheckCall(const PJRT_LoadedExecutable_Execute_Args& args) {
-  const ExecutableInfo& info = *args.executable->info;
+Status CheckCall(const PJRT_LoadedExecutable_Execute_Args& args, const ExecutableInfo& info) {
   if (args.executable->is_deleted) return InvalidArgument("The executable is deleted.");
   if (args.num_devices != 1) {
     return InvalidArgument(Format("The program {} runs on 1 device, not {}.", info.program().name, args.num_devices));
-  }
-  if (args.execute_device != nullptr && args.execute_device != info.device) {
-    return InvalidArgument(Format("The program {} is compiled for device {}, not for {}.", info.program().name,
-                                  info.device->description.id, args.execute_device->description.id));
   }
   const size_t num_args = info.program().parameters.size() - (info.program().has_random_seed ? 1 : 0);
   if (args.num_args != num_args) {
@@ -135,8 +131,9 @@ StatusOr<std::vector<std::shared_ptr<runtime::Buffer>>> ReadArguments(const Exec
 }
 
 Status Execute(PJRT_LoadedExecutable_Execute_Args& args) {
-  RETURN_IF_ERROR(CheckCall(args));
-  const ExecutableInfo& info = *args.executable->info;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ExecutableInfo> loaded, LoadedOn(*args.executable, args.execute_device));
+  const ExecutableInfo& info = *loaded;
+  RETURN_IF_ERROR(CheckCall(args, info));
   const std::span<PJRT_Buffer* const> arguments(args.num_args == 0 ? nullptr : args.argument_lists[0], args.num_args);
   ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<runtime::Buffer>> buffers, ReadArguments(info, arguments));
   runtime::ExecuteOptions options;

@@ -110,7 +110,9 @@ struct ExecutableInfo {
   PJRT_Device* device = nullptr;
   std::shared_ptr<runtime::Executable> executable;
   std::string compile_options;  // as the framework gave them
-  std::string artifact;         // kept only when the program is to be echoed
+  bool is_portable = false;     // may be run on other devices
+  std::string format;           // of the artifact
+  std::string artifact;         // kept where somebody may ask for it: of format "hlo", or to be echoed
   std::string fingerprint;
 
   // What the query functions hand out.
@@ -142,6 +144,10 @@ struct PJRT_Executable {
 struct PJRT_LoadedExecutable {
   std::shared_ptr<const dragoman::pjrt::ExecutableInfo> info;
   std::atomic<bool> is_deleted = false;
+
+  // A portable program on devices other than the one it was compiled for, made when it is first run there.
+  std::mutex elsewhere_mutex;
+  std::unordered_map<PJRT_Device*, std::shared_ptr<const dragoman::pjrt::ExecutableInfo>> elsewhere;
 };
 
 struct PJRT_Buffer {
