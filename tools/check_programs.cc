@@ -3,7 +3,7 @@
 // evaluator, or, when that would take too long, with the same program compiled one operation a kernel. Each program has
 // a process of its own, so a driver that crashes or hangs costs one line.
 //
-//   check_programs [--limit SECONDS] [--reference FLOPS] PROGRAM.bc|FOLDER...
+//   check_programs [--limit SECONDS] [--reference FLOPS] PROGRAM|FOLDER...
 //     --limit SECONDS     after which a program hangs (default: 300)
 //     --reference FLOPS   programs of at most so many operations go to the evaluator (default: 30 million)
 //
@@ -29,7 +29,6 @@
 #include "compiler/compiler.h"
 #include "reference/evaluator.h"
 #include "runtime/runtime.h"
-#include "stablehlo/reader.h"
 
 namespace dragoman {
 namespace {
@@ -160,8 +159,9 @@ StatusOr<Answer> CheckProgram(const std::string& path, const Options& options) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
   if (!file) return NotFound(Format("The file {} cannot be read.", path));
-  const auto artifact = std::as_bytes(std::span(bytes));
-  ASSIGN_OR_RETURN(const auto module, stablehlo::ReadArtifact(artifact));
+  compiler::Artifact artifact = std::as_bytes(std::span(bytes));
+  artifact.format = compiler::ArtifactFormatOf(artifact.bytes).value_or(artifact.format);
+  ASSIGN_OR_RETURN(const auto module, compiler::ReadArtifact(artifact));
   ASSIGN_OR_RETURN(const auto client, runtime::Client::Create({}));
   runtime::Device& device = *client->devices().front();
   ASSIGN_OR_RETURN(program::Program program, compiler::Compile(artifact, device.profile(), {}));
@@ -252,7 +252,7 @@ std::vector<std::string> Expand(const std::vector<std::string>& paths) {
     }
     std::set<std::string> found;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path, error)) {
-      if (entry.path().extension() == ".bc") found.insert(entry.path().string());
+      if (entry.path().extension() == ".bc" || entry.path().extension() == ".hlo") found.insert(entry.path().string());
     }
     files.insert(files.end(), found.begin(), found.end());
   }

@@ -26,6 +26,7 @@ constexpr struct {
     {"Qr", DecomposeQr},
     {"ProductOfElementaryHouseholderReflectors", DecomposeHouseholderProduct},
     {"ApproxTopK", DecomposeApproxTopK},
+    {"Eigh", DecomposeEigh},
 };
 
 // Those whose blocks depend on the device.

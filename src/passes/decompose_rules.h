@@ -12,6 +12,9 @@ namespace dragoman::passes {
 StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context);
 // Reflectors [..., m, n] and factors [..., k] → the first n columns of their product; LAPACK's orgqr.
 StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context);
+// Hermitian A [..., n, n], of which one triangle is read (the backend_config begins with 1: the lower one) →
+// orthonormal eigenvectors in columns [..., n, n], eigenvalues in ascending order [..., n].
+StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context);
 // Sorts by the called comparator and keeps the first elements: exact.
 StatusOr<Replacement> DecomposeApproxTopK(Op& op, RewriteContext& context);
 // Into blocks that the kernels for small matrices take, NaN in all of the triangle where a matrix is not positive

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/format.h"
+#include "reference/eigh.h"
 #include "reference/householder.h"
 #include "reference/op_functions.h"
 #include "reference/sort.h"
@@ -48,6 +49,7 @@ constexpr Target kTargets[] = {
     {"Qr", EvaluateQr},
     {"ProductOfElementaryHouseholderReflectors", EvaluateProductOfReflectors},
     {"ApproxTopK", EvaluateApproxTopK},
+    {"Eigh", EvaluateEigh},
 };
 
 }  // namespace
