@@ -13,8 +13,11 @@ ir::LocationId LocationTable::Add(std::span<const std::byte> metadata) {
 }
 
 std::string LocationTable::Describe(ir::LocationId id) const {
-  if (id == 0 || id > metadata_.size()) return "";
-  const StatusOr<Message> metadata = Message::Open(metadata_[id - 1], "metadata");
+  return id == 0 || id > metadata_.size() ? "" : PlaceOf(metadata_[id - 1]);
+}
+
+std::string PlaceOf(std::span<const std::byte> bytes) {
+  const StatusOr<Message> metadata = Message::Open(bytes, "metadata");
   if (!metadata.ok()) return "";
   const std::string_view file = metadata->Text(metadata_field::kSourceFile);
   const std::string_view name = metadata->Text(metadata_field::kOpName);

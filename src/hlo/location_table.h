@@ -21,4 +21,7 @@ class LocationTable : public ir::LocationTable {
   std::vector<std::vector<std::byte>> metadata_;
 };
 
+// "train.py:17 in model/dense", or "", of an instruction's OpMetadata.
+std::string PlaceOf(std::span<const std::byte> metadata);
+
 }  // namespace dragoman::hlo

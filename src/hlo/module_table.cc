@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "hlo/fields.h"
+#include "hlo/location_table.h"
 
 namespace dragoman::hlo {
 namespace {
@@ -44,9 +45,12 @@ class ComputationReader {
     instruction.opcode = message.Text(instruction_field::kOpcode);
     if (message.size_bytes() < kMinInstructionBytes) return InvalidArgument("An instruction says nothing.");
     ASSIGN_OR_RETURN(const Message shape, message.Sub(instruction_field::kShape, "shape"));
-    const auto context = [&] { return Format("It is the shape of {}.", message.Text(instruction_field::kName)); };
     StatusOr<Shape> read = ReadShape(shape);
-    if (!read.ok()) return read.status().WithContext(context());
+    if (!read.ok()) {
+      const std::string place = PlaceOf(message.Bytes(instruction_field::kMetadata));
+      return read.status().WithContext(Format("It is the shape of {} ({}{}{}).", message.Text(instruction_field::kName),
+                                              instruction.opcode, place.empty() ? "" : ", at ", place));
+    }
     instruction.shape = *std::move(read);
     RETURN_IF_ERROR(Resolve(instruction));
     if (instruction.opcode == "parameter") RETURN_IF_ERROR(AddParameter(instruction));

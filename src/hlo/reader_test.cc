@@ -146,10 +146,14 @@ TEST(ReadHlo, NamesWhatItDoesNotSupport) {
 TEST(ReadHlo, RefusesDynamicDimensions) {
   ComputationProto main(1);
   Proto shape = kVector;
-  main.Parameter(0, shape.Ints(shape_field::kIsDynamicDimension, {1}));
+  Proto metadata;
+  metadata.Text(metadata_field::kOpName, "model/where");
+  main.Add("set-dimension-size", shape.Ints(shape_field::kIsDynamicDimension, {1}), {},
+           Proto().Sub(instruction_field::kMetadata, metadata));
   const Status status = StatusOf(ModuleProto({main}));
   EXPECT_EQ(status.code(), StatusCode::kUnimplemented);
   EXPECT_THAT(status.message(), HasSubstr("dynamic dimension"));
+  EXPECT_THAT(status.message(), HasSubstr("set-dimension-size, at model/where"));
 }
 
 TEST(ReadHlo, RefusesWhatIsDamaged) {
