@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What TensorFlow looks for in a library of the folder tensorflow-plugins: a next pluggable device with a PJRT engine.
+#include <string>
+
+#include "backends.h"
+#include "engine.h"
+#include "kernels.h"
+#include "shape.h"
+#include "tensorflow/core/common_runtime/next_pluggable_device/c/plugin_c_api.h"
+
+namespace dragoman_tensorflow {
+namespace {
+
+int32_t GetDeviceCount(TF_Status* status) {
+  TF_SetStatus(status, TF_OK, "");
+  return DeviceCount();
+}
+
+// The client is made when the devices are counted.
+void InitInternalStates(TF_Status* status) { TF_SetStatus(status, TF_OK, ""); }
+
+const TFNPD_Api* DeviceApi() {
+  static const TFNPD_Api api = [] {
+    TFNPD_Api made = {};
+    made.struct_size = TFNPD_Api_STRUCT_SIZE;
+    made.TFNPD_XlaShapeToDeviceShapeRepresentation = &DeviceShape;
+    made.TFNPD_GetDeviceCount = &GetDeviceCount;
+    made.TFNPD_InitPluginInternalDeviceStates = &InitInternalStates;
+    return made;
+  }();
+  return &api;
+}
+
+// Above TensorFlow's CPU (70) and a vendor's GPU (210).
+constexpr int kPriority = 220;
+
+}  // namespace
+}  // namespace dragoman_tensorflow
+
+extern "C" {
+
+__attribute__((visibility("default"))) const TFNPD_Api* TFNPD_InitPlugin(TFNPD_PluginParams* params,
+                                                                         TF_Status* status) {
+  using namespace dragoman_tensorflow;
+  params->device_type = DeviceType().c_str();
+  params->compilation_device_name = kJitDevice;
+  params->priority = kPriority;
+  params->is_pluggable_device = true;
+  params->use_pjrt_on_demand_compile = false;  // RegisterBackends does it, with fewer operations
+  RegisterBackends(DeviceType());
+  TF_SetStatus(status, TF_OK, "");
+  return DeviceApi();
+}
+
+__attribute__((visibility("default"))) const PJRT_Api* GetPjrtApi() { return dragoman_tensorflow::EngineApi(); }
+
+__attribute__((visibility("default"))) void TF_InitKernel() {
+  dragoman_tensorflow::RegisterKernels(dragoman_tensorflow::DeviceType());
+}
+
+// For the Python half: TensorFlow itself does not tell a device of this kind that it is not to be visible.
+__attribute__((visibility("default"))) void dragoman_tensorflow_set_hidden(int is_hidden) {
+  dragoman_tensorflow::SetHidden(is_hidden != 0);
+}
+
+// The name of a device's hardware, valid until the next call; for `tf.config.experimental.get_device_details`.
+__attribute__((visibility("default"))) const char* dragoman_tensorflow_device_kind(int index) {
+  static thread_local std::string kind;
+  kind = dragoman_tensorflow::DeviceKind(index);
+  return kind.c_str();
+}
+
+}  // extern "C"
