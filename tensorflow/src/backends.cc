@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "bridge.h"
 #include "tensorflow/compiler/jit/flags.h"
 #include "tensorflow/compiler/tf2xla/xla_op_registry.h"
 #include "tensorflow/core/framework/kernel_def.pb.h"
@@ -18,8 +19,6 @@ XlaDeviceOpRegistrations* RegisterXlaDeviceKernels(const char* device, const cha
 }  // namespace tensorflow
 
 namespace dragoman_tensorflow {
-
-const char kJitDevice[] = "DRAGOMAN_JIT";
 
 namespace {
 

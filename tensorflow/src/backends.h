@@ -6,9 +6,6 @@
 
 namespace dragoman_tensorflow {
 
-// The name under which TensorFlow's compiler knows what the device compiles.
-extern const char kJitDevice[];
-
 // Tells TensorFlow's compiler of the device: element types and operations of compiled functions, the kernels that
 // compile and run one operation each, and that programs go to the device through PJRT.
 void RegisterBackends(const std::string& device_type);

@@ -4,13 +4,14 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
 
-#include "absl/log/log.h"
-#include "tensorflow_client.h"
+#include "bridge.h"
+#include "tensorflow/c/c_api.h"
 
 namespace dragoman_tensorflow {
 namespace {
@@ -23,21 +24,29 @@ struct Engine {
   const PJRT_Api* original = nullptr;
   std::unique_ptr<char[]> api;  // the engine's table, as long as it says, with our PJRT_Client_Create in it
   PJRT_Client* client = nullptr;
+  const Bridge* bridge = nullptr;
 };
 
 Engine& TheEngine();
 
-// `$DRAGOMAN_LIBRARY`, or site-packages/dragoman/libdragoman.so seen from site-packages/tensorflow-plugins/.
-std::string LibraryPath() {
-  const char* named = std::getenv("DRAGOMAN_LIBRARY");
-  if (named != nullptr && *named != '\0') return named;
+// The folder of this library: site-packages/tensorflow-plugins, or a build's.
+std::string OwnFolder() {
   Dl_info info;
-  if (dladdr(reinterpret_cast<void*>(&LibraryPath), &info) == 0 || info.dli_fname == nullptr) return "libdragoman.so";
+  if (dladdr(reinterpret_cast<void*>(&OwnFolder), &info) == 0 || info.dli_fname == nullptr) return ".";
   const std::string own = info.dli_fname;
   const size_t file = own.rfind('/');
-  const size_t folder = file == std::string::npos || file == 0 ? std::string::npos : own.rfind('/', file - 1);
-  const std::string site = folder == std::string::npos ? ".." : own.substr(0, folder);
-  return site + "/dragoman/libdragoman.so";
+  return file == std::string::npos ? "." : own.substr(0, file);
+}
+
+std::string LibraryPath() {
+  const char* named = std::getenv("DRAGOMAN_LIBRARY");
+  return named != nullptr && *named != '\0' ? named : OwnFolder() + "/../dragoman/libdragoman.so";
+}
+
+// "2.21" of TensorFlow 2.21.0.
+std::string RunningVersion() {
+  const std::string version = TF_Version();
+  return version.substr(0, version.find('.', version.find('.') + 1));
 }
 
 // TensorFlow makes its own client of the engine's table; this remembers it, to ask it for its devices.
@@ -47,19 +56,38 @@ PJRT_Error* CreateClient(PJRT_Client_Create_Args* args) {
   return error;
 }
 
-// The engine's table, or what is wrong with the library.
+// Opens the bridge; returns what is wrong with it.
+std::string OpenBridge(Engine& engine) {
+  if (RunningVersion() != DRAGOMAN_TENSORFLOW_VERSION) {
+    return "the package dragoman-tensorflow was built for TensorFlow " DRAGOMAN_TENSORFLOW_VERSION " and this is " +
+           std::string(TF_Version()) + "; install it again beside this TensorFlow, or that TensorFlow.";
+  }
+  const std::string name = "/libdragoman_tensorflow_bridge.so";
+  void* library = dlopen((OwnFolder() + "/../dragoman_tensorflow" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) library = dlopen((OwnFolder() + name).c_str(), RTLD_NOW | RTLD_LOCAL);
+  auto get = library == nullptr ? nullptr : reinterpret_cast<GetBridge*>(dlsym(library, kBridgeSymbol));
+  if (get == nullptr) {
+    const char* reason = dlerror();
+    return std::string("a part of the package dragoman-tensorflow cannot be loaded (") +
+           (reason == nullptr ? name : reason) + "); install it again.";
+  }
+  engine.bridge = get();
+  const char* fault = engine.bridge->register_device(DeviceType().c_str());
+  return fault == nullptr ? "" : fault;
+}
+
+// Opens the engine's library; returns what is wrong with it.
 std::string OpenEngine(Engine& engine) {
   const std::string path = LibraryPath();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     return std::string("its library cannot be loaded (") + dlerror() +
-           "); install it with `pip install --force-reinstall dragoman`, or let DRAGOMAN_LIBRARY name it";
+           "); install it with `pip install --force-reinstall dragoman`, or let DRAGOMAN_LIBRARY name it.";
   }
   auto get = reinterpret_cast<const PJRT_Api* (*)()>(dlsym(library, "GetPjrtApi"));
   const PJRT_Api* api = get == nullptr ? nullptr : get();
   if (api == nullptr || api->struct_size < kSmallestApi || api->pjrt_api_version.major_version != PJRT_API_MAJOR) {
-    return path +
-           " is not Dragoman's library, or damaged; install it again with `pip install --force-reinstall dragoman`";
+    return path + " is not Dragoman's library, or damaged; install it with `pip install --force-reinstall dragoman`.";
   }
   engine.original = api;
   engine.api = std::make_unique<char[]>(api->struct_size);
@@ -72,6 +100,7 @@ Engine& TheEngine() {
   static Engine& engine = *[] {
     Engine* made = new Engine;  // never deleted: TensorFlow's threads outlive static objects
     made->fault = OpenEngine(*made);
+    if (made->fault.empty()) made->fault = OpenBridge(*made);
     return made;
   }();
   return engine;
@@ -99,13 +128,16 @@ PJRT_Client_AddressableDevices_Args Devices() {
   return args;
 }
 
-// Devices after the client is made; 0 with one log line when it cannot be.
+// Devices after the client is made; 0 with one line when it cannot be.
 int StartDevices() {
   std::string fault = TheEngine().fault;
-  if (fault.empty()) fault = MakeTensorFlowsClient(DeviceType());
-  if (fault.empty()) return static_cast<int>(Devices().num_addressable_devices);
-  LOG(WARNING) << "Dragoman gives TensorFlow no " << DeviceType() << " device: " << fault
-               << " `dragoman doctor` tells more. TensorFlow goes on with its other devices.";
+  if (fault.empty()) {
+    const char* reason = TheEngine().bridge->make_client(DeviceType().c_str());
+    if (reason == nullptr) return static_cast<int>(Devices().num_addressable_devices);
+    fault = reason;
+  }
+  std::fprintf(stderr, "dragoman: TensorFlow gets no %s device: %s TensorFlow goes on without it.\n",
+               DeviceType().c_str(), fault.c_str());
   return 0;
 }
 
@@ -121,9 +153,10 @@ const std::string& DeviceType() {
   return type;
 }
 
+bool HasEngine() { return TheEngine().fault.empty(); }
+
 const PJRT_Api* EngineApi() {
-  Engine& engine = TheEngine();
-  return engine.fault.empty() ? reinterpret_cast<const PJRT_Api*>(engine.api.get()) : AbsentEngine();
+  return HasEngine() ? reinterpret_cast<const PJRT_Api*>(TheEngine().api.get()) : AbsentEngine();
 }
 
 int DeviceCount() {

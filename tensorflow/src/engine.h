@@ -16,6 +16,9 @@ const std::string& DeviceType();
 // nothing.
 const PJRT_Api* EngineApi();
 
+// Whether there is an engine, and a bridge to this TensorFlow.
+bool HasEngine();
+
 // How many devices TensorFlow may have. The first call makes the PJRT client and gives it to TensorFlow; where that
 // fails, one log line says why and how to mend it, and the answer is 0.
 int DeviceCount();

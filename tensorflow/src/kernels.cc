@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels.h"
 
-#include "absl/log/log.h"
+#include <cstdio>
+
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/tf_status.h"
 #include "tensorflow/c/tf_tensor.h"
@@ -30,7 +31,7 @@ void RegisterConstant(const std::string& device_type, TF_DataType type, bool is_
   }
   TF_KernelBuilder_Priority(builder, 1);
   if (TF_GetCode(status) == TF_OK) TF_RegisterKernelBuilder("DragomanEagerConst", builder, status);
-  if (TF_GetCode(status) != TF_OK) LOG(ERROR) << "Dragoman's constants: " << TF_Message(status);
+  if (TF_GetCode(status) != TF_OK) std::fprintf(stderr, "dragoman: constants: %s\n", TF_Message(status));
   TF_DeleteStatus(status);
 }
 

@@ -2,7 +2,7 @@
 // What TensorFlow looks for in a library of the folder tensorflow-plugins: a next pluggable device with a PJRT engine.
 #include <string>
 
-#include "backends.h"
+#include "bridge.h"
 #include "engine.h"
 #include "kernels.h"
 #include "shape.h"
@@ -42,12 +42,12 @@ extern "C" {
 __attribute__((visibility("default"))) const TFNPD_Api* TFNPD_InitPlugin(TFNPD_PluginParams* params,
                                                                          TF_Status* status) {
   using namespace dragoman_tensorflow;
+  HasEngine();  // opens it, before TensorFlow notes that it has a plug-in of this kind
   params->device_type = DeviceType().c_str();
   params->compilation_device_name = kJitDevice;
   params->priority = kPriority;
   params->is_pluggable_device = true;
-  params->use_pjrt_on_demand_compile = false;  // RegisterBackends does it, with fewer operations
-  RegisterBackends(DeviceType());
+  params->use_pjrt_on_demand_compile = false;  // the bridge does it, with fewer operations
   TF_SetStatus(status, TF_OK, "");
   return DeviceApi();
 }
@@ -55,7 +55,7 @@ __attribute__((visibility("default"))) const TFNPD_Api* TFNPD_InitPlugin(TFNPD_P
 __attribute__((visibility("default"))) const PJRT_Api* GetPjrtApi() { return dragoman_tensorflow::EngineApi(); }
 
 __attribute__((visibility("default"))) void TF_InitKernel() {
-  dragoman_tensorflow::RegisterKernels(dragoman_tensorflow::DeviceType());
+  if (dragoman_tensorflow::HasEngine()) dragoman_tensorflow::RegisterKernels(dragoman_tensorflow::DeviceType());
 }
 
 // For the Python half: TensorFlow itself does not tell a device of this kind that it is not to be visible.
