@@ -119,13 +119,27 @@ const PJRT_Api* AbsentEngine() {
   return &api;
 }
 
+// Whether it is one; frees it.
+bool IsError(PJRT_Error* error) {
+  if (error == nullptr) return false;
+  PJRT_Error_Destroy_Args args = {PJRT_Error_Destroy_Args_STRUCT_SIZE, nullptr, error};
+  TheEngine().original->PJRT_Error_Destroy(&args);
+  return true;
+}
+
 // The client's devices; none where there is no client.
 PJRT_Client_AddressableDevices_Args Devices() {
   PJRT_Client_AddressableDevices_Args args = {};
   args.struct_size = PJRT_Client_AddressableDevices_Args_STRUCT_SIZE;
   args.client = TheEngine().client;
-  if (args.client == nullptr || TheEngine().original->PJRT_Client_AddressableDevices(&args) != nullptr) return {};
+  if (args.client == nullptr || IsError(TheEngine().original->PJRT_Client_AddressableDevices(&args))) return {};
   return args;
+}
+
+PJRT_Device* DeviceAt(int index) {
+  const PJRT_Client_AddressableDevices_Args devices = Devices();
+  const bool is_there = index >= 0 && static_cast<size_t>(index) < devices.num_addressable_devices;
+  return is_there ? devices.addressable_devices[index] : nullptr;
 }
 
 // Devices after the client is made; 0 with one line when it cannot be.
@@ -166,17 +180,25 @@ int DeviceCount() {
 }
 
 std::string DeviceKind(int index) {
-  const PJRT_Client_AddressableDevices_Args devices = Devices();
-  if (index < 0 || static_cast<size_t>(index) >= devices.num_addressable_devices) return "";
   PJRT_Device_GetDescription_Args description = {};
   description.struct_size = PJRT_Device_GetDescription_Args_STRUCT_SIZE;
-  description.device = devices.addressable_devices[index];
-  if (TheEngine().original->PJRT_Device_GetDescription(&description) != nullptr) return "";
+  description.device = DeviceAt(index);
+  if (description.device == nullptr || IsError(EngineApi()->PJRT_Device_GetDescription(&description))) return "";
   PJRT_DeviceDescription_Kind_Args kind = {};
   kind.struct_size = PJRT_DeviceDescription_Kind_Args_STRUCT_SIZE;
   kind.device_description = description.device_description;
-  if (TheEngine().original->PJRT_DeviceDescription_Kind(&kind) != nullptr) return "";
+  if (IsError(EngineApi()->PJRT_DeviceDescription_Kind(&kind))) return "";
   return std::string(kind.device_kind, kind.device_kind_size);
+}
+
+bool DeviceMemory(int index, int64_t& current, int64_t& peak) {
+  PJRT_Device_MemoryStats_Args args = {};
+  args.struct_size = PJRT_Device_MemoryStats_Args_STRUCT_SIZE;
+  args.device = DeviceAt(index);
+  if (args.device == nullptr || IsError(EngineApi()->PJRT_Device_MemoryStats(&args))) return false;
+  current = args.bytes_in_use;
+  peak = args.peak_bytes_in_use_is_set ? args.peak_bytes_in_use : args.bytes_in_use;
+  return true;
 }
 
 void SetHidden(bool is_hidden) { hidden = is_hidden; }

@@ -2,6 +2,7 @@
 #ifndef DRAGOMAN_TENSORFLOW_ENGINE_H_
 #define DRAGOMAN_TENSORFLOW_ENGINE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "xla/pjrt/c/pjrt_c_api.h"
@@ -25,6 +26,9 @@ int DeviceCount();
 
 // What the device is called, for people; an empty string where there is no such device.
 std::string DeviceKind(int index);
+
+// Bytes in use and the most that were, or false where the engine does not tell.
+bool DeviceMemory(int index, int64_t& current, int64_t& peak);
 
 // Whether devices are kept from TensorFlow (`set_visible_devices([], ...)`) when its context is made.
 void SetHidden(bool is_hidden);

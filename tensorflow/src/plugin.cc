@@ -70,4 +70,9 @@ __attribute__((visibility("default"))) const char* dragoman_tensorflow_device_ki
   return kind.c_str();
 }
 
+// Bytes of a device in use and the most that were; 0 where that is not known.
+__attribute__((visibility("default"))) int dragoman_tensorflow_memory(int index, int64_t* current, int64_t* peak) {
+  return dragoman_tensorflow::DeviceMemory(index, *current, *peak) ? 1 : 0;
+}
+
 }  // extern "C"

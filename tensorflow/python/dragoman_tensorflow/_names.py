@@ -30,6 +30,13 @@ _state = _State()
 _has_own_device = False  # and TensorFlow has no GPU of its own: 'GPU' means our type
 
 
+class _Type(str):
+    """A device type that is its own upper case: tf.distribute insists on upper case, DirectML is none."""
+
+    def upper(self):
+        return self
+
+
 def guarded(action, *arguments):
     """Does what touches private parts of TensorFlow; a TensorFlow that has changed them costs only this purpose."""
     try:
@@ -78,7 +85,12 @@ def plugin():
 def in_device_spec(module):
     """Every DeviceSpec, made of a string or of parts, passes its type through this function."""
     read_type = module._as_device_str_or_none
-    module._as_device_str_or_none = lambda device_type: translated(read_type(device_type))
+
+    def as_device_type(device_type):
+        found = translated(read_type(device_type))
+        return _Type(found) if found == dragoman_tensorflow.device_type() else found
+
+    module._as_device_str_or_none = as_device_type
     valid_types = module.DeviceSpecV2._get_valid_device_types
     # The short form '/DirectML:0' is looked up in upper case.
     module.DeviceSpecV2._get_valid_device_types = staticmethod(lambda: {*valid_types(), *map(str.upper, valid_types())})
@@ -86,7 +98,7 @@ def in_device_spec(module):
 
 def in_context(module):
     context = module.Context
-    for wrap in (_listing, _counting, _hiding, _configuring, _describing):
+    for wrap in (_listing, _counting, _hiding, _configuring, _describing, _measuring):
         guarded(wrap, context)
 
 
@@ -106,8 +118,7 @@ def _listing(context):
         "set_visible_devices",
         lambda method: lambda self, devices, device_type=None: method(self, devices, translated(device_type)),
     )
-    for name in ("get_memory_info", "reset_memory_stats"):
-        _wrap(context, name, lambda method: lambda self, dev: method(self, translated_name(dev)))
+    _wrap(context, "reset_memory_stats", lambda method: lambda self, dev: method(self, translated_name(dev)))
 
 
 def _counting(context):
@@ -169,6 +180,25 @@ def _describing(context):
         return details
 
     _wrap(context, "get_device_details", make)
+
+
+def _measuring(context):
+    def make(method):
+        def memory(self, dev):
+            name = translated_name(dev)
+            if not isinstance(name, str) or dragoman_tensorflow.device_type() not in name.split("/")[-1].split(":"):
+                return method(self, name)
+            self.ensure_initialized()
+            index = name.rsplit(":", 1)[1]
+            current, peak = ctypes.c_int64(), ctypes.c_int64()
+            is_known = plugin().dragoman_tensorflow_memory(
+                int(index) if index.isdigit() else 0, ctypes.byref(current), ctypes.byref(peak)
+            )
+            return {"current": current.value, "peak": peak.value} if is_known else method(self, name)
+
+        return memory
+
+    _wrap(context, "get_memory_info", make)
 
 
 def in_test_util(module):

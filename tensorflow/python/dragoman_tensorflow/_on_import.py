@@ -1,45 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imported at every start of Python (dragoman_tensorflow.pth), so it does next to nothing: it notes which modules of
-TensorFlow and Keras `_names` has something to say to, and calls it right after such a module was imported.
+TensorFlow and Keras this package has something to say to, and calls the function for it right after such a module was
+imported.
 """
 
+import importlib
 import importlib.machinery
+import logging
 import os
 import sys
 
-# Module: the function of _names that is given it.
-MODULES = {
-    "tensorflow.python.framework.device_spec": "in_device_spec",
-    "tensorflow.python.eager.context": "in_context",
-    "tensorflow.python.framework.test_util": "in_test_util",
-    "keras.src.backend.tensorflow.rnn": "in_keras_rnn",
+# Module: the module here whose function is given it.
+LOADING = {"tensorflow.python.framework.load_library": ("_one_plugin", "in_load_library")}
+NAMES = {
+    "tensorflow.python.framework.device_spec": ("_names", "in_device_spec"),
+    "tensorflow.python.eager.context": ("_names", "in_context"),
+    "tensorflow.python.framework.test_util": ("_names", "in_test_util"),
+    "keras.src.backend.tensorflow.rnn": ("_names", "in_keras_rnn"),
 }
 
 
 class Finder:
-    """Finds the modules of MODULES as Python would, and lets their loaders tell when they are done."""
+    """Finds these modules as Python would, and lets their loaders tell when they are done."""
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name not in MODULES:
+    modules = LOADING | (NAMES if os.environ.get("DRAGOMAN_TENSORFLOW_GPU_NAME", "1") != "0" else {})
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name not in cls.modules:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            tell_when_done(spec.loader, MODULES[name])
+            tell_when_done(spec.loader, *cls.modules[name])
         return spec
 
 
-def tell_when_done(loader, function):
+def tell_when_done(loader, own_module, function):
     load = loader.exec_module
 
     def exec_module(module):
         load(module)
-        from dragoman_tensorflow import _names
-
-        _names.guarded(getattr(_names, function), module)
+        try:
+            getattr(importlib.import_module(f"dragoman_tensorflow.{own_module}"), function)(module)
+        except Exception as error:  # a TensorFlow that has changed its private parts costs only this purpose
+            logging.getLogger(__name__).debug("Dragoman's %s fails with this TensorFlow: %r", function, error)
 
     loader.exec_module = exec_module
 
 
-if os.environ.get("DRAGOMAN_TENSORFLOW_GPU_NAME", "1") != "0" and Finder not in sys.meta_path:
+if Finder not in sys.meta_path:
     sys.meta_path.insert(0, Finder)
