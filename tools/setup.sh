@@ -4,6 +4,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${DRAGOMAN_VENV:-$root/.venv}
 build=${DRAGOMAN_BUILD:-$root/build}
+tensorflow_venv=${DRAGOMAN_TENSORFLOW_VENV:-$root/.venv-tensorflow}
+tensorflow_package='tensorflow-cpu==2.21.*'  # the CPU's build is smaller; the plug-in is the same
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -11,9 +11,11 @@ import os
 import subprocess
 import sys
 
+from dragoman import _doctor_tensorflow
+from dragoman._doctor_rows import installed, row, run
+
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAX, NEWEST_TESTED_JAX = (0, 10), (0, 12)
-TIMEOUT_SECONDS = 300
 
 LIST_DEVICES = """
 import os
@@ -66,27 +68,16 @@ def main(program, as_json):
 def python_checks(has_device):
     """What does not need what was found wrong before."""
     checks = [python_version(), jax_version()]
-    has_jax = checks[-1]["ok"]
+    has_jax = checks[-1]["ok"] and installed("jax")
     if has_jax:
         checks.append(plugin_is_found())
     keras = keras_backend()
     checks.append(keras)
     if has_jax and has_device and checks[2]["ok"]:
         checks.append(jax_devices())
-        if checks[-1]["ok"] and keras["ok"] and installed("keras"):
+        if checks[-1]["ok"] and installed("keras") and configured_backend()[0] == "jax":
             checks.append(keras_fit())
-    return checks
-
-
-def row(check, ok, found, cure):
-    return {"check": check, "ok": ok, "found": found, "cure": "" if ok else cure}
-
-
-def installed(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return checks + _doctor_tensorflow.checks(has_device, bool(installed("keras")))
 
 
 def dotted(version):
@@ -101,6 +92,8 @@ def python_version():
 
 def jax_version():
     found, cure = installed("jax"), 'pip install -U "jax>=0.10"'
+    if found is None and _doctor_tensorflow.has_door():
+        return row("JAX", True, "not installed; only JAX programs need it", "")
     if found is None:
         return row("JAX", False, "not installed", cure)
     version = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
@@ -131,7 +124,11 @@ def keras_backend():
     if found is None:
         return row("Keras", True, "not installed; only Keras programs need it (pip install keras)", "")
     backend, source = configured_backend()
-    return row("Keras", backend == "jax", f"{found}, backend {backend} ({source})", "export KERAS_BACKEND=jax")
+    is_ok = backend == "jax" or (backend == "tensorflow" and _doctor_tensorflow.has_door())
+    cure = "export KERAS_BACKEND=jax"
+    if backend == "tensorflow" and _doctor_tensorflow.tensorflow():
+        cure += f", or for this backend: {_doctor_tensorflow.INSTALL}"
+    return row("Keras", is_ok, f"{found}, backend {backend} ({source})", cure)
 
 
 def configured_backend():
@@ -156,18 +153,3 @@ def keras_fit():
     is_ok, found = run(FIT)
     cure = "DRAGOMAN_LOG=debug KERAS_BACKEND=jax dragoman doctor, and report what it prints."
     return row("Keras fit", is_ok, found, cure)
-
-
-def run(code):
-    """(whether it printed FOUND, what it found or the last line of its error)."""
-    package_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    source = f"import sys; sys.path.append({package_folder!r})\n{code}"
-    try:
-        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        return False, f"no answer in {TIMEOUT_SECONDS} seconds"
-    for line in done.stdout.splitlines():
-        if done.returncode == 0 and line.startswith("FOUND "):
-            return True, line.removeprefix("FOUND ")
-    errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(" ")]
-    return False, errors[-1] if errors else f"exit code {done.returncode}"

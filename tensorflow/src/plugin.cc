@@ -23,7 +23,11 @@ const TFNPD_Api* DeviceApi() {
   static const TFNPD_Api api = [] {
     TFNPD_Api made = {};
     made.struct_size = TFNPD_Api_STRUCT_SIZE;
-    made.TFNPD_XlaShapeToDeviceShapeRepresentation = &DeviceShape;
+    made.TFNPD_XlaShapeToDeviceShapeRepresentation = [](XLA_Shape* shape, int, bool, XLA_LayoutPreference,
+                                                        XLA_Shape* device_shape, TF_Status* status) {
+      MakeDeviceShape(*shape, *device_shape);
+      TF_SetStatus(status, TF_OK, "");
+    };
     made.TFNPD_GetDeviceCount = &GetDeviceCount;
     made.TFNPD_InitPluginInternalDeviceStates = &InitInternalStates;
     return made;

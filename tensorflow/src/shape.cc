@@ -51,9 +51,6 @@ void CopyShape(XLA_Shape& from, XLA_Shape& to) {
 
 }  // namespace
 
-void DeviceShape(XLA_Shape* shape, int, bool, XLA_LayoutPreference, XLA_Shape* device_shape, TF_Status* status) {
-  CopyShape(*shape, *device_shape);
-  TF_SetStatus(status, TF_OK, "");
-}
+void MakeDeviceShape(XLA_Shape& shape, XLA_Shape& device_shape) { CopyShape(shape, device_shape); }
 
 }  // namespace dragoman_tensorflow

@@ -8,8 +8,7 @@ namespace dragoman_tensorflow {
 
 // How a tensor of this shape lies on the device: dense and row-major. `device_shape` owns its lists, as TensorFlow
 // wants.
-void DeviceShape(XLA_Shape* shape, int data_type, bool use_fast_memory, XLA_LayoutPreference preference,
-                 XLA_Shape* device_shape, TF_Status* status);
+void MakeDeviceShape(XLA_Shape& shape, XLA_Shape& device_shape);
 
 }  // namespace dragoman_tensorflow
 

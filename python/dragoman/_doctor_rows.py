@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A row of `dragoman doctor`, and how a row finds out."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+
+TIMEOUT_SECONDS = 300
+
+
+def row(check, ok, found, cure):
+    return {"check": check, "ok": ok, "found": found, "cure": "" if ok else cure}
+
+
+def installed(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def run(code):
+    """(whether it printed FOUND, what it found or the last line of its error)."""
+    package_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    source = f"import sys; sys.path.append({package_folder!r})\n{code}"
+    try:
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False, f"no answer in {TIMEOUT_SECONDS} seconds"
+    for line in done.stdout.splitlines():
+        if done.returncode == 0 and line.startswith("FOUND "):
+            return True, line.removeprefix("FOUND ")
+    errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(" ")]
+    return False, errors[-1] if errors else f"exit code {done.returncode}"
