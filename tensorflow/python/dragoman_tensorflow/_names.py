@@ -60,6 +60,14 @@ def translated_name(name):
     return "/".join(":".join(translated(part) for part in piece.split(":")) for piece in name.split("/"))
 
 
+def is_in_use():
+    """Whether TensorFlow has our device and it was not hidden."""
+    from tensorflow.python.eager import context
+
+    ours = dragoman_tensorflow.device_type()
+    return any(device.device_type == ours for device in context.context().get_visible_devices())
+
+
 @contextlib.contextmanager
 def untranslated():
     _state.untranslated, before = True, _state.untranslated
@@ -223,14 +231,3 @@ def in_test_util(module):
         return is_available(cuda_only, min_cuda_compute_capability)
 
     module.gpu_device_name, module.is_gpu_available = gpu_device_name, is_gpu_available
-
-
-def in_keras_rnn(module):
-    """Keras asks for 'GPU' to use cuDNN's recurrent operations, which only TensorFlow's own GPU has."""
-    is_available = module._is_gpu_available
-
-    def is_gpu_available():
-        with untranslated():
-            return is_available()
-
-    module._is_gpu_available = is_gpu_available

@@ -11,19 +11,22 @@ import os
 import sys
 
 # Module: the module here whose function is given it.
-LOADING = {"tensorflow.python.framework.load_library": ("_one_plugin", "in_load_library")}
+ALWAYS = {
+    "tensorflow.python.framework.load_library": ("_one_plugin", "in_load_library"),
+    "keras.src.backend.tensorflow.rnn": ("_keras", "in_rnn"),
+    "keras.src.backend.tensorflow.sparse": ("_keras", "in_sparse"),
+}
 NAMES = {
     "tensorflow.python.framework.device_spec": ("_names", "in_device_spec"),
     "tensorflow.python.eager.context": ("_names", "in_context"),
     "tensorflow.python.framework.test_util": ("_names", "in_test_util"),
-    "keras.src.backend.tensorflow.rnn": ("_names", "in_keras_rnn"),
 }
 
 
 class Finder:
     """Finds these modules as Python would, and lets their loaders tell when they are done."""
 
-    modules = LOADING | (NAMES if os.environ.get("DRAGOMAN_TENSORFLOW_GPU_NAME", "1") != "0" else {})
+    modules = ALWAYS | (NAMES if os.environ.get("DRAGOMAN_TENSORFLOW_GPU_NAME", "1") != "0" else {})
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):

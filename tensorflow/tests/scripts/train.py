@@ -30,10 +30,15 @@ def gru():
     return (10, 4), [layers.Bidirectional(layers.GRU(8))]
 
 
-def train(make, **options):
+def words():
+    return (10,), [layers.Embedding(20, 8), layers.GlobalAveragePooling1D()]
+
+
+def train(make, optimizer="adam", **options):
     random = np.random.default_rng(0)
     shape, body = make()
     x, y = random.standard_normal((128, *shape)).astype("float32"), random.integers(0, 3, 128)
+    x = x if make != words else np.abs(x * 6).astype("int32")
     model = keras.Sequential([keras.Input(shape), *body, layers.Dense(3, activation="softmax", dtype="float32")])
     fixed = ("variance", "seed", "gamma")
     model.set_weights([
@@ -41,7 +46,7 @@ def train(make, **options):
         else (0.2 * random.standard_normal(weight.shape)).astype("float32")
         for weight in model.weights
     ])  # fmt: skip
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
     losses = model.fit(x, y, batch_size=32, epochs=3, shuffle=False, verbose=0).history["loss"]
     return losses + [float(model.evaluate(x, y, verbose=0)[0])] + model.predict(x[:2], verbose=0).ravel().tolist()
 
@@ -77,6 +82,7 @@ answers = {
     "mlp": train(mlp),
     "cnn": train(cnn),
     "lstm": train(lstm),
+    "words": train(words, "rmsprop"),
     "lstm without jit": train(lstm, jit_compile=False),
     "loop": loop(),
     "mixed_float16": half("mixed_float16"),
