@@ -36,11 +36,10 @@ constexpr tensorflow::DataType kElementTypes[] = {
 // Operations, by the beginning of their names, that do not run alone, so that TensorFlow places them on the CPU:
 // - the extents of their results depend on values;
 // - they take and give lists, stacks and optionals, which are not arrays (host_kernels.h has those on lists);
-// - TensorFlow's compiler leaves them to a library that the device does not have;
 // - they draw from TensorFlow's own state of random numbers, which programs of the device do not have.
 constexpr std::string_view kNotAlone[] = {
-    "Where",    "Unique", "TensorList",     "EmptyTensorList", "TensorArray",     "Stack",
-    "Optional", "Qr",     "SelfAdjointEig", "Random",          "TruncatedNormal", "Multinomial",
+    "Where", "Unique",   "TensorList", "EmptyTensorList", "TensorArray",
+    "Stack", "Optional", "Random",     "TruncatedNormal", "Multinomial",
 };
 
 bool IsCompiled(tensorflow::KernelDef*) { return true; }
