@@ -56,6 +56,7 @@ def test_a_second_plugin_of_the_kind(run, tmp_path):
 
 def test_another_tensorflow(run, tmp_path):
     """What was built for one version says so beside another, here a plug-in whose version is written over."""
+    import dragoman
     import dragoman_tensorflow
 
     before = pathlib.Path(dragoman_tensorflow.library_path()).read_bytes()
@@ -69,7 +70,7 @@ def test_another_tensorflow(run, tmp_path):
 import dragoman_tensorflow._one_plugin as loading
 loading.libraries = lambda location: [{str(other)!r}]
 """
-    result = run(instead + ON_THE_CPU)
+    result = run(instead + ON_THE_CPU, DRAGOMAN_LIBRARY=dragoman.library_path())
     assert_one_line(result, "2.19", "2.21", "install")
 
 
