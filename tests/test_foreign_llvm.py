@@ -4,7 +4,7 @@
 A stand-in exports every function of the driver's LLVM; whoever calls one of them ends the process with a message.
 """
 
-import importlib.util
+import importlib.metadata
 import platform
 import re
 import shutil
@@ -175,7 +175,7 @@ KERAS = "import keras; keras.utils.set_random_seed(0); print(float(keras.ops.sum
     ids=["Keras alone", "before the driver", "before the first kernel", "after the first kernel", "Keras afterwards"],
 )
 def test_tensorflow_in_the_same_process(jax, code):
-    if importlib.util.find_spec("tensorflow") is None:
+    if "tensorflow" not in importlib.metadata.packages_distributions():
         pytest.skip("TensorFlow is not installed.")
     done = run_python(code, JAX_PLATFORMS="dragoman,cpu", KERAS_BACKEND="jax", timeout=240)
     assert done.returncode == 0 and set(done.stdout.split()) == {"30.0"}, done.stderr

@@ -14,7 +14,13 @@ from hlo_text import PROGRAMS as TEXTS
 from test_reference import command, tolerance  # noqa: F401: a fixture
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-if importlib.util.find_spec("tensorflow") is not None:
+try:
+    import tensorflow  # noqa: F401
+
+    HAS_TENSORFLOW = True
+except ImportError:
+    HAS_TENSORFLOW = False
+if HAS_TENSORFLOW:
     spec = importlib.util.spec_from_file_location("make_hlo", ROOT / "tools/make_hlo.py")
     make_hlo = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make_hlo)
