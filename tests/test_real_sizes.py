@@ -34,7 +34,7 @@ def case(name, function, *shapes, always=False, tolerance=0.0, **numbers):
     return pytest.param(function, shapes, numbers, tolerance, id=name, marks=[] if always or RUNS_ALL else SKIPPED)
 
 
-SKIPPED = pytest.mark.skip(reason="takes long; DRAGOMAN_ALL_SIZES=1 runs it")
+SKIPPED = pytest.mark.skip(reason="It takes long; ./test --all runs it (DRAGOMAN_ALL_SIZES=1).")
 
 
 def run(function, shapes, numbers, tolerance):
@@ -318,14 +318,14 @@ def test_keras_introductory_network_at_batch_128():
     compare(jax.value_and_grad(value_of), weights, tolerance=1e-4)
 
 
-@pytest.mark.skipif(not RUNS_ALL, reason="takes gigabytes; DRAGOMAN_ALL_SIZES=1 runs it")
+@pytest.mark.skipif(not RUNS_ALL, reason="It takes gigabytes of memory; ./test --all runs it (DRAGOMAN_ALL_SIZES=1).")
 @pytest.mark.parametrize("rows,columns", [(1, 2**31 - 1), (4, 2**29 + 3)])
 def test_more_than_two_gigabytes(rows, columns):
     """Bytes of an array of about 2^31 elements, at the ends of its rows: a wrong index lands anywhere."""
     device = jax.devices("dragoman")[0]
     limit = (device.memory_stats() or {}).get("bytes_limit", 0)
     if limit < 3 * rows * columns:
-        pytest.skip(f"the device has {limit} bytes")
+        pytest.skip(f"Three arrays of {rows * columns} bytes are needed, and the device has {limit} bytes.")
     with jax.default_device(device):
         ends = jax.jit(lambda x: (x[:, :5], x[:, -5:]))
         expected = np.array([[0, 1, 2, 3, 4], np.arange(columns - 5, columns)])
@@ -334,7 +334,7 @@ def test_more_than_two_gigabytes(rows, columns):
         except jax.errors.JaxRuntimeError as error:
             if "allows at once" not in str(error):
                 raise
-            pytest.skip(f"lavapipe and others have a limit of one allocation: {error}")
+            pytest.skip(f"The device allows no array of {rows * columns} bytes: {error}")
         y = jax.jit(lambda x: x * 3)(x)
         for factor, values in ((1, ends(x)), (3, ends(y))):
             for numbers, wanted in zip(values, expected):

@@ -7,6 +7,17 @@ import subprocess
 import sys
 
 TIMEOUT_SECONDS = 300
+TRAIN = """
+import keras, numpy
+keras.utils.set_random_seed(0)
+x = numpy.random.default_rng(0).standard_normal((256, 8)).astype("float32")
+y = x @ numpy.linspace(-1, 1, 8, dtype="float32")[:, None]
+model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
+model.compile(optimizer="adam", loss="mse")
+losses = model.fit(x, y, batch_size=32, epochs=3, verbose=0).history["loss"]
+assert losses[-1] < losses[0], f"The losses {losses} do not fall."
+found = f"the loss falls from {losses[0]:.3f} to {losses[-1]:.3f} in 24 steps"
+"""  # leaves `model`, and what to say in `found`
 
 
 def row(check, ok, found, cure):

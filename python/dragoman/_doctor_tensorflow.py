@@ -21,17 +21,11 @@ print("FOUND", ", ".join(device.name for device in found), kind)
 FIT = """
 import os
 os.environ["KERAS_BACKEND"] = "tensorflow"
-import numpy, keras, dragoman_tensorflow
-keras.utils.set_random_seed(0)
-x = numpy.random.default_rng(0).standard_normal((256, 8)).astype("float32")
-y = x @ numpy.linspace(-1, 1, 8, dtype="float32")[:, None]
-model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
-model.compile(optimizer="adam", loss="mse")
-losses = model.fit(x, y, batch_size=32, epochs=3, verbose=0).history["loss"]
+import dragoman_tensorflow
+""" + _doctor_rows.TRAIN + """
 device = model.weights[0].value.device
 assert dragoman_tensorflow.device_type() in device, f"The model trained on {device}."
-assert losses[-1] < losses[0], f"The losses {losses} do not fall."
-print("FOUND", f"the loss falls from {losses[0]:.3f} to {losses[-1]:.3f} in 24 steps on {device.rsplit('/', 1)[1]}")
+print("FOUND", found, "on", device.rsplit("/", 1)[1])
 """
 
 

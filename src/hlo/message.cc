@@ -2,69 +2,10 @@
 #include "hlo/message.h"
 
 #include "base/format.h"
+#include "base/wire.h"
 
 namespace dragoman::hlo {
 namespace {
-
-// The wire format: protobuf.dev/programming-guides/encoding.
-enum class WireType : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-struct WireField {
-  uint32_t number = 0;
-  WireType type = WireType::kVarint;
-  uint64_t value = 0;                // of a varint
-  std::span<const std::byte> bytes;  // of the other types
-};
-
-constexpr int kMaxVarintBytes = 10;
-
-class WireReader {
- public:
-  explicit WireReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-
-  bool at_end() const { return bytes_.empty(); }
-  // False when what is left does not begin with a whole varint.
-  bool Varint(uint64_t& value) {
-    value = 0;
-    for (size_t i = 0; i < bytes_.size() && i < kMaxVarintBytes; ++i) {
-      const auto byte = static_cast<uint64_t>(bytes_[i]);
-      value |= (byte & 0x7f) << (7 * i);
-      if ((byte & 0x80) != 0) continue;
-      bytes_ = bytes_.subspan(i + 1);
-      return true;
-    }
-    return false;
-  }
-  bool Next(WireField& field) {
-    uint64_t tag = 0;
-    if (!Varint(tag) || tag >> 3 == 0 || tag >> 32 != 0) return false;
-    field.number = static_cast<uint32_t>(tag >> 3);
-    field.type = static_cast<WireType>(tag & 7);
-    switch (field.type) {
-      case WireType::kVarint:
-        return Varint(field.value);
-      case WireType::kFixed64:
-        return Take(8, field.bytes);
-      case WireType::kFixed32:
-        return Take(4, field.bytes);
-      case WireType::kBytes: {
-        uint64_t size = 0;
-        return Varint(size) && Take(size, field.bytes);
-      }
-    }
-    return false;  // groups, which no writer of today makes
-  }
-
- private:
-  bool Take(uint64_t size, std::span<const std::byte>& taken) {
-    if (size > bytes_.size()) return false;
-    taken = bytes_.first(size);
-    bytes_ = bytes_.subspan(size);
-    return true;
-  }
-
-  std::span<const std::byte> bytes_;
-};
 
 // Calls `visit` on the message's fields of that number, in order. The bytes were checked when the message was opened.
 template <typename Visit>

@@ -261,4 +261,18 @@ inline bool IsDeleted(const Buffer& buffer) {
   return args.is_deleted;
 }
 
+// Opens the door; skips where there is no device, and fails where it does not open.
+class DoorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    door_ = Door::Open();
+    if (door_ == nullptr && !HasFailure())
+      GTEST_SKIP()
+          << "There is no Vulkan device; Mesa's lavapipe (mesa-vulkan-drivers) is one that every machine can have.";
+    ASSERT_NE(door_, nullptr);
+  }
+
+  std::unique_ptr<Door> door_;
+};
+
 }  // namespace dragoman::pjrt

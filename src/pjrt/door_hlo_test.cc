@@ -14,13 +14,8 @@ using testing::HasSubstr;
 
 constexpr std::string_view kPortable("\x20\x01", 2);  // CompileOptionsProto { compile_portable_executable: true }
 
-class HloDoorTest : public testing::Test {
+class HloDoorTest : public DoorTest {
  protected:
-  void SetUp() override {
-    door_ = Door::Open();
-    if (door_ == nullptr) GTEST_SKIP() << "This machine has no Vulkan device.";
-  }
-
   Executable Compile(const std::string& path) {
     Executable executable;
     const Failure failure = door_->Compile(ReadFileForTest(path), std::string(kPortable), &executable, "hlo");
@@ -31,8 +26,6 @@ class HloDoorTest : public testing::Test {
     const std::vector<float> values(32, value);
     return door_->Put(values.data(), PJRT_Buffer_Type_F32, {4, 8});
   }
-
-  std::unique_ptr<Door> door_;
 };
 
 // y is added to a variable, which is written back; the result is twice its new value.

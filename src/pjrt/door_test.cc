@@ -18,19 +18,6 @@ using ::testing::SizeIs;
 
 constexpr int64_t kLarge = 1 << 20;
 
-class DoorTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    door_ = Door::Open();
-    if (door_ == nullptr && !HasFailure())
-      GTEST_SKIP()
-          << "There is no Vulkan device; Mesa's lavapipe (mesa-vulkan-drivers) is one that every machine can have.";
-    ASSERT_NE(door_, nullptr);
-  }
-
-  std::unique_ptr<Door> door_;
-};
-
 TEST_F(DoorTest, DescribesItsDevice) {
   auto description = NEW(Device_GetDescription);
   description.device = door_->device();

@@ -18,17 +18,10 @@ TIMEOUT_SECONDS = 300
 
 def missing():
     """Why these tests cannot run here, or None."""
-    for names in (["tensorflow", "tensorflow-cpu"], ["dragoman-tensorflow"]):
-        if not any(installed(name) for name in names):
-            return f"{names[0]} is not installed."
-    return None
-
-
-def installed(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    found = importlib.metadata.packages_distributions()
+    absent = [module for module in ("tensorflow", "dragoman_tensorflow") if module not in found]
+    cures = {"tensorflow": 'pip install "tensorflow-cpu==2.21.*"', "dragoman_tensorflow": "pip install ./tensorflow"}
+    return f"{absent[0]} is not installed; {cures[absent[0]]} brings it." if absent else None
 
 
 def pytest_collection_modifyitems(items):

@@ -6,6 +6,7 @@ and in the user's site-packages, or another maker's. The first that TensorFlow f
 """
 
 import functools
+import mmap
 import os
 import sys
 
@@ -40,7 +41,7 @@ def libraries(location):
 
 def is_next_pluggable(path):
     try:
-        with open(path, "rb") as file:
-            return MARK in file.read()
-    except OSError:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(MARK) >= 0
+    except (OSError, ValueError):  # ValueError: an empty file
         return False
