@@ -324,6 +324,7 @@ class Distributor {
         results.push_back(finals[next_carried++]);
       } else if (carry.kind == CarryKind::kStack) {
         Value* rows = builder_.Reshape(whole_.Whole(carry.value), type.dims);
+        if (carry.is_added) rows = builder_.Add(rows, builder_.SplatLike(rows, 0));  // -0 becomes 0
         results.push_back(carry.is_reverse ? builder_.Reverse(rows, {0}) : rows);
       } else {
         results.push_back(builder_.Add(loop_.operands[i], whole_.Total(carry.value)));

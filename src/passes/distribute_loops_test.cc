@@ -115,6 +115,55 @@ TEST(DistributeLoops, SumsOverIterationsAreSumsOfWholes) {
   }
 }
 
+// The gradient of a loop over the elements of a list, as TensorFlow writes it: a counter that goes down, the place read
+// from the places that the loop before it wrote, the row added to zeros.
+constexpr char kListGradient[] = R"(module @m
+func public @main(%g0: tensor<2x4xf32>, %u: tensor<4x4xf32>, %given: tensor<5x2x4xf32>, %b: tensor<5x2x4xf32>, %w0: tensor<4x4xf32>) {{
+  %zero = constant() {{value = dense<0>}} : tensor<si32>
+  %zeros = constant() {{value = dense<0>}} : tensor<5x2x4xf32>
+  %one = constant() {{value = dense<1>}} : tensor<si32>
+  %n = constant() {{value = dense<5>}} : tensor<si32>
+  %numbers = iota() {{iota_dimension = 0}} : tensor<5xsi32>
+  %ones = constant() {{value = dense<1>}} : tensor<5xsi32>
+  %scaled = multiply(%numbers, %ones) : tensor<5xsi32>
+  %column = reshape(%scaled) : tensor<5x1xsi32>
+  %places = reshape(%column) : tensor<5xsi32>
+  %i, %g, %rows, %other, %w = while(%n, %g0, %{0}, %b, %w0) {{trip_count = 5}} : tensor<si32>, tensor<2x4xf32>, tensor<5x2x4xf32>,
+    tensor<5x2x4xf32>, tensor<4x4xf32>
+    (%a: tensor<si32>, %c: tensor<2x4xf32>, %d: tensor<5x2x4xf32>, %e: tensor<5x2x4xf32>, %f: tensor<4x4xf32>) {{
+    %go = compare(%a, %zero) {{comparison_direction = 3, compare_type = 0}} : tensor<i1>
+    return(%go)
+  }} (%t: tensor<si32>, %gp: tensor<2x4xf32>, %rp: tensor<5x2x4xf32>, %bp: tensor<5x2x4xf32>, %wp: tensor<4x4xf32>) {{
+    %next = subtract(%t, %one) : tensor<si32>
+    %popped = dynamic_slice(%places, %next) {{slice_sizes = [1]}} : tensor<1xsi32>
+    %place = reshape(%popped) : tensor<si32>
+    %gu = dot_general(%gp, %u) {{lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1],
+      rhs_contracting_dimensions = [1], precision = 0}} : tensor<2x4xf32>
+    %gn = tanh(%gu) : tensor<2x4xf32>
+    %negated = negate(%gp) : tensor<2x4xf32>
+    %row = reshape(%negated) : tensor<1x2x4xf32>
+    %one_row = dynamic_update_slice(%zeros, %row, %place, %zero, %zero) : tensor<5x2x4xf32>
+    %rn = add(%rp, %one_row) : tensor<5x2x4xf32>
+    %residual = reshape(%gn) : tensor<1x2x4xf32>
+    %bn = dynamic_update_slice(%bp, %residual, %place, %zero, %zero) : tensor<5x2x4xf32>
+    %dw = dot_general(%gp, %gp) {{lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [0],
+      rhs_contracting_dimensions = [0], precision = 0}} : tensor<4x4xf32>
+    %wn = add(%wp, %dw) : tensor<4x4xf32>
+    return(%next, %gn, %rn, %bn, %wn)
+  }}
+  return(%i, %g, %rows, %other, %w)
+}})";
+
+TEST(DistributeLoops, RowsAddedToZerosAreStacked) {
+  const std::string text = Format(kListGradient, "zeros");
+  ExpectSameMeaning(DistributeLoops, text, 1e-6);
+  const std::string printed = RunForTest(DistributeLoops, text);
+  EXPECT_EQ(CountIn(LoopOf(printed), "tensor<5x2x4xf32>"), 0) << printed;
+  // What was not zeros before keeps its sums.
+  const std::string other = Format(kListGradient, "given");
+  ExpectSameMeaning(DistributeLoops, other, 1e-6);
+}
+
 TEST(DistributeLoops, AValueThatIsReadInTheLoopIsNoSum) {
   // The weights feed back into the recurrence.
   std::string text = Format(kSums, "%wp, %dw");

@@ -18,8 +18,9 @@ struct Affine {
 };
 
 enum class CarryKind : uint8_t {
-  kCounter,      // affine
-  kStack,        // row first + step t of the whole buffer is overwritten with a value, once each; not read in the loop
+  kCounter,  // affine
+  kStack,    // row first + step t of the whole buffer is overwritten with a value, once each, or zeros get it added;
+             // not read in the loop
   kAccumulator,  // a value is added to it; not read otherwise
   kRecurrent,    // anything else
 };
@@ -28,8 +29,12 @@ struct Carry {
   CarryKind kind = CarryKind::kRecurrent;
   Value* value = nullptr;   // stack: the row, [1, ...]; accumulator: what is added
   bool is_reverse = false;  // stack: iteration t writes row n - 1 - t
+  bool is_added = false;    // stack: to zeros
   Affine counter;
 };
+
+// The constant step of a carried integer: what `next` is more than the argument, if that is a constant.
+std::optional<int64_t> StepFrom(const Value* argument, const Value* next);
 
 class LoopAnalysis {
  public:
@@ -58,6 +63,8 @@ class LoopAnalysis {
   std::optional<bool> DecidedComparison(const Value* predicate) const;
   Carry Classify(size_t index) const;
   std::optional<Carry> AsStack(size_t index) const;
+  const Op* RowAddedToZeros(size_t index) const;
+  std::optional<Affine> AffineElement(const Op& reshape) const;
   bool IsUsedOnce(const Value* value) const;
 
   const Op& loop_;
