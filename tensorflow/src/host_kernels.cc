@@ -5,6 +5,7 @@
 #include "host_kernels.h"
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "tensorflow/core/framework/kernel_def_builder.h"
@@ -22,6 +23,9 @@ constexpr const char* kListOps[] = {
     "TensorListScatter", "TensorListSetItem",  "TensorListScatterV2",  "TensorListScatterIntoExistingList",
     "TensorListSplit",   "TensorListStack",
 };
+// What an optional holds stays where it is. Keras puts each step's loss and metrics into one: were that the CPU's,
+// every step would wait for the device.
+constexpr const char* kOptionalOps[] = {"OptionalFromValue", "OptionalGetValue", "OptionalHasValue", "OptionalNone"};
 // Of their many types only lists are meant.
 constexpr const char* kOpsOnLists[] = {"AddN", "ZerosLike"};
 
@@ -106,6 +110,12 @@ void RegisterHostKernels(const std::string& device_type) {
     builder.Device(device_type.c_str());
     KeepTensorsOnHost(definition->input_arg(), builder);
     KeepTensorsOnHost(definition->output_arg(), builder);
+    Register(builder.Build());
+  }
+  for (const char* op : kOptionalOps) {
+    KernelDefBuilder builder(op);
+    builder.Device(device_type.c_str()).Priority(1);
+    if (std::string_view(op) == "OptionalHasValue") builder.HostMemory("has_value");
     Register(builder.Build());
   }
   for (const char* op : kOpsOnLists) {

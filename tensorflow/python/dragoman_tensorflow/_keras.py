@@ -22,16 +22,21 @@ def in_rnn(module):
 
 def in_sparse(module):
     """The gradient of an embedding is a set of rows. Some optimizers (RMSprop, Adagrad) unite two such sets, or divide one
-    by a tensor: how many rows that gives depends on values. Here the first gives every row, zero where neither set has
-    it, and the second a dense tensor, which mean the same.
+    by a tensor: how many rows that gives depends on values. In compiled functions the first gives every row here, zero where
+    neither set has it, and the second a dense tensor, which mean the same.
     """
     import tensorflow as tf
+    from tensorflow.python.framework import ops
+    from tensorflow.python.ops import control_flow_util
+
+    def is_compiled():
+        return _names.is_in_use() and control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph())
 
     unite = module.indexed_slices_union_indices_and_values
 
     @functools.wraps(unite)
     def unite_to_all_rows(x1, x2_indices, x2_values=None):
-        if not _names.is_in_use():
+        if not is_compiled():
             return unite(x1, x2_indices, x2_values)
         rows = x1.dense_shape[0]
 
@@ -50,7 +55,7 @@ def in_sparse(module):
 
         @functools.wraps(sparsely)
         def divide(x1, x2):
-            if isinstance(x1, tf.IndexedSlices) and _names.is_in_use():
+            if isinstance(x1, tf.IndexedSlices) and is_compiled():
                 return function(tf.convert_to_tensor(x1), x2)
             return sparsely(x1, x2)
 
