@@ -13,7 +13,7 @@ import site
 import sys
 import sysconfig
 
-SUPPORTED = ("2.21",)
+SUPPORTED = ("2.20", "2.21")
 # The packages that carry TensorFlow's libraries for Linux.
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")
 

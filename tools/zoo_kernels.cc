@@ -2,7 +2,7 @@
 // Compiles programs for the first Vulkan device and prints what its driver says of each kernel (registers, spills,
 // instructions, cycles, ...) as JSON lines. It never submits work, so drivers without their hardware do (docs/zoo.md).
 //
-//   zoo_kernels [--assembly] PROGRAM.bc...
+//   zoo_kernels [--assembly] PROGRAM...    of either format
 //
 // A line {"begin": ...} stands before each kernel: after a driver's crash the last one names the culprit.
 #include <cstdio>
@@ -224,8 +224,11 @@ std::string Label(const std::vector<program::Step>& steps, uint32_t kernel) {
 StatusOr<program::Program> CompileFile(const Zoo& zoo, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return NotFound(Format("The file {} cannot be read.", path));
-  const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
-  return compiler::Compile(std::as_bytes(std::span(bytes)), zoo.physical.profile, {});
+  const std::vector<char> characters(std::istreambuf_iterator<char>(file), {});
+  const auto bytes = std::as_bytes(std::span(characters));
+  const auto format = compiler::ArtifactFormatOf(bytes);
+  if (!format) return InvalidArgument(Format("The file {} holds no program.", path));
+  return compiler::Compile({bytes, *format}, zoo.physical.profile, {});
 }
 
 // By a kernel's hash: what its driver says of it, or "error".

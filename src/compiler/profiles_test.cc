@@ -42,6 +42,12 @@ std::vector<std::filesystem::path> FilesOf(const std::string& folder, const std:
   return files;
 }
 
+std::vector<std::filesystem::path> ProgramsOf(const std::string& folder) {
+  std::vector<std::filesystem::path> files = FilesOf(folder, ".bc");
+  for (auto& file : FilesOf(folder, ".hlo")) files.push_back(std::move(file));
+  return files;
+}
+
 std::vector<char> ReadFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return std::vector<char>(std::istreambuf_iterator<char>(file), {});
@@ -67,11 +73,18 @@ using Modules = std::map<std::string, Module>;  // by the kernel's hash
 void CompileFor(const std::string& device, const target::DeviceProfile& profile, Modules& modules,
                 std::map<std::string, std::string>& refusals) {
   std::vector<std::string> folders = {"tests/data/artifacts", "tests/data/door", "tests/data/models"};
-  if (IsArchitectureDevice(device) && !kIsSanitized) folders.push_back("tests/data/architectures");
+  if (IsArchitectureDevice(device) && !kIsSanitized) {
+    for (const char* name : {"architectures", "hlo", "tensorflow"}) {
+      folders.push_back(std::string("tests/data/") + name);
+    }
+  }
   for (const std::string& folder : folders) {
-    for (const auto& path : FilesOf(folder, ".bc")) {
-      const std::vector<char> artifact = ReadFile(path);
-      const auto program = Compile(std::as_bytes(std::span(artifact)), profile, {});
+    for (const auto& path : ProgramsOf(folder)) {
+      const std::vector<char> characters = ReadFile(path);
+      const auto artifact = std::as_bytes(std::span(characters));
+      const auto format = ArtifactFormatOf(artifact);
+      ASSERT_TRUE(format.has_value()) << path;
+      const auto program = Compile({artifact, *format}, profile, {});
       const std::string refusal = program.ok() ? "" : program.status().message();
       const auto [entry, is_first] = refusals.emplace(path.string(), refusal);
       EXPECT_EQ(entry->second, refusal) << path << " for " << device;

@@ -35,8 +35,8 @@ const TFNPD_Api* DeviceApi() {
   return &api;
 }
 
-// Above TensorFlow's CPU (70) and a vendor's GPU (210).
-constexpr int kPriority = 220;
+// Above TensorFlow's CPU (70) and below a GPU of its own (210), which keeps what a script does not place.
+constexpr int kPriority = 200;
 
 }  // namespace
 }  // namespace dragoman_tensorflow

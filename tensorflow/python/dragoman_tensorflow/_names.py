@@ -27,7 +27,8 @@ class _State(threading.local):
 
 
 _state = _State()
-_has_own_device = False  # and TensorFlow has no GPU of its own: 'GPU' means our type
+_has_own_device = False
+_is_gpu_ours = False  # TensorFlow has our device and no GPU of its own: 'GPU' means our type
 
 
 class _Type(str):
@@ -47,7 +48,7 @@ def guarded(action, *arguments):
 
 def translated(device_type):
     """Our type where TensorFlow's GPU is asked for and ours stands in for it; otherwise what was asked for."""
-    if not isinstance(device_type, str) or not _has_own_device or _state.untranslated:
+    if not isinstance(device_type, str) or not _is_gpu_ours or _state.untranslated:
         return device_type
     ours = dragoman_tensorflow.device_type()
     return ours if device_type.upper() in (GPU, ours.upper()) else device_type
@@ -78,9 +79,10 @@ def untranslated():
 
 
 def note_devices(devices):
-    global _has_own_device
+    global _has_own_device, _is_gpu_ours
     types = {device.device_type for device in devices}
-    _has_own_device = dragoman_tensorflow.device_type() in types and GPU not in types
+    _has_own_device = dragoman_tensorflow.device_type() in types
+    _is_gpu_ours = _has_own_device and GPU not in types
 
 
 @functools.cache
@@ -215,7 +217,7 @@ def in_test_util(module):
     def own_device():
         from tensorflow.python.eager import context
 
-        visible = context.context().get_visible_devices(dragoman_tensorflow.device_type()) if _has_own_device else []
+        visible = context.context().get_visible_devices(dragoman_tensorflow.device_type()) if _is_gpu_ours else []
         return f"/device:{visible[0].device_type}:0" if visible else ""
 
     name, is_available = module.gpu_device_name, module.is_gpu_available

@@ -6,7 +6,6 @@ imported.
 
 import importlib
 import importlib.machinery
-import logging
 import os
 import sys
 
@@ -46,6 +45,8 @@ def tell_when_done(loader, own_module, function):
         try:
             getattr(importlib.import_module(f"dragoman_tensorflow.{own_module}"), function)(module)
         except Exception as error:  # a TensorFlow that has changed its private parts costs only this purpose
+            import logging
+
             logging.getLogger(__name__).debug("Dragoman's %s fails with this TensorFlow: %r", function, error)
 
     loader.exec_module = exec_module
