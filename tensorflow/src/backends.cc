@@ -2,52 +2,58 @@
 #include "backends.h"
 
 #include <algorithm>
-#include <iterator>
-#include <string_view>
 
 #include "bridge.h"
 #include "tensorflow/compiler/jit/flags.h"
 #include "tensorflow/compiler/tf2xla/xla_op_registry.h"
 #include "tensorflow/core/framework/kernel_def.pb.h"
 
-namespace tensorflow {
-
-// From compiler/jit/xla_device.h, which includes MLIR's headers.
-struct XlaDeviceOpRegistrations;
-XlaDeviceOpRegistrations* RegisterXlaDeviceKernels(const char* device, const char* jit_device);
-
-}  // namespace tensorflow
-
 namespace dragoman_tensorflow {
 
 namespace {
-
-// Single operations are compiled for a backend of their own, which has fewer.
-constexpr char kSingleOpDevice[] = "DRAGOMAN_SINGLE_OP_JIT";
 
 constexpr tensorflow::DataType kElementTypes[] = {
     tensorflow::DT_BOOL,          tensorflow::DT_INT8,      tensorflow::DT_INT16,      tensorflow::DT_INT32,
     tensorflow::DT_INT64,         tensorflow::DT_UINT8,     tensorflow::DT_UINT16,     tensorflow::DT_UINT32,
     tensorflow::DT_UINT64,        tensorflow::DT_HALF,      tensorflow::DT_BFLOAT16,   tensorflow::DT_FLOAT,
     tensorflow::DT_DOUBLE,        tensorflow::DT_COMPLEX64, tensorflow::DT_COMPLEX128, tensorflow::DT_FLOAT8_E5M2,
-    tensorflow::DT_FLOAT8_E4M3FN,
+    tensorflow::DT_FLOAT8_E4M3FN, tensorflow::DT_INT4,      tensorflow::DT_UINT4,      tensorflow::DT_QINT8,
+    tensorflow::DT_QUINT8,        tensorflow::DT_QINT32,
 };
 
-// Operations, by the beginning of their names, that do not run alone, so that TensorFlow places them on the CPU:
-// - the extents of their results depend on values;
-// - they take and give lists, stacks and optionals, which are not arrays (host_kernels.h has those on lists);
-// - they draw from TensorFlow's own state of random numbers, which programs of the device do not have.
-constexpr std::string_view kNotAlone[] = {
-    "Where", "Unique",   "TensorList", "EmptyTensorList", "TensorArray",
-    "Stack", "Optional", "Random",     "TruncatedNormal", "Multinomial",
+bool IsComplex(int type) { return type == tensorflow::DT_COMPLEX64 || type == tensorflow::DT_COMPLEX128; }
+bool IsReal(int type) { return !IsComplex(type); }
+bool IsNotHalf(int type) { return type != tensorflow::DT_HALF; }
+bool IsNotBool(int type) { return type != tensorflow::DT_BOOL; }
+bool IsFloat(int type) { return type == tensorflow::DT_FLOAT; }
+
+// Operations whose compiled form means on some types something else than the operation (a wrong number) or cannot be
+// made: there those types are the CPU's, and refused in compiled functions.
+struct Restriction {
+  const char* op;
+  bool (*is_right)(int type);
+};
+constexpr Restriction kRestrictions[] = {
+    {"ConjugateTranspose", &IsComplex},  // gives complex numbers for real ones, whatever the operation's type says
+    {"ResizeBilinearGrad", &IsFloat},    // gives float32, whatever the operation's type says
+    {"ClipByValue", &IsReal},            // orders complex numbers in another way
+    {"SelfAdjointEigV2", &IsReal},       // gives real eigenvalues for complex matrices
+    {"ReciprocalGrad", &IsReal},         // does not conjugate
+    {"SqrtGrad", &IsReal},
+    {"RsqrtGrad", &IsReal},
+    {"StatefulTruncatedNormal", &IsNotHalf},  // ends the process
+    {"StatefulUniform", &IsNotHalf},
+    {"ResourceScatterNdSub", &IsNotBool},  // ends the process
+    {"TensorScatterSub", &IsNotBool},
 };
 
-bool IsCompiled(tensorflow::KernelDef*) { return true; }
-
-bool IsCompiledAlone(tensorflow::KernelDef* kernel) {
-  const std::string_view op = kernel->op();
-  return std::none_of(std::begin(kNotAlone), std::end(kNotAlone),
-                      [op](std::string_view name) { return op.substr(0, name.size()) == name; });
+void Restrict(tensorflow::KernelDef& kernel, const Restriction& restriction) {
+  for (tensorflow::KernelDef::AttrConstraint& constraint : *kernel.mutable_constraint()) {
+    if (constraint.name() != "T" && constraint.name() != "dtype") continue;
+    auto& types = *constraint.mutable_allowed_values()->mutable_list()->mutable_type();
+    const auto is_wrong = [&](int type) { return !restriction.is_right(type); };
+    types.erase(std::remove_if(types.begin(), types.end(), is_wrong), types.end());
+  }
 }
 
 void SendProgramsThroughPjrt(const tensorflow::DeviceType& device) {
@@ -62,17 +68,24 @@ void SendProgramsThroughPjrt(const tensorflow::DeviceType& device) {
 
 }  // namespace
 
+absl::Span<const tensorflow::DataType> ElementTypes() { return kElementTypes; }
+
+bool RestrictTypes(tensorflow::KernelDef* kernel) {
+  for (const Restriction& restriction : kRestrictions) {
+    if (kernel->op() == restriction.op) Restrict(*kernel, restriction);
+  }
+  return true;
+}
+
 void RegisterBackends(const std::string& device_type) {
   using tensorflow::XlaOpRegistry;
-  XlaOpRegistry::RegisterBackend(kJitDevice, kElementTypes, &IsCompiled);
-  XlaOpRegistry::RegisterBackend(kSingleOpDevice, kElementTypes, &IsCompiledAlone);
+  XlaOpRegistry::RegisterBackend(kJitDevice, kElementTypes, &RestrictTypes);
   XlaOpRegistry::DeviceRegistration registration;
   registration.compilation_device_name = kJitDevice;
   // Clusters that nobody asked for break programs with lists (tf.stack, LSTM).
   registration.autoclustering_policy = XlaOpRegistry::AutoclusteringPolicy::kIfEnabledGlobally;
   XlaOpRegistry::RegisterCompilationDevice(device_type, registration);
   SendProgramsThroughPjrt(tensorflow::DeviceType(device_type));
-  tensorflow::RegisterXlaDeviceKernels(device_type.c_str(), kSingleOpDevice);
 }
 
 }  // namespace dragoman_tensorflow

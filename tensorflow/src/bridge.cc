@@ -5,6 +5,7 @@
 
 #include "backends.h"
 #include "host_kernels.h"
+#include "single_ops.h"
 #include "tensorflow/compiler/tf2xla/xla_op_registry.h"
 #include "tensorflow/core/common_runtime/next_pluggable_device/next_pluggable_device_api.h"
 #include "tensorflow_client.h"
@@ -17,6 +18,7 @@ const char* RegisterDevice(const char* device_type) {
     return "another plug-in of this kind is loaded, and TensorFlow takes one; uninstall it.";
   }
   RegisterBackends(device_type);
+  RegisterSingleOps(device_type);
   RegisterHostKernels(device_type);
   return nullptr;
 }

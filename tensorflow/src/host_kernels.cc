@@ -4,10 +4,10 @@
 // the device, take and give tensors in the host's memory, and leave the work to the CPU's kernel of the operation.
 #include "host_kernels.h"
 
-#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "host_run.h"
 #include "tensorflow/core/framework/kernel_def_builder.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -29,62 +29,24 @@ constexpr const char* kOptionalOps[] = {"OptionalFromValue", "OptionalGetValue",
 // Of their many types only lists are meant.
 constexpr const char* kOpsOnLists[] = {"AddN", "ZerosLike"};
 
-// The device with the host's memory instead of its own.
-class HostDevice : public DeviceBase {
- public:
-  explicit HostDevice(DeviceBase* device) : DeviceBase(device->env()), device_(device) {}
-
-  Allocator* GetAllocator(AllocatorAttributes) override { return cpu_allocator(); }
-  const CpuWorkerThreads* tensorflow_cpu_worker_threads() const override {
-    return device_->tensorflow_cpu_worker_threads();
-  }
-  bool has_eigen_cpu_device() const override { return device_->has_eigen_cpu_device(); }
-  const Eigen::ThreadPoolDevice* eigen_cpu_device() override { return device_->eigen_cpu_device(); }
-  const DeviceAttributes& attributes() const override { return device_->attributes(); }
-  const std::string& name() const override { return device_->name(); }
-
- private:
-  DeviceBase* device_;
-};
-
 class HostKernel : public OpKernel {
  public:
   explicit HostKernel(OpKernelConstruction* construction)
-      : OpKernel(construction), device_(static_cast<DeviceBase*>(construction->device())) {
-    absl::Status status;
-    kernel_ = CreateOpKernel(DEVICE_CPU, &device_, cpu_allocator(), def(), construction->graph_def_version(), &status);
-    OP_REQUIRES_OK(construction, status);
-    output_places_.resize(kernel_->num_outputs());
-    for (AllocatorAttributes& place : output_places_) place.set_on_host(true);
+      : OpKernel(construction),
+        host_(static_cast<DeviceBase*>(construction->device()), def(), construction->graph_def_version()) {
+    OP_REQUIRES_OK(construction, host_.status());
   }
 
   void Compute(OpKernelContext* context) override {
-    OpKernelContext::Params params;
-    params.op_kernel = kernel_.get();
-    params.device = &device_;
-    params.step_id = context->step_id();
-    params.resource_manager = context->resource_manager();
-    params.step_container = context->step_container();
-    params.cancellation_manager = context->cancellation_manager();
-    params.function_library = context->function_library();
-    params.runner = context->runner();
-    params.output_attr_array = output_places_.data();
-    std::vector<TensorValue> inputs;
-    for (int i = 0; i < context->num_inputs(); ++i) inputs.emplace_back(const_cast<Tensor*>(&context->input(i)));
-    params.inputs = inputs;
-    OpKernelContext host(&params, kernel_->num_outputs());
-    kernel_->Compute(&host);
-    OP_REQUIRES_OK(context, host.status());
-    for (int i = 0; i < host.num_outputs(); ++i) {
-      const std::unique_ptr<Tensor> output(host.release_output(i).tensor);
-      if (output != nullptr) context->set_output(i, *output);
+    std::vector<Tensor> outputs;
+    OP_REQUIRES_OK(context, host_.Run(context, InputsOf(context), outputs));
+    for (int i = 0; i < context->num_outputs(); ++i) {
+      if (outputs[i].dtype() != DT_INVALID) context->set_output(i, outputs[i]);
     }
   }
 
  private:
-  HostDevice device_;
-  std::unique_ptr<OpKernel> kernel_;
-  std::vector<AllocatorAttributes> output_places_;
+  HostRun host_;
 };
 
 void Register(const KernelDef* definition) {

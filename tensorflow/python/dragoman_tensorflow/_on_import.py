@@ -12,6 +12,10 @@ import sys
 # Module: the module here whose function is given it.
 ALWAYS = {
     "tensorflow.python.framework.load_library": ("_one_plugin", "in_load_library"),
+    "tensorflow.python.ops.image_grad": ("_operations", "in_image_grad"),
+    "tensorflow.python.ops.math_grad": ("_operations", "in_math_grad"),
+    "tensorflow.python.ops.stateful_random_ops": ("_operations", "in_stateful_random_ops"),
+    "tensorflow.python.ops.resource_variable_ops": ("_operations", "in_resource_variable_ops"),
     "keras.src.backend.tensorflow.rnn": ("_keras", "in_rnn"),
     "keras.src.backend.tensorflow.sparse": ("_keras", "in_sparse"),
 }
