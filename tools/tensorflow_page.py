@@ -30,17 +30,18 @@ HOST = [
 REFUSALS = [
     ("the extents of its results depend on values", "dynamic dimension"),
     ("its variable is in the host's memory, as with a GPU of TensorFlow's own", "located in device"),
-    ("TensorFlow's compiler refuses these attributes or types", "tf2xla|Invalid type|Operand 1 has type|not yet|supported|[Uu]nimplemented|compile-time constant"),
+    ("these attributes or types are not compiled", "tf2xla|Invalid type|Operand 1 has type|not yet|supported|[Uu]nimplemented|compile-time constant"),
 ]
 ALONE = "## Single operations"
 NEVER_ALONE = "## On the CPU as single operations, though TensorFlow's compiler has them"
 OWN_TYPES = "its own types"
 HEAD = """# TensorFlow's operations, and where they run
 Written by `tools/tensorflow-sweep`, which ran {ops} operations of TensorFlow 2.21 with every element type that they are
-defined for ({rows} pairs, each in one shape and with its default attributes where it has them): alone, with its gradient
-where it has one ({gradients}), and in a compiled function. In the first table values and gradients equal TensorFlow's CPU
+defined for ({rows} pairs that some kernel takes, each in one shape and with its default attributes where it has them): alone,
+with its gradient where it has one ({gradients}), and in a compiled function. In the first table values and gradients equal TensorFlow's CPU
 device's: integers exactly, float64 to 1e-9, float32 to 5e-5, float16 to 5e-3, bfloat16 to 4e-2 of the largest. An operation
-whose attributes or shapes cannot be compiled runs on the CPU too, from the device and back, and says so in the log.
+whose attributes or shapes cannot be compiled runs on the CPU too, from the device and back, and says so in the log. `variable[::2].assign(...)` and the gradients of
+bilinear resizes, of complex square roots and reciprocals are computed by other operations, compiled too.
 
 """
 
@@ -148,7 +149,7 @@ def placements(count):
 
 def write(registry, found):
     ops = {op for op, _ in found}
-    counts = {"ops": len(ops), "rows": len(found), "gradients": sum("gradient" in row for row in found.values())}
+    counts = {"ops": len(ops), "rows": sum("value" in row for row in found.values()), "gradients": sum("gradient" in row for row in found.values())}
     lines = [*alone(found), "## In compiled functions", "", "The same types as on the device, but for these refusals:", ""]
     lines += table(["why", "types", "operations"], list(faults(found, "jit")))
     lines += ["## Not as on the CPU as single operations", ""]

@@ -65,7 +65,8 @@ DOMAINS = {
 }  # fmt: skip
 LOW_HIGH = {op: bounds for bounds, ops in DOMAINS.items() for op in ops.split()}
 SIGNS = {"Qr", "Svd", "SelfAdjointEigV2", "XlaSelfAdjointEig", "XlaSvd"}  # of vectors: only magnitudes are compared
-IN_FLOAT32 = {"ResizeBilinear", "ResizeBilinearGrad"}  # whatever the type
+# Computed in float32 whatever the type, or up to an epsilon that the recipe gives.
+IN_FLOAT32 = {"ResizeBilinear", "ResizeBilinearGrad", "XlaSelfAdjointEig"}
 COMPARED_RESULTS = {"FusedBatchNormV3": 5}  # of this one the sixth is the kernel's own
 # What is not a function of the inputs, or tells of the device: only shapes and types are compared.
 NOT_COMPARABLE = set(

@@ -16,7 +16,7 @@ MAIN_OF = {
     "RFFT2D": "Treal", "RFFT3D": "Treal", "StatelessMultinomial": "T", "ConcatOffset": "shape_type", "Range": "Tidx",
     "StatelessRandomGetKeyCounter": "Tseed", "StatelessRandomGetKeyCounterAlg": "Tseed", "BatchMatMulV3": "Ta",
 }  # fmt: skip
-OURS, EVERY, JIT, XLA = "DirectML", "DEFAULT", "DRAGOMAN_JIT", "XLA_CPU_JIT"
+OURS, EVERY, JIT = "DirectML", "DEFAULT", "DRAGOMAN_JIT"
 
 
 class Registry:

@@ -170,7 +170,7 @@ def attempt(function, *arguments):
 def examine(op, dtype, registry):
     row = {"op": op, "type": dtype}
     where = tensorflow_registry
-    if not registry.has_kernel(op, dtype, where.OURS, where.EVERY, where.JIT, where.XLA):
+    if not registry.has_kernel(op, dtype, where.OURS, where.EVERY, where.JIT):
         return {**row, "place": "CPU" if registry.has_kernel(op, dtype, "CPU") else "nowhere"}
     call, fault = attempt(Call, op, dtype, registry)
     if fault:

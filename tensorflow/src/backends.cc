@@ -2,6 +2,7 @@
 #include "backends.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "bridge.h"
 #include "tensorflow/compiler/jit/flags.h"
@@ -38,7 +39,8 @@ constexpr Restriction kRestrictions[] = {
     {"ResizeBilinearGrad", &IsFloat},    // gives float32, whatever the operation's type says
     {"ClipByValue", &IsReal},            // orders complex numbers in another way
     {"SelfAdjointEigV2", &IsReal},       // gives real eigenvalues for complex matrices
-    {"ReciprocalGrad", &IsReal},         // does not conjugate
+    {"XlaSelfAdjointEig", &IsReal},
+    {"ReciprocalGrad", &IsReal},  // does not conjugate
     {"SqrtGrad", &IsReal},
     {"RsqrtGrad", &IsReal},
     {"StatefulTruncatedNormal", &IsNotHalf},  // ends the process
@@ -54,6 +56,29 @@ void Restrict(tensorflow::KernelDef& kernel, const Restriction& restriction) {
     const auto is_wrong = [&](int type) { return !restriction.is_right(type); };
     types.erase(std::remove_if(types.begin(), types.end(), is_wrong), types.end());
   }
+}
+
+// Where TensorFlow's compiler meets text, in which it sees none of our element types: an assertion, which it leaves
+// out, and the constants that are the assertion's message.
+struct TextAttribute {
+  std::string_view op;
+  std::string_view attribute;
+};
+constexpr TextAttribute kText[] = {{"Const", "dtype"}, {"Assert", "T"}};
+
+void AllowText(tensorflow::KernelDef& kernel) {
+  for (const TextAttribute& text : kText) {
+    if (kernel.op() != text.op) continue;
+    for (tensorflow::KernelDef::AttrConstraint& constraint : *kernel.mutable_constraint()) {
+      if (constraint.name() != text.attribute) continue;
+      constraint.mutable_allowed_values()->mutable_list()->add_type(tensorflow::DT_STRING);
+    }
+  }
+}
+
+bool IsCompiled(tensorflow::KernelDef* kernel) {
+  AllowText(*kernel);
+  return RestrictTypes(kernel);
 }
 
 void SendProgramsThroughPjrt(const tensorflow::DeviceType& device) {
@@ -79,7 +104,7 @@ bool RestrictTypes(tensorflow::KernelDef* kernel) {
 
 void RegisterBackends(const std::string& device_type) {
   using tensorflow::XlaOpRegistry;
-  XlaOpRegistry::RegisterBackend(kJitDevice, kElementTypes, &RestrictTypes);
+  XlaOpRegistry::RegisterBackend(kJitDevice, kElementTypes, &IsCompiled);
   XlaOpRegistry::DeviceRegistration registration;
   registration.compilation_device_name = kJitDevice;
   // Clusters that nobody asked for break programs with lists (tf.stack, LSTM).

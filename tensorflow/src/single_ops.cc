@@ -38,12 +38,28 @@ constexpr size_t kMostRefusals = 256;  // that a kernel remembers
 // Operations that never run alone on the device, so that TensorFlow places them on the CPU:
 // - the extents of their results depend on values;
 // - they take and give stacks and optionals, which are not arrays (host_kernels.h has those on lists);
-// - they draw from TensorFlow's own state of random numbers, which programs of the device do not have.
+// - they draw from TensorFlow's own state of random numbers, which programs of the device do not have;
+// - they are to fail for some values, which their compiled form lets pass;
+// - their compiled form asks for a device that TensorFlow knows by name.
 constexpr std::string_view kNotAlone[] = {
-    "DynamicPartition", "ListDiff",        "NonMaxSuppressionV3", "Unique",
-    "UniqueV2",         "Where",           "Multinomial",         "ParameterizedTruncatedNormal",
-    "RandomShuffle",    "RandomUniform",   "RandomUniformInt",    "RandomStandardNormal",
-    "TruncatedNormal",  "EmptyTensorList",
+    "DynamicPartition",
+    "ListDiff",
+    "NonMaxSuppressionV3",
+    "Unique",
+    "UniqueV2",
+    "Where",
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "RandomShuffle",
+    "RandomUniform",
+    "RandomUniformInt",
+    "RandomStandardNormal",
+    "TruncatedNormal",
+    "EmptyTensorList",
+    "Assert",
+    "CheckNumerics",
+    "CheckNumericsV2",
+    "XlaCallModule",
 };
 constexpr std::string_view kFamiliesNotAlone[] = {"TensorList", "TensorArray", "Stack", "Optional"};
 

@@ -128,3 +128,33 @@ def test_a_lost_device(run, layer):
     lines = run("losing.py", arguments=[library], **variables).out.splitlines()
     names = ["fit", "predict", "multiply", "read", "upload"]
     assert lines == [*(f"LOST {name} UnavailableError True" for name in names), "TRAINED on device:CPU:0"]
+
+
+def test_assertions_are_allowed_in_compiled_functions_and_checked_elsewhere(run):
+    """As with TensorFlow's own devices, whose compiler leaves assertions out."""
+    program = """
+import tensorflow as tf
+
+def checked(x):
+    tf.debugging.assert_less(x, 10.0, message="large")
+    tf.debugging.Assert(tf.reduce_all(x < 10.0), [x, "large"])
+    return tf.debugging.check_numerics(x, "not finite") * 2
+
+def bare(x):
+    tf.debugging.Assert(tf.reduce_all(x < 10.0), [x])
+
+def is_refused(function, *arguments):
+    try:
+        function(*arguments)
+    except tf.errors.InvalidArgumentError:
+        return True
+    return False
+
+good, large, infinite = tf.constant([1.0, 2.0]), tf.constant([1.0, 20.0]), tf.constant([1.0, float("-inf")])
+print(tf.function(checked, jit_compile=True)(good).numpy(), checked(good).device)
+print("REFUSED", [is_refused(f, x) for f in (checked, tf.function(checked)) for x in (large, infinite)])
+print("BARE", is_refused(bare, large), is_refused(tf.function(bare), large))
+"""
+    result = run(program)
+    assert "[2. 4.]" in result.out and "DirectML:0" in result.out
+    assert "REFUSED [True, True, True, True]" in result.out and "BARE True True" in result.out
