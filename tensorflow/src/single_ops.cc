@@ -40,7 +40,8 @@ constexpr size_t kMostRefusals = 256;  // that a kernel remembers
 // - they take and give stacks and optionals, which are not arrays (host_kernels.h has those on lists);
 // - they draw from TensorFlow's own state of random numbers, which programs of the device do not have;
 // - they are to fail for some values, which their compiled form lets pass;
-// - their compiled form asks for a device that TensorFlow knows by name.
+// - their compiled form asks for a device that TensorFlow knows by name;
+// - they call functions, in which there may be anything: TensorFlow runs those operation by operation on the device.
 constexpr std::string_view kNotAlone[] = {
     "DynamicPartition",
     "ListDiff",
@@ -60,6 +61,14 @@ constexpr std::string_view kNotAlone[] = {
     "CheckNumerics",
     "CheckNumericsV2",
     "XlaCallModule",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+    "While",
+    "StatelessWhile",
+    "If",
+    "StatelessIf",
+    "Case",
+    "StatelessCase",
 };
 constexpr std::string_view kFamiliesNotAlone[] = {"TensorList", "TensorArray", "Stack", "Optional"};
 

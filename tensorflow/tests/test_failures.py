@@ -158,3 +158,21 @@ print("BARE", is_refused(bare, large), is_refused(tf.function(bare), large))
     result = run(program)
     assert "[2. 4.]" in result.out and "DirectML:0" in result.out
     assert "REFUSED [True, True, True, True]" in result.out and "BARE True True" in result.out
+
+
+def test_functions_that_are_called_run_operation_by_operation(run):
+    """A call that is not inlined (as Keras 2 makes them for its recurrent layers) may hold lists, which are not compiled."""
+    program = """
+import tensorflow as tf
+
+@tf.function(experimental_attributes={"_noinline": True})
+def inner(x):
+    return tf.map_fn(lambda row: row * 2, x)
+
+@tf.function
+def outer(x):
+    return inner(x) + 1
+
+print(outer(tf.constant([[1.0], [2.0]])).numpy().tolist())
+"""
+    assert "[[3.0], [5.0]]" in run(program).out

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two places where Keras's backend for TensorFlow does for a GPU what Dragoman's device cannot: cuDNN, and tensors whose
-extents depend on values.
+"""Places where Keras's backend for TensorFlow does for a GPU what Dragoman's device cannot: cuDNN, and tensors whose
+extents depend on values; and where Keras 2 (tf_keras) does less for a device of a plug-in than this one can.
 """
 
 import functools
@@ -63,3 +63,14 @@ def in_sparse(module):
 
     module.indexed_slices_union_indices_and_values = unite_to_all_rows
     module.elementwise_division = elementwise_division
+
+
+def in_keras2_utils(module):
+    """tf_keras ignores jit_compile=True where there is a device of a plug-in. Only models ask with a warning."""
+    can_compile = module.can_jit_compile
+
+    @functools.wraps(can_compile)
+    def can_jit_compile(warn=False):
+        return (warn and _names.is_in_use()) or can_compile(warn)
+
+    module.can_jit_compile = can_jit_compile
