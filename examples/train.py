@@ -4,7 +4,8 @@
 
     python examples/train.py lstm --optimizer adamw --policy mixed_bfloat16 --epochs 3
 
-The device is JAX's default; JAX_PLATFORMS=cpu trains on JAX's CPU backend for comparison.
+KERAS_BACKEND=tensorflow trains through TensorFlow, otherwise it is JAX. The device is that framework's default; JAX_PLATFORMS=cpu
+trains on JAX's CPU backend for comparison.
 """
 import argparse
 import json
@@ -14,19 +15,29 @@ import sys
 os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import jax
 import keras
 from models import MODELS, OPTIMIZERS
 
 
-def train(name, optimizer, policy, epochs, seed=0):
-    """The history of losses, one an epoch."""
-    keras.utils.set_random_seed(seed)
+def train(build, optimizer, policy, epochs, **options):
+    """The history of losses, one an epoch, of a builder of models.py; the options are those of compile."""
+    keras.utils.set_random_seed(0)
     keras.mixed_precision.set_global_policy(policy)
-    model, x, y, loss = MODELS[name]()
-    model.compile(optimizer=OPTIMIZERS[optimizer](), loss=loss)
+    model, x, y, loss = build()
+    model.compile(optimizer=OPTIMIZERS[optimizer](), loss=loss, **options)
     history = model.fit(x, y, batch_size=64, epochs=epochs, verbose=0, shuffle=False)
     return [float(value) for value in history.history["loss"]]
+
+
+def device_name():
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return str(jax.devices()[0].device_kind)
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
+    return tf.config.experimental.get_device_details(devices[0]).get("device_name", devices[0].name)
 
 
 def main():
@@ -36,8 +47,8 @@ def main():
     parser.add_argument("--policy", default="float32")
     parser.add_argument("--epochs", type=int, default=3)
     args = parser.parse_args()
-    losses = train(args.model, args.optimizer, args.policy, args.epochs)
-    print(json.dumps({"model": args.model, "device": str(jax.devices()[0].device_kind), "losses": losses}))
+    losses = train(MODELS[args.model], args.optimizer, args.policy, args.epochs)
+    print(json.dumps({"model": args.model, "device": device_name(), "losses": losses}))
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ TOLERANCES = {"float32": 2e-3, "mixed_bfloat16": 5e-2, "mixed_float16": 5e-2}
 
 def run(*arguments, **environment):
     done = subprocess.run(
-        [sys.executable, str(TRAIN), *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=1800
-    )
+        [sys.executable, str(TRAIN), *arguments], env={**os.environ, "KERAS_BACKEND": "jax", **environment},
+        capture_output=True, text=True, timeout=1800,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return done
 

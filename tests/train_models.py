@@ -5,8 +5,11 @@
     python tests/train_models.py --steps mlp                          writes "BATCH" to stderr after every step
     python tests/train_models.py --first-step cnn                     prints the processor's seconds until the first step is done
     python tests/train_models.py --memory cnn                         prints the bytes in use before and after
+
+The first two work with KERAS_BACKEND=tensorflow too, which TENSORFLOW_CPU=1 in the environment keeps to the CPU.
 """
 
+import functools
 import gc
 import json
 import os
@@ -14,17 +17,17 @@ import pathlib
 import sys
 import time
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("KERAS_BACKEND", "jax")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
-if os.environ.get("DRAGOMAN_LIBRARY"):
+if os.environ.get("DRAGOMAN_LIBRARY") and os.environ["KERAS_BACKEND"] == "jax":
     sys.path.insert(0, str(ROOT / "python"))
     from dragoman import _jax_plugin
 
     _jax_plugin.initialize()
 
-import jax  # noqa: E402
 import keras  # noqa: E402
+import numpy as np  # noqa: E402
 from models import MODELS, OPTIMIZERS  # noqa: E402
 from train import train  # noqa: E402
 
@@ -66,25 +69,71 @@ def train_marked(name):
 
 
 def bytes_around_training(name):
+    import jax
+
     device = jax.devices()[0]
     gc.collect()
     before = device.memory_stats()["bytes_in_use"]
-    train(name, "adam", "float32", 1)
+    train(MODELS[name], "adam", "float32", 1)
     keras.utils.clear_session()
     jax.clear_caches()
     gc.collect()
     return before, device.memory_stats()["bytes_in_use"]
 
 
+def resnet50(count=32, size=32):
+    random = np.random.default_rng(4)
+    y = random.integers(0, 10, count)
+    x = random.standard_normal((count, size, size, 3)) + y[:, None, None, None]
+    model = keras.applications.ResNet50(weights=None, input_shape=(size, size, 3), classes=10)
+    return model, x.astype("float32"), y.astype("int32"), "sparse_categorical_crossentropy"
+
+
+BUILDERS = MODELS | {"resnet50": resnet50}
+
+
+def draw_alike(tf):
+    """The same numbers on each device: TensorFlow's generator depends on the device, and a single operation's numbers do too."""
+
+    def alike(module, name, **generator):
+        draw = getattr(module, name)
+
+        @functools.wraps(draw)
+        def drawn(*arguments, **options):
+            with tf.device("CPU:0" if tf.executing_eagerly() else None):
+                return draw(*arguments, **{**options, **generator})
+
+        setattr(module, name, drawn)
+
+    for name in ("stateless_uniform", "stateless_normal", "stateless_truncated_normal"):
+        alike(tf.random, name, alg="philox")
+    alike(tf.nn.experimental, "stateless_dropout", rng_alg="philox")
+
+
+def losses(name, optimizer, policy):
+    options = {"jit_compile": True} if keras.backend.backend() == "tensorflow" else {}
+    return train(BUILDERS[name], optimizer, policy, EPOCHS, **options)
+
+
 def losses_or_error(run):
     """What went wrong is a result too, so that the other runs go on."""
     try:
-        return train(*run, EPOCHS)
+        return losses(*run)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
 
+def start_tensorflow():
+    import tensorflow as tf
+
+    if os.environ.get("TENSORFLOW_CPU") == "1":
+        tf.config.set_visible_devices([], "GPU")
+    draw_alike(tf)
+
+
 def main():
+    if keras.backend.backend() == "tensorflow":
+        start_tensorflow()
     if sys.argv[1] == "--steps":
         train_marked(sys.argv[2])
     elif sys.argv[1] == "--first-step":

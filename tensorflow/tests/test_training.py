@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training on the device follows TensorFlow's CPU device."""
 
+import json
 import os
 import pathlib
 
 import pytest
+
+TRAIN = pathlib.Path(__file__).resolve().parents[2] / "tests/train_models.py"
+FEW = [["vae", "adam", "float32"]]
+# The others take minutes.
+ALL = [["mlp", "sgd", "float32"], ["cnn", "adam", "float32"], ["lstm", "adamw", "float32"], ["gru", "rmsprop", "float32"],
+       ["transformer", "adamw", "float32"], ["resnet", "sgd", "float32"], ["resnet50", "sgd", "float32"]] + [
+    [model, "adam", policy] for policy in ("mixed_bfloat16", "mixed_float16") for model in ("mlp", "cnn", "transformer", "lstm")
+]  # fmt: skip
+# Sums are in another order than on the CPU; batch normalisation with momentum amplifies a rounding most.
+MODEL_TOLERANCE = {"float32": 2e-3, "mixed_bfloat16": 5e-2, "mixed_float16": 5e-2}
 
 LAYERS = pathlib.Path("/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json")
 TOLERANCE = {"mixed_float16": 5e-3, "mixed_bfloat16": 4e-2}
@@ -38,3 +49,53 @@ def test_checkpoints_under_validation_layers(run):
 @pytest.mark.skipif(not os.environ.get("DRAGOMAN_TEST_ALL"), reason="It takes long; DRAGOMAN_TEST_ALL=1 runs it.")
 def test_threads_get_the_numbers_of_one(run):
     assert "ALL 4" in run("threads.py").out
+
+
+@pytest.mark.skipif(not TRAIN.exists(), reason="The models are not part of this folder: tests/train_models.py is absent.")
+def test_models_of_examples_follow_the_cpu_device(run):
+    """Three epochs with equal weights and equal random numbers, each step compiled on both devices."""
+    models = FEW + (ALL if os.environ.get("DRAGOMAN_TEST_ALL") else [])
+    ours, expected = (
+        json.loads(run(str(TRAIN), arguments=[json.dumps(models)], TENSORFLOW_CPU=cpu).out.splitlines()[-1])
+        for cpu in ("0", "1")
+    )
+    assert len(expected) == len(models)
+    wrong = {}
+    for name, values in expected.items():
+        assert isinstance(values, list) and values[-1] < values[0], (name, values)
+        bound = MODEL_TOLERANCE[name.split()[-1]]
+        if not isinstance(ours[name], list) or not max(abs(a / b - 1) for a, b in zip(ours[name], values, strict=True)) <= bound:
+            wrong[name] = f"{ours[name]} and on the CPU device {values}"
+    assert not wrong
+
+
+def test_what_optionals_hold_stays_on_the_device(run):
+    """Keras gives each step's loss and metrics as one; on the CPU it would wait for the device in every step."""
+    program = """
+import tensorflow as tf
+
+@tf.function
+def pack(x):
+    return tf.experimental.Optional.from_value({"loss": x * 2, "count": tf.size(x), "text": tf.constant("step")})
+
+@tf.function
+def add_up(rows):
+    total, texts, iterator = 0.0, tf.constant(""), iter(rows)
+    for _ in tf.range(4):
+        row = iterator.get_next_as_optional()
+        if row.has_value():
+            numbers, text = row.get_value()
+            total += tf.reduce_sum(numbers)
+            texts += text
+    return total, texts
+
+held = pack(tf.constant([1.0, 2.0]))
+values = held.get_value()
+print("HELD", bool(held.has_value()), values["loss"].device, values["loss"].numpy(), values["count"].numpy(), values["text"].numpy())
+rows = tf.data.Dataset.from_tensor_slices((tf.range(6.0), list("abcdef"))).batch(2)
+total, texts = add_up(rows.map(lambda numbers, text: (numbers, tf.strings.reduce_join(text))))
+print("SUM", total.numpy(), texts.numpy())
+"""
+    out = run(program).out
+    assert "HELD True /job:localhost/replica:0/task:0/device:DirectML:0 [2. 4.] 2 b'step'" in out
+    assert "SUM 15.0 b'abcdef'" in out
