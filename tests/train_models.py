@@ -81,7 +81,7 @@ def bytes_around_training(name):
     return before, device.memory_stats()["bytes_in_use"]
 
 
-def resnet50(count=32, size=32):
+def resnet50(count=128, size=32):
     random = np.random.default_rng(4)
     y = random.integers(0, 10, count)
     x = random.standard_normal((count, size, size, 3)) + y[:, None, None, None]
@@ -90,6 +90,7 @@ def resnet50(count=32, size=32):
 
 
 BUILDERS = MODELS | {"resnet50": resnet50}
+OPTIMIZERS["slow_sgd"] = lambda: keras.optimizers.SGD(1e-3)  # faster ones let its loss grow, on every device
 
 
 def draw_alike(tf):

@@ -17,11 +17,12 @@ namespace {
 
 using namespace tensorflow;  // NOLINT: this file is TensorFlow's side
 
-constexpr const char* kListOps[] = {
-    "TensorListConcat",  "TensorListConcatV2", "TensorListFromTensor", "TensorListGather",
-    "TensorListGetItem", "TensorListPopBack",  "TensorListPushBack",   "TensorListPushBackBatch",
-    "TensorListScatter", "TensorListSetItem",  "TensorListScatterV2",  "TensorListScatterIntoExistingList",
-    "TensorListSplit",   "TensorListStack",
+// The last is what TensorFlow's optimizer makes of AsString and StringToHashBucketFast, wherever they are.
+constexpr const char* kHostOps[] = {
+    "TensorListConcat",  "TensorListConcatV2", "TensorListFromTensor",    "TensorListGather",
+    "TensorListGetItem", "TensorListPopBack",  "TensorListPushBack",      "TensorListPushBackBatch",
+    "TensorListScatter", "TensorListSetItem",  "TensorListScatterV2",     "TensorListScatterIntoExistingList",
+    "TensorListSplit",   "TensorListStack",    "_TensorToHashBucketFast",
 };
 // What an optional holds stays where it is. Keras puts each step's loss and metrics into one: were that the CPU's,
 // every step would wait for the device.
@@ -65,7 +66,7 @@ void KeepTensorsOnHost(const Arguments& arguments, KernelDefBuilder& builder) {
 }  // namespace
 
 void RegisterHostKernels(const std::string& device_type) {
-  for (const char* op : kListOps) {
+  for (const char* op : kHostOps) {
     const OpDef* definition = nullptr;
     if (!OpRegistry::Global()->LookUpOpDef(op, &definition).ok()) continue;
     KernelDefBuilder builder(op);

@@ -176,3 +176,19 @@ def outer(x):
 print(outer(tf.constant([[1.0], [2.0]])).numpy().tolist())
 """
     assert "[[3.0], [5.0]]" in run(program).out
+
+
+def test_numbers_are_hashed_as_text(run):
+    """What TensorFlow's optimizer makes of it belongs to the device that the numbers are on."""
+    program = """
+import tensorflow as tf
+
+def bucket(x):
+    return tf.strings.to_hash_bucket_fast(tf.as_string(x + 1), 10)
+
+x = tf.constant([1, 2, 300])
+with tf.device("CPU:0"):
+    expected = bucket(x)
+print("SAME", (tf.function(bucket)(x).numpy() == expected.numpy()).all())
+"""
+    assert "SAME True" in run(program).out
