@@ -178,6 +178,7 @@ Replacement SliceOfConcatenate(Op& op, Builder& builder) {
 }
 
 // Where the slice takes whole rows of what is broadcast.
+// Wherever it starts: all places along a broadcast dimension hold the same.
 Replacement SliceOfBroadcast(Op& op, Builder& builder) {
   const Op* inner = DefinedBy(op.operands[0], OpCode::kBroadcastInDim);
   if (inner == nullptr) return kKeep;
@@ -288,6 +289,7 @@ constexpr CanonicalRule kMovementRules[] = {
     {OpCode::kReverse, ReverseOfUnits},
     {OpCode::kReverse, ReverseOfReverse},
     {OpCode::kDynamicSlice, MoveSplat},
+    {OpCode::kDynamicSlice, SliceOfBroadcast},
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "passes/recognize_trip_counts.h"
 #include "passes/refuse_unsupported.h"
 #include "passes/remove_identities.h"
+#include "passes/settle_carries.h"
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
 #include "passes/sink_cheap_values.h"
@@ -43,6 +44,8 @@ constexpr Pass kPipeline[] = {
     {"flatten_cases", FlattenCases},
     {"recognize_trip_counts", RecognizeTripCounts},
     {"hoist_loop_invariants", HoistLoopInvariants},
+    {"settle_carries", SettleCarries},
+    {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_contractions", SimplifyContractions},
     {"distribute_loops", DistributeLoops},
     {"unroll_loops", UnrollLoops},
