@@ -33,7 +33,32 @@ def recurrent(x, w):
     return lax.scan(cell, jnp.zeros(w.shape[0]), x)
 
 
+def written_in_place(rearrange):
+    """A loop whose carried value is updated in place, and then rearranged: into the memory that it is read from, or not."""
+
+    def loop(x):
+        def step(i, x):
+            y = lax.dynamic_update_slice(x, jnp.full(1, i * 1.5, x.dtype), (i * 7,))
+            return rearrange(y.at[i * 11 + jnp.arange(3)].add(2.0))
+
+        return lax.fori_loop(0, 9, step, x)
+
+    return loop
+
+
+def changing_places(x, y):
+    """Each carried value becomes another's next one, updated in place."""
+
+    def step(i, carried):
+        x, y, z = carried
+        return jnp.flip(y), lax.dynamic_update_slice(x, y[:2] + i, (i * 3,)), x * 0.5 + jnp.roll(z, 5)
+
+    return lax.fori_loop(0, 7, step, (x, y, x + y))
+
+
 LOOPS = {
+    "flipped": (written_in_place(jnp.flip), f32(5000)), "transposed": (written_in_place(lambda x: x.reshape(50, 100).T.ravel()), f32(5000)),
+    "neighbours": (written_in_place(lambda x: jnp.roll(x, 1) + x), f32(5000)), "changing_places": (changing_places, f32(5000), f32(5000, seed=1)),
     "while": (collatz, np.int32(27)), "fori": (lambda x: lax.fori_loop(0, 5, lambda i, y: y * 1.5 + i, x), f32(7)),
     "fori_to_data": (lambda n, x: lax.fori_loop(0, n, lambda i, y: y.at[i].add(y.sum() * 0.1), x), np.int32(4), f32(7)),
     "no_iteration": (lambda n, x: lax.fori_loop(0, n, lambda i, y: y + 1, x), np.int32(0), f32(3)),

@@ -113,11 +113,13 @@ Status StoragePlanner::PlanItem(const Item& item, const BlockSchedule& schedule)
   if (item.group->kind == GroupKind::kCase) return PlanCase(item);
   if (IsInPlace(item.group->kind)) {
     PlanFromOperands(item);
+    for (const auto& result : item.group->hero->results) Hold(result.get(), StorageOf(result.get()));
     return OkStatus();
   }
   for (const ir::Value* output : item.group->outputs) {
     const StorageId wish = AllowedWish(output, item);
     Assign(output, wish >= 0 ? wish : NewTemporary(output->type), item.begin);
+    Hold(output, StorageOf(output));
   }
   return OkStatus();
 }
@@ -156,22 +158,19 @@ bool StoragePlanner::CanTakeOver(const ir::Value* operand, const Item& item) con
          CountOperand(*item.group->hero, operand) == 1 && OnlyHeroReads(*item.group, operand);
 }
 
+// What the storage held was read for the last time, or is here: then, in a loop's carried storage, element by element.
 StorageId StoragePlanner::AllowedWish(const ir::Value* value, const Item& item) const {
   const auto wish = wishes_.find(value);
   if (wish == wishes_.end()) return -1;
-  const auto guard = guards_.find(wish->second);
-  if (guard == guards_.end()) return ReadsFrom(*item.group, wish->second) ? -1 : wish->second;
-  const int last_read = lifetimes_.LastRead(guard->second);
-  if (last_read < item.begin) return wish->second;
-  const bool in_place = last_read == item.begin && GroupReadsPointwise(*item.group, guard->second);
-  return in_place ? wish->second : -1;
-}
-
-bool StoragePlanner::ReadsFrom(const fusion::Group& group, StorageId storage) const {
-  return std::any_of(group.inputs.begin(), group.inputs.end(), [&](const ir::Value* input) {
-    const auto found = plan_.of_value.find(input);
-    return found != plan_.of_value.end() && found->second == storage;
-  });
+  const auto held = held_.find(wish->second);
+  if (held == held_.end()) return wish->second;
+  for (const ir::Value* old : held->second) {
+    const int last_read = lifetimes_.LastRead(old);
+    if (last_read < item.begin) continue;
+    const bool in_place = carried_.contains(wish->second) && last_read == item.begin;
+    if (!in_place || !GroupReadsPointwise(*item.group, old)) return -1;
+  }
+  return wish->second;
 }
 
 StorageId StoragePlanner::NewStorage(SlotKind kind, uint32_t index, uint64_t size_bytes) {

@@ -17,18 +17,23 @@ Status StoragePlanner::PlanWhile(const Item& item) {
     const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
     Touch(carried, item.end);
     for (const auto& body : item.bodies) plan_.of_value[body->block->arguments[i].get()] = carried;
+    Hold(item.bodies[1]->block->arguments[i].get(), carried);
   }
   if (!hero.attributes.Has(ir::AttrKey::kTripCount)) RETURN_IF_ERROR(PlanCondition(item, *item.bodies[0]));
-  return PlanLoopBody(item, *item.bodies[1]);
+  RETURN_IF_ERROR(PlanLoopBody(item, *item.bodies[1]));
+  for (const auto& result : hero.results) Hold(result.get(), StorageOf(result.get()));
+  return OkStatus();
 }
 
 Status StoragePlanner::PlanLoopBody(const Item& item, const BlockSchedule& body) {
   const ir::Op& hero = *item.group->hero;
-  const Guards outer_guards = guards_;
+  const auto outer = carried_;
+  std::unordered_set<StorageId> own;
   const auto& yields = body.block->terminator()->operands;
   for (size_t i = 0; i < yields.size(); ++i) {
     const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
-    guards_[carried] = body.block->arguments[i].get();
+    own.insert(carried);
+    carried_.insert(carried);
     if (IsWishable(yields[i], body)) wishes_[yields[i]] = carried;
   }
   RETURN_IF_ERROR(PlanBlock(body));
@@ -38,8 +43,7 @@ Status StoragePlanner::PlanLoopBody(const Item& item, const BlockSchedule& body)
     const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
     StorageId from = StorageOf(yields[i]);
     if (from == carried) continue;
-    const bool is_other_argument = yields[i]->op == nullptr && yields[i]->block == body.block;
-    if (is_other_argument) {
+    if (own.contains(from)) {  // which another copy may write
       const StorageId parked = NewTemporary(yields[i]->type);
       first.push_back({from, parked});
       Touch(parked, body.end);
@@ -50,7 +54,7 @@ Status StoragePlanner::PlanLoopBody(const Item& item, const BlockSchedule& body)
   }
   first.insert(first.end(), second.begin(), second.end());
   if (!first.empty()) plan_.at_end[&body] = std::move(first);
-  guards_ = outer_guards;
+  carried_ = outer;
   return OkStatus();
 }
 
@@ -92,6 +96,7 @@ Status StoragePlanner::PlanCase(const Item& item) {
       }
     }
   }
+  for (const auto& result : hero.results) Hold(result.get(), StorageOf(result.get()));
   return OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "compiler/lifetimes.h"
@@ -17,9 +18,6 @@ class StoragePlanner {
   StatusOr<StoragePlan> Run() &&;
 
  private:
-  // A loop's carried storage still holds the body's argument until that was read for the last time.
-  using Guards = std::unordered_map<StorageId, const ir::Value*>;
-
   void PlanParametersAndOutputs();
   void CopyLeftoverOutputs();
   Status PlanBlock(const BlockSchedule& schedule);
@@ -39,10 +37,11 @@ class StoragePlanner {
   // Where a value lives; memory constants get their storage here.
   StorageId StorageOf(const ir::Value* value);
   void Assign(const ir::Value* value, StorageId storage, int position);
+  // From here on `storage` holds `value` until that is read for the last time.
+  void Hold(const ir::Value* value, StorageId storage) { held_[storage].push_back(value); }
   void Touch(StorageId storage, int position);
   // The storage wished for `value` if it may be written by `item` now; -1 otherwise.
   StorageId AllowedWish(const ir::Value* value, const Item& item) const;
-  bool ReadsFrom(const fusion::Group& group, StorageId storage) const;
   // `operand` number i of `item` dies there and its memory may be written on.
   bool CanTakeOver(const ir::Value* operand, const Item& item) const;
   bool IsWishable(const ir::Value* value, const BlockSchedule& schedule) const;
@@ -53,7 +52,8 @@ class StoragePlanner {
   const Lifetimes lifetimes_;
   StoragePlan plan_;
   std::unordered_map<const ir::Value*, StorageId> wishes_;
-  Guards guards_;
+  std::unordered_map<StorageId, std::vector<const ir::Value*>> held_;
+  std::unordered_set<StorageId> carried_;  // of the loops around
   std::vector<StorageId> outputs_;
 };
 
