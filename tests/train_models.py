@@ -27,7 +27,6 @@ if os.environ.get("DRAGOMAN_LIBRARY") and os.environ["KERAS_BACKEND"] == "jax":
     _jax_plugin.initialize()
 
 import keras  # noqa: E402
-import numpy as np  # noqa: E402
 from models import MODELS, OPTIMIZERS  # noqa: E402
 from train import train  # noqa: E402
 
@@ -81,18 +80,6 @@ def bytes_around_training(name):
     return before, device.memory_stats()["bytes_in_use"]
 
 
-def resnet50(count=128, size=32):
-    random = np.random.default_rng(4)
-    y = random.integers(0, 10, count)
-    x = random.standard_normal((count, size, size, 3)) + y[:, None, None, None]
-    model = keras.applications.ResNet50(weights=None, input_shape=(size, size, 3), classes=10)
-    return model, x.astype("float32"), y.astype("int32"), "sparse_categorical_crossentropy"
-
-
-BUILDERS = MODELS | {"resnet50": resnet50}
-OPTIMIZERS["slow_sgd"] = lambda: keras.optimizers.SGD(1e-3)  # faster ones let its loss grow, on every device
-
-
 def draw_alike(tf):
     """The same numbers on each device: TensorFlow's generator depends on the device, and a single operation's numbers do too."""
 
@@ -113,7 +100,7 @@ def draw_alike(tf):
 
 def losses(name, optimizer, policy):
     options = {"jit_compile": True} if keras.backend.backend() == "tensorflow" else {}
-    return train(BUILDERS[name], optimizer, policy, EPOCHS, **options)
+    return train(MODELS[name], optimizer, policy, EPOCHS, **options)
 
 
 def losses_or_error(run):
