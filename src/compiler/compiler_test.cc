@@ -156,6 +156,37 @@ TEST(Compile, KeepsALoopsArraysInPlace) {
   }
 }
 
+TEST(Compile, ALoopWritesItsCarriedMemoryWhenAllThatLivedThereWasRead) {
+  // The update leaves its result where the argument was; what is reversed must not be written there meanwhile.
+  const program::Program program = CompileText(R"((%init: tensor<5000xf32>, %n: tensor<si32>) {
+    %zero = constant() {value = dense<0>} : tensor<si32>
+    %one = constant() {value = dense<1>} : tensor<si32>
+    %k, %r = while(%zero, %init) : tensor<si32>, tensor<5000xf32> (%i: tensor<si32>, %a: tensor<5000xf32>) {
+      %c = compare(%i, %n) {comparison_direction = 5, compare_type = 3} : tensor<i1>
+      return(%c)
+    } (%j: tensor<si32>, %b: tensor<5000xf32>) {
+      %f = convert(%j) : tensor<f32>
+      %v = reshape(%f) : tensor<1xf32>
+      %u = dynamic_update_slice(%b, %v, %j) : tensor<5000xf32>
+      %w = reverse(%u) {dimensions = [0]} : tensor<5000xf32>
+      %m = add(%j, %one) : tensor<si32>
+      return(%m, %w)
+    }
+    return(%r)
+  })");
+  const auto loop = std::find_if(program.steps.begin(), program.steps.end(),
+                                 [](const Step& step) { return step.kind == StepKind::kWhile; });
+  ASSERT_NE(loop, program.steps.end());
+  bool has_reverse = false;
+  for (const Step& step : loop->bodies.back()) {
+    if (step.kind != StepKind::kDispatch || step.label.find("5000") == std::string::npos) continue;
+    if (step.label.find("loop") == std::string::npos) continue;
+    has_reverse = true;
+    EXPECT_NE(step.buffers.front(), step.buffers.back()) << program::Print(program);
+  }
+  EXPECT_TRUE(has_reverse) << program::Print(program);
+}
+
 TEST(Compile, MakesTheSameProgramTwice) {
   EXPECT_EQ(program::Save(CompileText(kUpdates)), program::Save(CompileText(kUpdates)));
 }

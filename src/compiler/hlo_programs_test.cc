@@ -2,6 +2,7 @@
 // Programs that TensorFlow made (tools/make_hlo.py), against what XLA's CPU backend computes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -71,6 +72,35 @@ TEST(HloPrograms, AreCompiled) {
     ASSERT_TRUE(program.ok()) << path << ": " << program.status().message();
     EXPECT_TRUE(program::Validate(*program).ok()) << path;
   }
+}
+
+// The dispatches of each loop's body, in the program's order.
+std::vector<int> DispatchesOfLoops(const program::Program& program) {
+  std::vector<int> counts;
+  for (const program::Step& step : program.steps) {
+    if (step.kind != program::StepKind::kRepeat && step.kind != program::StepKind::kWhile) continue;
+    const auto is_dispatch = [](const program::Step& inner) { return inner.kind == program::StepKind::kDispatch; };
+    const auto& body = step.bodies.back();
+    counts.push_back(static_cast<int>(std::count_if(body.begin(), body.end(), is_dispatch)));
+  }
+  return counts;
+}
+
+// TensorFlow's loops compare two counters, carry zeros, and read weights through stacks of copies: nothing of it is
+// left.
+TEST(HloPrograms, ARecurrentLayersLoopsHaveTheKernelsOfJaxs) {
+  const auto profile = target::LoadProfile("tests/profiles/navi31.json");
+  ASSERT_TRUE(profile.ok()) << profile.status().message();
+  const auto loops_of = [&](const char* path, const char* extension, ArtifactFormat format) {
+    const std::vector<std::byte> bytes = ReadFile(path, extension);
+    const auto program = Compile({bytes, format}, *profile, {});
+    EXPECT_TRUE(program.ok()) << path << ": " << program.status().message();
+    return program.ok() ? DispatchesOfLoops(*program) : std::vector<int>();
+  };
+  const auto ours = loops_of("tests/data/tensorflow/tf_lstm.hlo", ".hlo", ArtifactFormat::kHlo);
+  const auto jax = loops_of("tests/data/models/lstm.bc", ".bc", ArtifactFormat::kStableHlo);
+  EXPECT_EQ(ours.size(), 2u);
+  EXPECT_EQ(ours, jax);
 }
 
 // A variable that is written back takes its own memory when the caller gives it away.

@@ -177,8 +177,8 @@ Replacement SliceOfConcatenate(Op& op, Builder& builder) {
   return kKeep;
 }
 
-// Where the slice takes whole rows of what is broadcast.
-// Wherever it starts: all places along a broadcast dimension hold the same.
+// Where the slice takes whole rows of what is broadcast, wherever it starts: all places along the other dimensions hold
+// the same.
 Replacement SliceOfBroadcast(Op& op, Builder& builder) {
   const Op* inner = DefinedBy(op.operands[0], OpCode::kBroadcastInDim);
   if (inner == nullptr) return kKeep;

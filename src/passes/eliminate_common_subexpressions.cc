@@ -62,9 +62,7 @@ class CommonSubexpressions {
 }  // namespace
 
 StatusOr<PassResult> EliminateCommonSubexpressions(ir::Module& module, const PassContext&) {
-  PassResult result;
-  for (const auto& function : module.functions) result.changed |= CommonSubexpressions().Run(*function);
-  return result;
+  return VisitFunctions<CommonSubexpressions>(module);
 }
 
 }  // namespace dragoman::passes

@@ -143,9 +143,7 @@ class DeadCode {
 }  // namespace
 
 StatusOr<PassResult> EliminateDeadCode(ir::Module& module, const PassContext&) {
-  PassResult result;
-  for (const auto& function : module.functions) result.changed |= DeadCode().Run(*function);
-  return result;
+  return VisitFunctions<DeadCode>(module);
 }
 
 }  // namespace dragoman::passes

@@ -71,9 +71,7 @@ class Hoisting {
 }  // namespace
 
 StatusOr<PassResult> HoistLoopInvariants(ir::Module& module, const PassContext&) {
-  PassResult result;
-  for (const auto& function : module.functions) result.changed |= Hoisting().Run(*function);
-  return result;
+  return VisitFunctions<Hoisting>(module);
 }
 
 }  // namespace dragoman::passes

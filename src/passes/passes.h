@@ -23,6 +23,15 @@ struct PassResult {
   bool changed = false;
 };
 
+// Lets a visitor of its own run over each function: `bool Visitor::Run(ir::Function&)` says whether it changed
+// anything.
+template <typename Visitor>
+PassResult VisitFunctions(ir::Module& module) {
+  PassResult result;
+  for (const auto& function : module.functions) result.changed |= Visitor().Run(*function);
+  return result;
+}
+
 struct Pass {
   std::string_view name;
   StatusOr<PassResult> (*run)(ir::Module& module, const PassContext& context);

@@ -2,13 +2,10 @@
 #include "passes/settle_carries.h"
 
 #include <algorithm>
-#include <optional>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "passes/builder.h"
 #include "passes/loop_analysis.h"
-#include "passes/patterns.h"
 
 namespace dragoman::passes {
 namespace {
@@ -20,24 +17,6 @@ struct Counter {
   Value* argument;
   int64_t first;
 };
-
-std::optional<Counter> CounterOf(const Op& loop) {
-  const Block& body = *loop.regions[1];
-  for (size_t i = 0; i < loop.operands.size(); ++i) {
-    Value* argument = body.arguments[i].get();
-    const TensorType& type = argument->type;
-    if (type.rank() != 0 || !IsInteger(type.dtype) || Info(type.dtype).bits < 32) continue;
-    const auto first = IntegerOf(loop.operands[i]);
-    const auto step = StepFrom(argument, body.terminator()->operands[i]);
-    constexpr int64_t kMost = int64_t{1} << 30;  // it never comes back to the first one by wrapping around
-    const int64_t count = loop.attributes.Int(AttrKey::kTripCount);
-    if (!first.has_value() || !step.has_value() || *step == 0) continue;
-    if (std::max({*first, -*first, *step, -*step, count}) >= kMost || count * std::max(*step, -*step) >= kMost)
-      continue;
-    return Counter{argument, *first};
-  }
-  return std::nullopt;
-}
 
 class Settling {
  public:
@@ -56,25 +35,25 @@ class Settling {
   }
 
   void VisitLoop(Op& loop) {
-    if (loop.attributes.Int(AttrKey::kTripCount) < 1) return;
-    const std::vector<size_t> settled = SettledCarries(loop);
-    if (settled.empty()) return;
-    const auto counter = CounterOf(loop);
-    if (counter.has_value()) Settle(loop, settled, *counter);
+    const LoopAnalysis analysis(loop);
+    const std::vector<size_t> settled = SettledCarries(analysis);
+    const auto& carries = analysis.carries();
+    const auto counter = std::find_if(carries.begin(), carries.end(), [](const Carry& carry) {
+      return carry.kind == CarryKind::kCounter && carry.counter.step != 0;
+    });
+    if (analysis.trip_count() < 1 || settled.empty() || counter == carries.end()) return;
+    Value* argument = loop.regions[1]->arguments[counter - carries.begin()].get();
+    Settle(loop, settled, {argument, counter->counter.first});
   }
 
   // Those that are read in the body alone and whose next value comes from outside of the loop.
-  static std::vector<size_t> SettledCarries(const Op& loop) {
-    const Block& body = *loop.regions[1];
+  static std::vector<size_t> SettledCarries(const LoopAnalysis& analysis) {
+    const Op& loop = analysis.loop();
     const auto read_in_condition = ir::CountUses(*loop.regions[0]);
-    std::unordered_set<const Value*> inside;
-    for (const auto& argument : body.arguments) inside.insert(argument.get());
-    for (const auto& op : body.ops) {
-      for (const auto& result : op->results) inside.insert(result.get());
-    }
     std::vector<size_t> settled;
     for (size_t i = 0; i < loop.operands.size(); ++i) {
-      if (inside.contains(body.terminator()->operands[i]) || IsToken(loop.operands[i]->type.dtype)) continue;
+      if (analysis.IsInside(loop.regions[1]->terminator()->operands[i])) continue;
+      if (IsToken(loop.operands[i]->type.dtype)) continue;
       if (!read_in_condition.contains(loop.regions[0]->arguments[i].get())) settled.push_back(i);
     }
     return settled;
@@ -107,10 +86,6 @@ class Settling {
 
 }  // namespace
 
-StatusOr<PassResult> SettleCarries(ir::Module& module, const PassContext&) {
-  PassResult result;
-  for (const auto& function : module.functions) result.changed |= Settling().Run(*function);
-  return result;
-}
+StatusOr<PassResult> SettleCarries(ir::Module& module, const PassContext&) { return VisitFunctions<Settling>(module); }
 
 }  // namespace dragoman::passes

@@ -63,9 +63,7 @@ class ControlFlow {
 }  // namespace
 
 StatusOr<PassResult> SimplifyControlFlow(ir::Module& module, const PassContext&) {
-  PassResult result;
-  for (const auto& function : module.functions) result.changed |= ControlFlow().Run(*function);
-  return result;
+  return VisitFunctions<ControlFlow>(module);
 }
 
 }  // namespace dragoman::passes

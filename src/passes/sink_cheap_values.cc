@@ -72,10 +72,6 @@ class Sinking {
 
 }  // namespace
 
-StatusOr<PassResult> SinkCheapValues(ir::Module& module, const PassContext&) {
-  PassResult result;
-  for (const auto& function : module.functions) result.changed |= Sinking().Run(*function);
-  return result;
-}
+StatusOr<PassResult> SinkCheapValues(ir::Module& module, const PassContext&) { return VisitFunctions<Sinking>(module); }
 
 }  // namespace dragoman::passes

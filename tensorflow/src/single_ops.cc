@@ -2,6 +2,7 @@
 #include "single_ops.h"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -137,14 +138,16 @@ class SingleOp : public tensorflow::OpKernel {
   }
 
   bool WasRefused(tensorflow::OpKernelContext* context) {
+    if (!has_refused_) return false;
     std::lock_guard<std::mutex> lock(refused_mutex_);
-    return !refused_.empty() && refused_.count(Shapes(context)) != 0;
+    return refused_.count(Shapes(context)) != 0;
   }
 
   void NoteRefusal(tensorflow::OpKernelContext* context, const absl::Status& why) {
     std::lock_guard<std::mutex> lock(refused_mutex_);
     if (refused_.empty()) LOG(INFO) << type_string() << " runs on the CPU: " << why.message();
     if (refused_.size() < kMostRefusals) refused_.insert(Shapes(context));
+    has_refused_ = true;
   }
 
   // In a context of its own, for a failure in the given one would be final.
@@ -209,6 +212,7 @@ class SingleOp : public tensorflow::OpKernel {
   const int graph_def_version_;
   std::once_flag is_host_made_;
   std::unique_ptr<HostRun> host_;
+  std::atomic<bool> has_refused_ = false;  // most kernels never lock
   std::mutex refused_mutex_;
   std::set<std::string> refused_;  // shapes
 };

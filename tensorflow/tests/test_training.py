@@ -46,12 +46,12 @@ def test_checkpoints_under_validation_layers(run):
     assert "Vulkan validation" not in result.err
 
 
-@pytest.mark.skipif(not os.environ.get("DRAGOMAN_TEST_ALL"), reason="It takes long; DRAGOMAN_TEST_ALL=1 runs it.")
+@pytest.mark.skipif(not os.environ.get("DRAGOMAN_TEST_ALL"), reason="It trains six models; ./test --all runs it (DRAGOMAN_TEST_ALL=1).")
 def test_threads_get_the_numbers_of_one(run):
     assert "ALL 4" in run("threads.py").out
 
 
-@pytest.mark.skipif(not TRAIN.exists(), reason="The models are not part of this folder: tests/train_models.py is absent.")
+@pytest.mark.skipif(not TRAIN.exists(), reason="This folder stands alone: the models, tests/train_models.py, are not beside it.")
 def test_models_of_examples_follow_the_cpu_device(run):
     """Three epochs with equal weights and equal random numbers, each step compiled on both devices."""
     models = FEW + (ALL if os.environ.get("DRAGOMAN_TEST_ALL") else [])
