@@ -120,6 +120,29 @@ Replacement FoldTransposedResult(const Op& op, Builder& builder) {
   return ReplaceWith(swapped->result());
 }
 
+// A sum over batches of products is one product that contracts the batch too. Gradients of weights in einsum are such.
+Replacement FoldSummedBatch(const Op& op, Builder& builder) {
+  const Op* dot = DefinedBy(op.operands[0], OpCode::kDotGeneral);
+  if (dot == nullptr || op.operands.size() != 2 || !IsSplat(op.operands[1], 0)) return kKeep;
+  if (CombinerOf(*op.regions[0]) != OpCode::kAdd) return kKeep;
+  const auto& summed = op.attributes.Ints(AttrKey::kDimensions);
+  const auto num_batching = static_cast<int64_t>(dot->attributes.Ints(AttrKey::kLhsBatchingDimensions).size());
+  if (std::any_of(summed.begin(), summed.end(), [&](int64_t d) { return d >= num_batching; })) return kKeep;
+  Attributes attributes = dot->attributes;
+  for (const DotSide& side : kDotSides) {
+    std::vector<int64_t> batching, contracting;
+    for (int64_t d = 0; d < num_batching; ++d) {
+      (Contains(summed, d) ? contracting : batching).push_back(dot->attributes.Ints(side.batching)[d]);
+    }
+    const auto& old = dot->attributes.Ints(side.contracting);
+    contracting.insert(contracting.end(), old.begin(), old.end());
+    attributes.Set(side.batching, std::move(batching));
+    attributes.Set(side.contracting, std::move(contracting));
+  }
+  Op* joined = builder.MakeTyped(OpCode::kDotGeneral, dot->operands, {op.type()}, std::move(attributes));
+  return ReplaceWith(joined->result());
+}
+
 class Contractions {
  public:
   explicit Contractions(const ir::Module& module) {
@@ -145,6 +168,7 @@ class Contractions {
     if (op.code == OpCode::kDotGeneral) return FoldTransposedOperand(op, context.builder);
     // The product must not be made twice.
     if (op.code == OpCode::kTranspose && IsUsedOnce(op.operands[0])) return FoldTransposedResult(op, context.builder);
+    if (op.code == OpCode::kReduce && IsUsedOnce(op.operands[0])) return FoldSummedBatch(op, context.builder);
     return kKeep;
   }
 

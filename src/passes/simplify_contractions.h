@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requires: a verified, canonical module. Establishes: what only rearranges or zero-pads the operands of a convolution
 // or dot_general is part of its attributes: a reversed kernel is window_reversal, padding and interior padding of the
-// input are padding and lhs_dilation, a transposed operand or result of dot_general is its dimension numbers.
+// input are padding and lhs_dilation, a transposed operand or result of dot_general is its dimension numbers, and so is
+// a sum over dimensions of its batch.
 #pragma once
 
 #include "passes/passes.h"

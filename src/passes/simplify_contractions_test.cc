@@ -53,5 +53,37 @@ TEST(SimplifyContractions, ATransposeThatReordersFreeDimensionsStays) {
   EXPECT_NE(RunForTest(SimplifyContractions, text).find("dot_general(%2, %1)"), std::string::npos);
 }
 
+std::string SumOfDot(std::string_view initial, std::string_view dimensions, std::string_view type) {
+  return Format(R"(module @m
+func public @main(%x: tensor<2x3x4x5xf32>, %y: tensor<3x2x4x6xf32>) {{
+  %zero = constant() {{value = dense<{0}>}} : tensor<f32>
+  %d = dot_general(%x, %y) {{lhs_batching_dimensions = [0, 1], rhs_batching_dimensions = [1, 0],
+    lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [2], precision = 0}} : tensor<2x3x5x6xf32>
+  %s = reduce(%d, %zero) {{dimensions = {1}}} : tensor<{2}xf32> (%a: tensor<f32>, %b: tensor<f32>) {{
+    %c = add(%a, %b) : tensor<f32>
+    return(%c)
+  }}
+  return(%s)
+}})",
+                initial, dimensions, type);
+}
+
+TEST(SimplifyContractions, SumsOverTheBatchAreContracted) {
+  for (const auto& [dimensions, type] :
+       {std::pair("[0, 1]", "5x6"), std::pair("[0]", "3x5x6"), std::pair("[1]", "2x5x6")}) {
+    const std::string text = SumOfDot("0", dimensions, type);
+    ExpectSameMeaning(SimplifyContractions, text, 1e-5);
+    const std::string printed = RunForTest(SimplifyContractions, text);
+    EXPECT_EQ(printed.find("reduce("), std::string::npos) << printed;
+    EXPECT_NE(printed.find(Format("tensor<{}xf32>\n  return(", type)), std::string::npos) << printed;
+  }
+}
+
+TEST(SimplifyContractions, OtherSumsOfProductsStay) {
+  for (const std::string& text : {SumOfDot("1", "[0]", "3x5x6"), SumOfDot("0", "[0, 2]", "3x6")}) {
+    EXPECT_NE(RunForTest(SimplifyContractions, text).find("reduce("), std::string::npos) << text;
+  }
+}
+
 }  // namespace
 }  // namespace dragoman::passes
