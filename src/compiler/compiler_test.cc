@@ -187,6 +187,28 @@ TEST(Compile, ALoopWritesItsCarriedMemoryWhenAllThatLivedThereWasRead) {
   EXPECT_TRUE(has_reverse) << program::Print(program);
 }
 
+TEST(Compile, AReshapeBeforeAProductIsAView) {
+  const program::Program program = CompileText(R"((%x: tensor<8x32xf32>, %w: tensor<32x2x16xf32>) {
+    %r = reshape(%w) : tensor<32x32xf32>
+    %d = dot_general(%x, %r) {lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1],
+      rhs_contracting_dimensions = [0], precision = 0} : tensor<8x32xf32>
+    return(%d)
+  })");
+  EXPECT_EQ(Count(program.steps, StepKind::kDispatch), 1) << program::Print(program);
+  EXPECT_EQ(Count(program.steps, StepKind::kCopy), 0) << program::Print(program);
+}
+
+TEST(Compile, AViewOfAParameterKeepsItsMemoryFromBeingWritten) {
+  const program::Program program =
+      CompileText(R"((%x: tensor<32x32xf32>, %w: tensor<32x2x16xf32> {aliased_output = 0}) {
+    %r = reshape(%w) : tensor<32x32xf32>
+    %d = dot_general(%x, %r) {lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1],
+      rhs_contracting_dimensions = [0], precision = 0} : tensor<32x32xf32>
+    return(%d)
+  })");
+  EXPECT_EQ(program.outputs[0].aliased_parameter, -1) << program::Print(program);
+}
+
 TEST(Compile, MakesTheSameProgramTwice) {
   EXPECT_EQ(program::Save(CompileText(kUpdates)), program::Save(CompileText(kUpdates)));
 }

@@ -11,13 +11,23 @@ Lifetimes::Lifetimes(const BlockSchedule& main) : definitions_(DefiningSchedules
 
 void Lifetimes::Visit(const BlockSchedule& schedule) {
   for (const Item& item : schedule.items) {
+    if (item.view_of != nullptr) {
+      origins_[item.group->outputs[0]] = Origin(item.view_of);
+      continue;
+    }
     for (const ir::Value* input : item.group->inputs) Read(input, schedule, item.begin);
     for (const auto& body : item.bodies) Visit(*body);
   }
   for (const ir::Value* result : schedule.block->terminator()->operands) Read(result, schedule, schedule.end);
 }
 
+const ir::Value* Lifetimes::Origin(const ir::Value* value) const {
+  const auto found = origins_.find(value);
+  return found == origins_.end() ? value : found->second;
+}
+
 void Lifetimes::Read(const ir::Value* value, const BlockSchedule& reader, int position) {
+  value = Origin(value);
   const BlockSchedule* home = DefiningSchedule(value);
   for (const BlockSchedule* at = &reader; at != home && at->parent != nullptr; at = at->parent) {
     position = std::max(position, at->parent->items[at->parent_item].end);
@@ -28,12 +38,12 @@ void Lifetimes::Read(const ir::Value* value, const BlockSchedule& reader, int po
 }
 
 int Lifetimes::LastRead(const ir::Value* value) const {
-  const auto found = last_read_.find(value);
+  const auto found = last_read_.find(Origin(value));
   return found == last_read_.end() ? -1 : found->second;
 }
 
 int Lifetimes::NumReaders(const ir::Value* value) const {
-  const auto found = num_readers_.find(value);
+  const auto found = num_readers_.find(Origin(value));
   return found == num_readers_.end() ? 0 : found->second;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When values are read last, in schedule positions. A read inside a loop of a value from outside of it counts for the
-// loop's end.
+// loop's end; a read of a view is one of what it is a view of.
 #pragma once
 
 #include <unordered_map>
@@ -15,6 +15,8 @@ class Lifetimes {
  public:
   explicit Lifetimes(const BlockSchedule& main);
 
+  // The value whose memory this one is: of a view what it is a view of, else the value itself.
+  const ir::Value* Origin(const ir::Value* value) const;
   // The position of the last read; -1 if never.
   int LastRead(const ir::Value* value) const;
   // How many items and block ends read it.
@@ -26,6 +28,7 @@ class Lifetimes {
   void Read(const ir::Value* value, const BlockSchedule& reader, int position);
 
   std::unordered_map<const ir::Value*, const BlockSchedule*> definitions_;
+  std::unordered_map<const ir::Value*, const ir::Value*> origins_;  // of views
   std::unordered_map<const ir::Value*, int> last_read_;
   std::unordered_map<const ir::Value*, int> num_readers_;
 };

@@ -55,6 +55,16 @@ void BatchSinks(BlockSchedule& schedule) {
                    [](const Item& a, const Item& b) { return a.batch < b.batch; });
 }
 
+// What the group reshapes, if that is all that it does and the block does not hand the result on.
+const ir::Value* ViewSource(const fusion::Group& group, const ir::Block& block) {
+  if (group.kind != GroupKind::kLoop || group.inputs.size() != 1 || group.outputs.size() != 1) return nullptr;
+  const auto is_reshape = [](const ir::Op* op) { return op->code == ir::OpCode::kReshape; };
+  if (!std::all_of(group.members.begin(), group.members.end(), is_reshape)) return nullptr;
+  const auto& handed_on = block.terminator()->operands;
+  const bool is_handed_on = std::find(handed_on.begin(), handed_on.end(), group.outputs[0]) != handed_on.end();
+  return is_handed_on ? nullptr : group.inputs[0];
+}
+
 class Scheduler {
  public:
   explicit Scheduler(const ScheduleContext& context) : context_(context) {}
@@ -68,7 +78,8 @@ class Scheduler {
     for (const fusion::Group& group : schedule->plan.groups) {
       Item item;
       item.group = &group;
-      if (!IsControl(group.kind) && group.kind != GroupKind::kHostTransfer) {
+      item.view_of = ViewSource(group, block);
+      if (item.view_of == nullptr && !IsControl(group.kind) && group.kind != GroupKind::kHostTransfer) {
         auto lowered = kernel::LowerGroup(group, context_.profile);
         if (!lowered.ok()) return AddPlace(lowered.status(), group, context_.module);
         item.lowered = *std::move(lowered);

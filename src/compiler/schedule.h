@@ -18,10 +18,13 @@ struct BlockSchedule;
 
 struct Item {
   const fusion::Group* group = nullptr;
-  kernel::LoweredGroup lowered;                        // empty for control flow and host transfers
+  kernel::LoweredGroup lowered;                        // empty for control flow, host transfers and views
   std::vector<std::unique_ptr<BlockSchedule>> bodies;  // while: condition, body; case: branches
   int begin = 0;                                       // equal to end but for control flow
   int end = 0;
+  // Set where the group only says that this value's memory has another shape: its result is that memory, with no
+  // kernel.
+  const ir::Value* view_of = nullptr;
   // Equal independent kernels run as one dispatch: items of one batch stand side by side and share a position.
   int batch = -1;
 };

@@ -84,10 +84,11 @@ void StoragePlanner::PropagateWishes(const BlockSchedule& schedule) {
     for (size_t i = 0; i < hero.results.size(); ++i) {
       const auto wish = wishes_.find(hero.result(static_cast<int>(i)));
       const ir::Value* operand = hero.operands[i];
+      const ir::Value* origin = lifetimes_.Origin(operand);
       // What the update is computed from must not be overwritten meanwhile.
       const bool dies_here = lifetimes_.NumReaders(operand) == 1 && CountOperand(hero, operand) == 1 &&
                              OnlyHeroReads(*item->group, operand);
-      if (wish != wishes_.end() && dies_here && IsWishable(operand, schedule)) wishes_[operand] = wish->second;
+      if (wish != wishes_.end() && dies_here && IsWishable(origin, schedule)) wishes_[origin] = wish->second;
     }
   }
 }
@@ -103,6 +104,10 @@ Status StoragePlanner::PlanItem(const Item& item, const BlockSchedule& schedule)
   for (const ir::Value* input : item.group->inputs) {
     if (input->op != nullptr && fusion::IsMemoryConstant(*input->op)) StorageOf(input);
     if (!plan_.of_value.contains(input)) return Internal("Storage planning reads a value before it is written.");
+  }
+  if (item.view_of != nullptr) {
+    Assign(item.group->outputs[0], StorageOf(item.view_of), item.begin);
+    return OkStatus();
   }
   for (const int64_t size_bytes : item.lowered.temporaries) {
     const StorageId id = NewStorage(SlotKind::kArena, 0, static_cast<uint64_t>(size_bytes));
@@ -168,9 +173,16 @@ StorageId StoragePlanner::AllowedWish(const ir::Value* value, const Item& item) 
     const int last_read = lifetimes_.LastRead(old);
     if (last_read < item.begin) continue;
     const bool in_place = carried_.contains(wish->second) && last_read == item.begin;
-    if (!in_place || !GroupReadsPointwise(*item.group, old)) return -1;
+    if (!in_place || !ReadsPointwise(*item.group, old)) return -1;
   }
   return wish->second;
+}
+
+// The group reads the value, and views of it, if at all, only where it writes.
+bool StoragePlanner::ReadsPointwise(const fusion::Group& group, const ir::Value* value) const {
+  return std::all_of(group.inputs.begin(), group.inputs.end(), [&](const ir::Value* input) {
+    return lifetimes_.Origin(input) != value || GroupReadsPointwise(group, input);
+  });
 }
 
 StorageId StoragePlanner::NewStorage(SlotKind kind, uint32_t index, uint64_t size_bytes) {
@@ -229,11 +241,13 @@ bool StoragePlanner::MayShareWithParameter(StorageId output, int parameter) cons
   if (last_read > first_write) return false;
   for (const Item& item : schedule_.items) {
     const auto& inputs = item.group->inputs;
-    if (item.begin != first_write || std::find(inputs.begin(), inputs.end(), argument) == inputs.end()) continue;
+    const bool reads_it = std::any_of(inputs.begin(), inputs.end(),
+                                      [&](const ir::Value* input) { return lifetimes_.Origin(input) == argument; });
+    if (item.begin != first_write || !reads_it) continue;
     const auto& outputs = item.group->outputs;
     const bool writes_it = std::any_of(outputs.begin(), outputs.end(),
                                        [&](const ir::Value* value) { return plan_.of_value.at(value) == output; });
-    if (!writes_it || !GroupReadsPointwise(*item.group, argument)) return false;
+    if (!writes_it || !ReadsPointwise(*item.group, argument)) return false;
   }
   return true;
 }

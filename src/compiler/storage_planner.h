@@ -42,6 +42,7 @@ class StoragePlanner {
   void Touch(StorageId storage, int position);
   // The storage wished for `value` if it may be written by `item` now; -1 otherwise.
   StorageId AllowedWish(const ir::Value* value, const Item& item) const;
+  bool ReadsPointwise(const fusion::Group& group, const ir::Value* value) const;
   // `operand` number i of `item` dies there and its memory may be written on.
   bool CanTakeOver(const ir::Value* operand, const Item& item) const;
   bool IsWishable(const ir::Value* value, const BlockSchedule& schedule) const;
