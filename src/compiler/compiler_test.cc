@@ -152,7 +152,8 @@ TEST(Compile, KeepsALoopsArraysInPlace) {
   })");
   const auto is_loop = [](const Step& step) { return step.kind == StepKind::kRepeat || step.kind == StepKind::kWhile; };
   for (const Step& step : program.steps) {
-    if (is_loop(step)) EXPECT_EQ(Count(step.bodies.back(), StepKind::kCopy), 0) << program::Print(program);
+    if (!is_loop(step)) continue;
+    EXPECT_EQ(Count(step.bodies.back(), StepKind::kCopy), 0) << program::Print(program);
   }
 }
 

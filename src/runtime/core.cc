@@ -15,13 +15,29 @@ constexpr uint64_t kMiB = 1ull << 20;
 
 // By vulkan::MemoryKind.
 constexpr Heap::Options kHeapOptions[vulkan::kNumMemoryKinds] = {
-    {.block_bytes = 64 * kMiB, .max_block_bytes = 1024 * kMiB, .holds_tensors = true},
+    {.block_bytes = 64 * kMiB, .max_block_bytes = 1024 * kMiB, .reuse = Reuse::kInOrder},
     {.block_bytes = 16 * kMiB, .max_block_bytes = 64 * kMiB},
     {.block_bytes = 4 * kMiB, .max_block_bytes = 64 * kMiB},
     {.block_bytes = 1 * kMiB * 2, .max_block_bytes = 16 * kMiB},
 };
 
-constexpr Heap::Options kHostTensors = {.block_bytes = 16 * kMiB, .max_block_bytes = 256 * kMiB, .holds_tensors = true};
+constexpr Heap::Options kHostTensors = {
+    .block_bytes = 16 * kMiB, .max_block_bytes = 256 * kMiB, .reuse = Reuse::kInOrder};
+
+// A card without a resizable window shows 256 MiB of its memory to all programs: a quarter of it is for us.
+constexpr Heap::Options kArrivals = {.block_bytes = 8 * kMiB,
+                                     .max_block_bytes = 64 * kMiB,
+                                     .limit_bytes = 256 * kMiB,
+                                     .reuse = Reuse::kWhenDone};
+
+std::unique_ptr<Heap> MakeArrivals(vulkan::Device& device, Queue& queue) {
+  constexpr auto kKind = vulkan::MemoryKind::kTable;
+  if (!device.IsDeviceLocal(kKind) || !device.IsHostVisible(kKind)) return nullptr;
+  Heap::Options options = kArrivals;
+  options.limit_bytes = std::min(options.limit_bytes, device.HeapBytes(kKind) / 4);
+  options.is_read_by_host = device.IsHostCached(kKind);
+  return std::make_unique<Heap>(device, queue, kKind, options);
+}
 
 // What tensors may take. A CPU's driver names a heap of a fixed size (lavapipe 22: 2 GiB) and grants more: the
 // machine's memory is the limit there.
@@ -113,6 +129,7 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
     core->host_tensors =
         std::make_unique<Heap>(*core->device, *core->queue, vulkan::MemoryKind::kReadback, kHostTensors);
   }
+  core->arrivals = MakeArrivals(*core->device, *core->queue);
   core->kernels = std::make_unique<KernelCache>(*core->device, *core->pipeline_cache);
   core->scratch = std::make_unique<ScratchArena>(core->heap(vulkan::MemoryKind::kDevice));
   for (const auto& heap : core->heaps) heap->set_reclaim([core = core.get()] { core->Reclaim(); });
@@ -128,6 +145,7 @@ Core::~Core() {
     (void)kernels.release();
     for (auto& heap : heaps) (void)heap.release();
     (void)host_tensors.release();
+    (void)arrivals.release();
     (void)queue.release();
     (void)pipeline_cache.release();
     (void)device.release();
@@ -139,6 +157,7 @@ Core::~Core() {
   queue.reset();
   for (auto& heap : heaps) heap.reset();
   host_tensors.reset();
+  arrivals.reset();
   pipeline_cache.reset();
 }
 
@@ -147,6 +166,7 @@ void Core::Reclaim() {
   (void)queue->WaitIdle();
   for (const auto& heap : heaps) heap->Trim();
   if (host_tensors != nullptr) host_tensors->Trim();
+  if (arrivals != nullptr) arrivals->Trim();
 }
 
 Status Core::CheckUsable() const {

@@ -60,6 +60,9 @@ struct Core {
   std::unique_ptr<Queue> queue;
   std::unique_ptr<Heap> heaps[vulkan::kNumMemoryKinds];
   std::unique_ptr<Heap> host_tensors;  // null where the device's memory is the host's
+  // Memory of the device that the host writes while the device works: small tensors from the host take it, so that they
+  // are ready at once. Null where there is none.
+  std::unique_ptr<Heap> arrivals;
   std::unique_ptr<KernelCache> kernels;
   std::unique_ptr<ScratchArena> scratch;
   Device* owner = nullptr;  // while its client lives

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/device.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "runtime/buffer.h"
 #include "runtime/executable.h"
@@ -27,7 +29,18 @@ DeviceImpl::~DeviceImpl() {
   core_->queue->Stop();
 }
 
-MemoryStatistics DeviceImpl::memory_statistics() const { return core_->heap(vulkan::MemoryKind::kDevice).statistics(); }
+MemoryStatistics DeviceImpl::memory_statistics() const {
+  core_->queue->CollectRetired();
+  MemoryStatistics all = core_->heap(vulkan::MemoryKind::kDevice).statistics();
+  if (core_->arrivals == nullptr) return all;
+  const MemoryStatistics arrivals = core_->arrivals->statistics();
+  all.bytes_in_use += arrivals.bytes_in_use;
+  all.peak_bytes_in_use += arrivals.peak_bytes_in_use;
+  all.bytes_reserved += arrivals.bytes_reserved;
+  all.num_allocations += arrivals.num_allocations;
+  all.largest_allocation_bytes = std::max(all.largest_allocation_bytes, arrivals.largest_allocation_bytes);
+  return all;
+}
 
 StatusOr<std::shared_ptr<Buffer>> DeviceImpl::FromHost(const TensorType& type, const HostView& view,
                                                        Placement placement) {

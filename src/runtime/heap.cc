@@ -94,11 +94,19 @@ void Heap::Trim() {
 }
 
 void Heap::Free(uint32_t id) {
-  const bool may_be_in_use = options_.holds_tensors;
-  if (may_be_in_use) queue_.NoteReuse();
-  const uint64_t last_use = may_be_in_use ? queue_.current_value() : 0;
-  const std::lock_guard lock(pool_mutex_);
-  pool_.Free(id, last_use);
+  const auto free = [this, id](uint64_t last_use) {
+    const std::lock_guard lock(pool_mutex_);
+    pool_.Free(id, last_use);
+  };
+  switch (options_.reuse) {
+    case Reuse::kByOwner:
+      return free(0);
+    case Reuse::kInOrder:
+      queue_.NoteReuse();
+      return free(queue_.current_value());
+    case Reuse::kWhenDone:
+      return queue_.Retire(queue_.current_value(), std::shared_ptr<void>(nullptr, [free](void*) { free(0); }));
+  }
 }
 
 MemoryStatistics Heap::statistics() const {

@@ -17,8 +17,15 @@ namespace dragoman::runtime {
 
 class Heap;
 
-// A range of a heap; goes back when dropped, at once: later submissions may take it while earlier ones still use it.
-// Who lets the host write to it looks at last_use first. The heap must outlive it. In the child of a fork it leaves the
+// When a heap gives out again what was dropped.
+enum class Reuse : uint8_t {
+  kByOwner,   // at once: who drops it knows that the device is done with it
+  kInOrder,   // at once, to later submissions: earlier ones may still use it
+  kWhenDone,  // when the device is done with all that was under way: the host may write to all that it gives
+};
+
+// A range of a heap; goes back when dropped (see Reuse). In a heap of kInOrder, who lets the host write looks at last_use
+// first. The heap must outlive it. In the child of a fork it leaves the
 // heap alone.
 class Allocation {
  public:
@@ -51,9 +58,8 @@ class Heap {
     uint64_t block_bytes = 64ull << 20;  // of the first block; later ones double
     uint64_t max_block_bytes = 1ull << 30;
     uint64_t limit_bytes = ~0ull;  // of all blocks
-    // What is given back may still be in use by work in flight; memory of the other heaps is dropped only when the
-    // device is done with it.
-    bool holds_tensors = false;
+    Reuse reuse = Reuse::kByOwner;
+    bool is_read_by_host = true;  // reading the memory is not far slower than copying it first
   };
   Heap(vulkan::Device& device, Queue& queue, vulkan::MemoryKind kind, const Options& options)
       : device_(device), queue_(queue), kind_(kind), options_(options), next_block_bytes_(options.block_bytes) {}
@@ -66,6 +72,7 @@ class Heap {
   // What makes memory free, here and in the heaps that share the driver's memory with this one; may block. Before the
   // first Allocate.
   void set_reclaim(std::function<void()> reclaim) { reclaim_ = std::move(reclaim); }
+  bool is_read_by_host() const { return options_.is_read_by_host; }
   MemoryStatistics statistics() const;
 
  private:

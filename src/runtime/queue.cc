@@ -108,7 +108,7 @@ StatusOr<uint64_t> Queue::Submit(std::span<const VkCommandBuffer> command_buffer
     const std::lock_guard lock(queue_mutex_);
     return SubmitLocked(command_buffers);
   }();
-  if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();
+  CollectRetired();
   return value;
 }
 
@@ -122,13 +122,13 @@ StatusOr<uint64_t> Queue::Submit(std::span<const std::vector<VkCommandBuffer>> s
       has_started = true;
     }
   }
-  if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();
+  CollectRetired();
   return value;
 }
 
 StatusOr<uint64_t> Queue::Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
                                  uint64_t size_bytes) {
-  if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();
+  CollectRetired();
   const std::lock_guard lock(queue_mutex_);
   RETURN_IF_ERROR(device_.health());
   RETURN_IF_ERROR(OpenPending());
@@ -214,7 +214,7 @@ Status Queue::WaitIdle() {
     return OkStatus();
   }
   const Status status = value == 0 ? OkStatus() : Wait(value);
-  if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();
+  CollectRetired();
   return status;
 }
 
@@ -244,7 +244,7 @@ void Queue::RunCompletions() {
     lock.unlock();
     callback(Wait(value));
     callback = nullptr;
-    if (has_retired_.load(std::memory_order_relaxed)) CollectRetired();
+    CollectRetired();
     lock.lock();
   }
 }
@@ -257,6 +257,7 @@ void Queue::Retire(uint64_t value, std::shared_ptr<void> resource) {
 }
 
 void Queue::CollectRetired() {
+  if (!has_retired_.load(std::memory_order_relaxed)) return;
   std::vector<std::shared_ptr<void>> done;
   {
     const std::lock_guard lock(retired_mutex_);

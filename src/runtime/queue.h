@@ -58,6 +58,8 @@ class Queue {
   void WhenComplete(uint64_t value, std::function<void(const Status&)> callback);
   // Drops `resource` some time after the work is done.
   void Retire(uint64_t value, std::shared_ptr<void> resource);
+  // Drops what was retired and is done.
+  void CollectRetired();
 
  private:
   struct TransferBuffer {
@@ -70,7 +72,6 @@ class Queue {
   void WatchFor(uint64_t value);  // returns when the work is done, or after a while
   Status Outcome(uint64_t value);
   void NoteCompleted(uint64_t value);
-  void CollectRetired();
   void RunCompletions();
 
   vulkan::Device& device_;

@@ -17,6 +17,8 @@ using vulkan::MemoryKind;
 constexpr uint64_t kStagingPieceBytes = 16ull << 20;
 constexpr uint64_t kReadbackPieceBytes = 32ull << 20;
 constexpr size_t kMaxReadbackPieces = 4;  // of one tensor under way; beyond, ToHost waits
+// A tensor larger than this goes through staging memory; what it costs is little beside what is done with it.
+constexpr uint64_t kMaxArrivalBytes = 32ull << 20;
 // Staging memory that waits for the device; beyond it, uploads wait.
 constexpr uint64_t kMaxStagingBytes = 256ull << 20;
 
@@ -71,6 +73,28 @@ StatusOr<uint64_t> UploadAll(Core& core, const TensorType& type, const HostView&
   return value;
 }
 
+bool HostMayWrite(Core& core, const Allocation& allocation) {
+  return allocation.host() != nullptr && core.queue->IsComplete(allocation.last_use());
+}
+
+// Memory for a tensor from the host, where it can be such that the host may write now: TensorFlow goes on only when a
+// tensor has arrived, and one that waited for the step before would keep host and device from working at once.
+StatusOr<std::shared_ptr<Allocation>> AllocateTarget(Core& core, uint64_t size_bytes, Placement placement, Stay stay) {
+  Heap& heap = core.tensor_heap(placement);
+  const bool may_arrive = core.arrivals != nullptr && placement == Placement::kDevice && stay == Stay::kPassing &&
+                          size_bytes != 0 && size_bytes <= kMaxArrivalBytes;
+  if (!may_arrive) return heap.Allocate(size_bytes);
+  std::shared_ptr<Allocation> allocation;
+  if (core.device->IsHostVisible(MemoryKind::kDevice)) {
+    ASSIGN_OR_RETURN(allocation, heap.Allocate(size_bytes));
+    if (HostMayWrite(core, *allocation)) return allocation;
+  }
+  core.queue->CollectRetired();
+  StatusOr<std::shared_ptr<Allocation>> arrival = core.arrivals->Allocate(size_bytes);
+  if (arrival.ok()) return arrival;
+  return allocation != nullptr ? allocation : heap.Allocate(size_bytes);
+}
+
 std::shared_ptr<Event> Deleted() { return ReadyEvent(InvalidArgument("The buffer was deleted or donated.")); }
 
 // The host sees the tensor: wait, then copy.
@@ -123,17 +147,17 @@ StatusOr<std::shared_ptr<Event>> ReadThroughStaging(const std::shared_ptr<Buffer
 }  // namespace
 
 StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& core, const TensorType& type,
-                                                   const HostView& view, Placement placement) {
+                                                   const HostView& view, Placement placement, Stay stay) {
   RETURN_IF_ERROR(core->CheckUsable());
   RETURN_IF_ERROR(CheckView(type, view));
-  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> allocation,
-                   core->tensor_heap(placement).Allocate(static_cast<uint64_t>(type.size_bytes())));
+  const auto size_bytes = static_cast<uint64_t>(type.size_bytes());
+  ASSIGN_OR_RETURN(std::shared_ptr<Allocation> allocation, AllocateTarget(*core, size_bytes, placement, stay));
   auto shared_type = std::make_shared<const TensorType>(type);
   std::shared_ptr<Event> ready = ReadyEvent();
   uint64_t value = 0;
-  if (allocation->host() != nullptr && core->queue->IsComplete(allocation->last_use())) {
+  if (HostMayWrite(*core, *allocation)) {
     CopyToDense(type, view.data, view.byte_strides, allocation->host());
-  } else if (type.size_bytes() != 0) {
+  } else if (size_bytes != 0) {
     ASSIGN_OR_RETURN(value, UploadAll(*core, type, view, *allocation));
     ready = MakeTimelineEvent(core, value);
   }
@@ -150,7 +174,9 @@ std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer,
         InvalidArgument(Format("A buffer of {} bytes is read into {} bytes.", buffer->size_bytes(), size_bytes)));
   }
   if (size_bytes == 0) return buffer->ready();
-  if (allocation->host() != nullptr) return ReadDirectly(buffer, std::move(allocation), destination, size_bytes);
+  if (allocation->host() != nullptr && allocation->heap().is_read_by_host()) {
+    return ReadDirectly(buffer, std::move(allocation), destination, size_bytes);
+  }
   StatusOr<std::shared_ptr<Event>> event = ReadThroughStaging(buffer, allocation, destination, size_bytes);
   return event.ok() ? *event : ReadyEvent(event.status());
 }

@@ -6,8 +6,12 @@
 
 namespace dragoman::runtime {
 
+// How long a tensor is there: what the host writes while the device works is scarce.
+enum class Stay : uint8_t { kPassing, kLasting };
+
 StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& core, const TensorType& type,
-                                                   const HostView& view, Placement placement = Placement::kDevice);
+                                                   const HostView& view, Placement placement = Placement::kDevice,
+                                                   Stay stay = Stay::kPassing);
 std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer, void* destination, size_t size_bytes);
 StatusOr<std::shared_ptr<Buffer>> CopyOnDevice(const std::shared_ptr<BufferImpl>& buffer, Placement placement);
 

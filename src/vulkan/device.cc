@@ -158,8 +158,17 @@ Status Device::health() const {
 bool Device::IsHostVisible(MemoryKind kind) const {
   // A card's own memory may be mapped too, but reading it through the bus is far slower than a copy.
   if (kind == MemoryKind::kDevice && !profile().unified_memory) return false;
-  const uint32_t type = memory_types_[static_cast<int>(kind)];
-  return (physical_.memory.memoryTypes[type].propertyFlags & kHost) == kHost;
+  return (TypeOf(kind).propertyFlags & kHost) == kHost;
+}
+
+bool Device::IsHostCached(MemoryKind kind) const { return (TypeOf(kind).propertyFlags & kCached) != 0; }
+
+bool Device::IsDeviceLocal(MemoryKind kind) const { return (TypeOf(kind).propertyFlags & kLocal) != 0; }
+
+uint64_t Device::HeapBytes(MemoryKind kind) const { return physical_.memory.memoryHeaps[TypeOf(kind).heapIndex].size; }
+
+const VkMemoryType& Device::TypeOf(MemoryKind kind) const {
+  return physical_.memory.memoryTypes[memory_types_[static_cast<int>(kind)]];
 }
 
 StatusOr<Memory> Device::Allocate(MemoryKind kind, uint64_t size_bytes) {

@@ -21,7 +21,7 @@ enum class MemoryKind : uint8_t {
   kDevice,    // tensors; mapped too on devices whose memory is the host's
   kUpload,    // written by the host once, read by the device once
   kReadback,  // written by the device, read by the host (cached)
-  kTable,     // small, written by the host, read often by kernels
+  kTable,     // written by the host, read often by kernels: the device's own memory where the host can write there
 };
 inline constexpr int kNumMemoryKinds = 4;
 
@@ -60,6 +60,10 @@ class Device {
   Status health() const;
 
   bool IsHostVisible(MemoryKind kind) const;
+  bool IsHostCached(MemoryKind kind) const;
+  bool IsDeviceLocal(MemoryKind kind) const;
+  // Of the driver's heap that memory of this kind comes from.
+  uint64_t HeapBytes(MemoryKind kind) const;
   // RESOURCE_EXHAUSTED when the driver has no more, or when one allocation cannot be that large.
   StatusOr<Memory> Allocate(MemoryKind kind, uint64_t size_bytes);
 
@@ -73,6 +77,7 @@ class Device {
   Device(std::shared_ptr<Instance> instance, PhysicalDevice physical);
   Status Initialize();
   Status ChooseMemoryTypes();
+  const VkMemoryType& TypeOf(MemoryKind kind) const;
   void MarkLost(const Status& status);
 
   std::shared_ptr<Instance> instance_;
