@@ -17,6 +17,8 @@ using vulkan::MemoryKind;
 constexpr uint64_t kStagingPieceBytes = 16ull << 20;
 constexpr uint64_t kReadbackPieceBytes = 32ull << 20;
 constexpr size_t kMaxReadbackPieces = 4;  // of one tensor under way; beyond, ToHost waits
+// The host reads this much of a card's memory in less time than a copy takes that waits for its turn.
+constexpr size_t kMaxSlowReadBytes = 1024;
 // A tensor larger than this goes through staging memory; what it costs is little beside what is done with it.
 constexpr uint64_t kMaxArrivalBytes = 32ull << 20;
 // Staging memory that waits for the device; beyond it, uploads wait.
@@ -174,7 +176,7 @@ std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer,
         InvalidArgument(Format("A buffer of {} bytes is read into {} bytes.", buffer->size_bytes(), size_bytes)));
   }
   if (size_bytes == 0) return buffer->ready();
-  if (allocation->host() != nullptr && allocation->heap().is_read_by_host()) {
+  if (allocation->host() != nullptr && (allocation->heap().is_read_by_host() || size_bytes <= kMaxSlowReadBytes)) {
     return ReadDirectly(buffer, std::move(allocation), destination, size_bytes);
   }
   StatusOr<std::shared_ptr<Event>> event = ReadThroughStaging(buffer, allocation, destination, size_bytes);

@@ -23,7 +23,9 @@ def in_rnn(module):
 def in_sparse(module):
     """The gradient of an embedding is a set of rows. Some optimizers (RMSprop, Adagrad) unite two such sets, or divide one
     by a tensor: how many rows that gives depends on values. In compiled functions the first gives every row here, zero where
-    neither set has it, and the second a dense tensor, which mean the same.
+    neither set has it. The second gives the same rows, and then those that have a zero or NaN in the divisor; as many as the
+    divisor has rows, of which the others have an index out of bounds, which compiled operations leave out. A row may be in a
+    set more than once, and Adam squares each of these: what is divided must not be added up here.
     """
     import tensorflow as tf
     from tensorflow.python.framework import ops
@@ -55,14 +57,45 @@ def in_sparse(module):
 
         @functools.wraps(sparsely)
         def divide(x1, x2):
-            if isinstance(x1, tf.IndexedSlices) and is_compiled():
-                return function(tf.convert_to_tensor(x1), x2)
-            return sparsely(x1, x2)
+            is_sparse_by_dense = isinstance(x1, tf.IndexedSlices) and not isinstance(x2, tf.IndexedSlices)
+            if not is_sparse_by_dense or len(getattr(x2, "shape", ())) == 0 or not is_compiled():
+                return sparsely(x1, x2)
+            divisor = tf.convert_to_tensor(x2)
+            values = function(x1.values, tf.gather(divisor, x1.indices))
+            others = function(tf.zeros_like(divisor, x1.values.dtype), divisor)
+            is_special = divisor == 0
+            if not divisor.dtype.is_integer:
+                is_special |= tf.math.is_nan(divisor)
+            is_special = tf.reduce_any(is_special, axis=list(range(1, divisor.shape.rank)))
+            rows = tf.where(is_special, tf.range(tf.shape(divisor)[0]), -1)
+            indices = tf.concat([x1.indices, tf.cast(rows, x1.indices.dtype)], axis=0)
+            return tf.IndexedSlices(tf.concat([values, others], axis=0), indices, x1.dense_shape)
 
         return divide
 
     module.indexed_slices_union_indices_and_values = unite_to_all_rows
     module.elementwise_division = elementwise_division
+
+
+def in_callback_list(module):
+    """Keras's own callbacks, which only read a step's loss and metrics, do so in a thread, as they do with JAX: otherwise
+    host and device work in turns. With TensorFlow Keras uses none, for two threads that assign to a variable may lose one of
+    the assignments (tensorflow issue 78338); callbacks of other people that look at batches keep to that.
+    """
+    configure = module.CallbackList._configure_async_dispatch
+
+    @functools.wraps(configure)
+    def configure_async_dispatch(self, callbacks):
+        backend = module.backend
+        if backend.backend() != "tensorflow" or not _names.is_in_use():
+            return configure(self, callbacks)
+        safe, backend.IS_THREAD_SAFE = backend.IS_THREAD_SAFE, True
+        try:
+            return configure(self, callbacks)
+        finally:
+            backend.IS_THREAD_SAFE = safe
+
+    module.CallbackList._configure_async_dispatch = configure_async_dispatch
 
 
 def in_keras2_utils(module):

@@ -18,6 +18,7 @@ ALWAYS = {
     "tensorflow.python.ops.resource_variable_ops": ("_operations", "in_resource_variable_ops"),
     "keras.src.backend.tensorflow.rnn": ("_keras", "in_rnn"),
     "keras.src.backend.tensorflow.sparse": ("_keras", "in_sparse"),
+    "keras.src.callbacks.callback_list": ("_keras", "in_callback_list"),
     "tf_keras.src.utils.tf_utils": ("_keras", "in_keras2_utils"),
 }
 NAMES = {
