@@ -25,10 +25,8 @@ constexpr Heap::Options kHostTensors = {
     .block_bytes = 16 * kMiB, .max_block_bytes = 256 * kMiB, .reuse = Reuse::kInOrder};
 
 // A card without a resizable window shows 256 MiB of its memory to all programs: a quarter of it is for us.
-constexpr Heap::Options kArrivals = {.block_bytes = 8 * kMiB,
-                                     .max_block_bytes = 64 * kMiB,
-                                     .limit_bytes = 256 * kMiB,
-                                     .reuse = Reuse::kWhenDone};
+constexpr Heap::Options kArrivals = {
+    .block_bytes = 8 * kMiB, .max_block_bytes = 64 * kMiB, .limit_bytes = 256 * kMiB, .reuse = Reuse::kWhenDone};
 
 std::unique_ptr<Heap> MakeArrivals(vulkan::Device& device, Queue& queue) {
   constexpr auto kKind = vulkan::MemoryKind::kTable;

@@ -100,9 +100,8 @@ Status ExecutableImpl::MakePipelines() {
 Status ExecutableImpl::UploadConstants() {
   for (const auto& constant : program_->constants) {
     const TensorType type{DType::kU8, {static_cast<int64_t>(constant.size())}};
-    ASSIGN_OR_RETURN(
-        const std::shared_ptr<Buffer> buffer,
-        TransferFromHost(core_, type, {constant.data(), {}}, Placement::kDevice, Stay::kLasting));
+    ASSIGN_OR_RETURN(const std::shared_ptr<Buffer> buffer,
+                     TransferFromHost(core_, type, {constant.data(), {}}, Placement::kDevice, Stay::kLasting));
     constants_.push_back(MutableImpl(buffer).Take());
   }
   return OkStatus();

@@ -24,9 +24,8 @@ enum class Reuse : uint8_t {
   kWhenDone,  // when the device is done with all that was under way: the host may write to all that it gives
 };
 
-// A range of a heap; goes back when dropped (see Reuse). In a heap of kInOrder, who lets the host write looks at last_use
-// first. The heap must outlive it. In the child of a fork it leaves the
-// heap alone.
+// A range of a heap; goes back when dropped (see Reuse). In a heap of kInOrder, who lets the host write looks at
+// last_use first. The heap must outlive it. In the child of a fork it leaves the heap alone.
 class Allocation {
  public:
   Allocation(Heap& heap, const vulkan::Memory& memory, const MemoryPool::Range& range)

@@ -67,9 +67,9 @@ struct HostView {
 enum class Placement : uint8_t { kDevice, kHost };
 
 struct MemoryStatistics {
-  uint64_t bytes_in_use = 0;  // live buffers, constants and arenas
+  uint64_t bytes_in_use = 0;       // live buffers, constants and arenas
   uint64_t peak_bytes_in_use = 0;  // at most: what the host writes directly is counted apart
-  uint64_t bytes_reserved = 0;  // taken from the driver
+  uint64_t bytes_reserved = 0;     // taken from the driver
   uint64_t bytes_limit = 0;
   uint64_t num_allocations = 0;
   uint64_t largest_allocation_bytes = 0;

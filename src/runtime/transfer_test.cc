@@ -197,7 +197,8 @@ TEST_P(TransferTest, WrongSizesAndViewsAreRefused) {
 }
 
 TEST_P(TransferTest, FailedSubmissionOfTransfersIsToldToTheirBuffers) {
-  if (GetParam() != Sight::kNothing) GTEST_SKIP() << "With direct host access a transfer is a memcpy: there is no submission to fail.";
+  if (GetParam() != Sight::kNothing)
+    GTEST_SKIP() << "With direct host access a transfer is a memcpy: there is no submission to fail.";
   const auto buffer = FromHost(Iota(4));
   instance_->faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_DEVICE_MEMORY);
   EXPECT_EQ(buffer->ready()->Await().code(), StatusCode::kResourceExhausted);
