@@ -30,7 +30,7 @@ DeviceImpl::~DeviceImpl() {
 }
 
 MemoryStatistics DeviceImpl::memory_statistics() const {
-  core_->queue->CollectRetired();
+  core_->queue->CollectRetired(/*waits=*/true);
   MemoryStatistics all = core_->heap(vulkan::MemoryKind::kDevice).statistics();
   if (core_->arrivals == nullptr) return all;
   const MemoryStatistics arrivals = core_->arrivals->statistics();

@@ -119,7 +119,7 @@ TEST_F(ExecuteTest, EmptyTensorsAndProgramsWork) {
 
 TEST_F(ExecuteTest, DonatedArgumentGivesItsMemoryToTheOutput) {
   const auto executable = Load(AddProgram(1000, 0));
-  const auto lhs = FromHost(Iota(1000)), rhs = FromHost(Iota(1000));
+  const auto lhs = OnDevice(Iota(1000)), rhs = FromHost(Iota(1000));
   const uint64_t address = lhs->device_address();
   const auto outputs = Execute(*executable, {lhs, rhs}, {true, false});
   EXPECT_TRUE(lhs->IsDeleted());
@@ -157,7 +157,7 @@ TEST_F(ExecuteTest, ForwardedArgumentsMemoryIsHandedOnOnce) {
   builder.Output(100);
   builder.Output(100);
   builder.program().forwarded_parameters = {0, 0};
-  const auto source = FromHost(Iota(100));
+  const auto source = OnDevice(Iota(100));
   const uint64_t address = source->device_address();
   const auto outputs = Execute(*Load(builder.program()), {source}, {true});
   EXPECT_TRUE(source->IsDeleted());
@@ -330,7 +330,7 @@ TEST_F(ExecuteTest, FailureInTheMiddleOfAWhileNeverGivesBackWhatItOverwrote) {
   builder.Do(WhileLess(builder, state, 1000, 1));
   const auto executable = Load(builder.program());
   for (const int num_submissions : {0, 1, 2}) {
-    const auto donated = FromHost({0, 100}), other = FromHost({0, 0});
+    const auto donated = OnDevice({0, 100}), other = FromHost({0, 0});
     const std::vector<std::shared_ptr<Buffer>> arguments = {donated, other};
     faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_HOST_MEMORY, num_submissions, 100);
     const auto result = executable->Execute(arguments, {.is_donated = {true, true}});
@@ -373,7 +373,7 @@ TEST_F(ExecuteTest, LongWorkIsSeveralSubmissionsAndNoLongerOne) {
   for (const double speed : {1e12, 8e6}) {
     const PretendedSpeed pretended(core(), speed);
     const auto executable = Load(builder.program());
-    const auto argument = FromHost(Iota(count));
+    const auto argument = OnDevice(Iota(count));
     ASSERT_TRUE(device().WaitIdle().ok());
     const uint64_t before = core().queue->current_value();
     const auto outputs = Execute(*executable, {argument}, {true});
@@ -399,7 +399,7 @@ TEST_F(ExecuteTest, LongBodiesOfLoopsOfTheHostAreSeveralSubmissions) {
 TEST_F(ExecuteTest, FailureBetweenSubmissionsDeletesWhatIsOverwritten) {
   const PretendedSpeed pretended(core(), 1e6);
   const auto executable = Load(AddProgram(1 << 20, 0));
-  const auto donated = FromHost(Iota(1 << 20)), other = FromHost(Iota(1 << 20));
+  const auto donated = OnDevice(Iota(1 << 20)), other = FromHost(Iota(1 << 20));
   ASSERT_TRUE(device().WaitIdle().ok());
   const std::vector<std::shared_ptr<Buffer>> arguments = {donated, other};
   faults().Inject("vkQueueSubmit", VK_ERROR_OUT_OF_HOST_MEMORY, 2, 1);

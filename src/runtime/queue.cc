@@ -256,8 +256,14 @@ void Queue::Retire(uint64_t value, std::shared_ptr<void> resource) {
   has_retired_ = true;
 }
 
-void Queue::CollectRetired() {
-  if (!has_retired_.load(std::memory_order_relaxed)) return;
+void Queue::CollectRetired(bool waits) {
+  if (!has_retired_.load(std::memory_order_acquire)) return;
+  std::unique_lock collecting(collect_mutex_, std::defer_lock);
+  if (waits) {
+    collecting.lock();
+  } else if (!collecting.try_lock()) {
+    return;
+  }
   std::vector<std::shared_ptr<void>> done;
   {
     const std::lock_guard lock(retired_mutex_);
@@ -265,8 +271,10 @@ void Queue::CollectRetired() {
       done.push_back(std::move(retired_.begin()->second));
       retired_.erase(retired_.begin());
     }
-    has_retired_ = !retired_.empty();
   }
+  done.clear();  // may retire more
+  const std::lock_guard lock(retired_mutex_);
+  has_retired_ = !retired_.empty();
 }
 
 }  // namespace dragoman::runtime

@@ -58,8 +58,8 @@ class Queue {
   void WhenComplete(uint64_t value, std::function<void(const Status&)> callback);
   // Drops `resource` some time after the work is done.
   void Retire(uint64_t value, std::shared_ptr<void> resource);
-  // Drops what was retired and is done.
-  void CollectRetired();
+  // Drops what was retired and is done, unless another thread is at it. `waits`: for that thread too.
+  void CollectRetired(bool waits = false);
 
  private:
   struct TransferBuffer {
@@ -100,6 +100,7 @@ class Queue {
   std::thread completion_thread_;
 
   std::atomic<bool> has_retired_ = false;
+  std::mutex collect_mutex_;  // taken before retired_mutex_
   std::mutex retired_mutex_;
   std::multimap<uint64_t, std::shared_ptr<void>> retired_;
 };

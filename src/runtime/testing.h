@@ -140,6 +140,13 @@ class DeviceTest : public ::testing::Test {
     EXPECT_TRUE(buffer.ok()) << buffer.status().message();
     return buffer.ok() ? *buffer : nullptr;
   }
+  // Where the device keeps its tensors: donated, the memory is the output's.
+  static std::shared_ptr<Buffer> OnDevice(const std::vector<uint32_t>& values) {
+    auto buffer = device().Copy(FromHost(values));
+    EXPECT_TRUE(buffer.ok()) << buffer.status().message();
+    EXPECT_TRUE(device().WaitIdle().ok());
+    return *buffer;
+  }
   static std::vector<uint32_t> ToHost(const std::shared_ptr<Buffer>& buffer) {
     std::vector<uint32_t> values(buffer->size_bytes() / 4, 0xdeadbeef);
     const Status status = device().ToHost(buffer, values.data(), buffer->size_bytes())->Await();

@@ -2,6 +2,7 @@
 #include "vulkan/pipeline.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "base/format.h"
@@ -42,13 +43,33 @@ std::vector<std::byte> DataOf(const Device& device, VkPipelineCache cache) {
   return data;
 }
 
+// The code with one string more, which no instruction uses, before its names, decorations and types. NVIDIA's driver
+// 580, when it has a pipeline of the same code, gives that one again whatever the flags say: without
+// VK_PIPELINE_CREATE_DISPATCH_BASE workgroups then count from 0, and every piece of a dispatch computes the first.
+std::vector<uint32_t> CodeForPieces(std::span<const uint32_t> spirv) {
+  constexpr size_t kHeaderWords = 5, kBoundWord = 3;
+  constexpr uint32_t kOpString = 7, kText = 0;
+  // OpMemoryModel, OpEntryPoint, OpExecutionMode, OpCapability, OpExtension, OpExtInstImport, OpExecutionModeId.
+  constexpr std::array<uint32_t, 7> kBefore = {14, 15, 16, 17, 10, 11, 331};
+  std::vector<uint32_t> words(spirv.begin(), spirv.end());
+  size_t at = kHeaderWords;
+  while (at < words.size() && std::ranges::find(kBefore, words[at] & 0xffff) != kBefore.end()) {
+    at += std::max(words[at] >> 16, 1u);
+  }
+  if (at >= words.size()) return words;
+  const std::array<uint32_t, 3> line = {3u << 16 | kOpString, words[kBoundWord]++, kText};
+  words.insert(words.begin() + static_cast<ptrdiff_t>(at), line.begin(), line.end());
+  return words;
+}
+
 StatusOr<OwnedPipeline> CreatePipeline(Device& device, VkPipelineCache cache, const PipelineOptions& options) {
   const auto& profile = device.profile();
   const uint32_t subgroup_size = options.required_subgroup_size;
   RETURN_IF_ERROR(CheckSubgroupSize(profile, subgroup_size));
-  const VkShaderModuleCreateInfo module_info{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                             .codeSize = options.spirv.size_bytes(),
-                                             .pCode = options.spirv.data()};
+  const std::vector<uint32_t> for_pieces = options.takes_base ? CodeForPieces(options.spirv) : std::vector<uint32_t>();
+  const std::span<const uint32_t> code = options.takes_base ? std::span<const uint32_t>(for_pieces) : options.spirv;
+  const VkShaderModuleCreateInfo module_info{
+      .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code.size_bytes(), .pCode = code.data()};
   VkShaderModule module = VK_NULL_HANDLE;
   RETURN_IF_ERROR(device.Call("vkCreateShaderModule", device.functions().vkCreateShaderModule, device.handle(),
                               &module_info, nullptr, &module));
