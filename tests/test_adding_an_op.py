@@ -42,7 +42,7 @@ def test_the_compiler_asks_for_each_row(tmp_path):
     make(tmp_path, table)
     complaints = {
         "src/reference/scalar_eval.cc": "one row for each row of types/scalar_ops.h",
-        "src/kernel/scalar_float.cc": "A scalar op on floats has no row",
+        "src/scalar/scalar_float.cc": "A scalar op on floats has no row",
     }
     for path, sentence in complaints.items():
         assert sentence in PAGE.read_text()

@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "base/format.h"
+#include "element/run_group_testing.h"
 #include "fusion/plan.h"
 #include "ir/ir.h"
-#include "kernel/group_testing.h"
 #include "kernel/interpreter.h"
-#include "kernel/lowering.h"
+#include "lower/group_testing.h"
+#include "lower/lowering.h"
 #include "passes/passes.h"
 #include "passes/testing.h"
 #include "reference/evaluator.h"

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "fusion/plan.h"
-#include "kernel/lowering.h"
+#include "lower/lowering.h"
 #include "target/profile.h"
 
 namespace dragoman::compiler {

@@ -8,7 +8,7 @@
 
 namespace dragoman::fusion {
 
-// Computed per element at any index (kernel/elemental.h does it); such ops never need a kernel of their own.
+// Computed per element at any index (element/elemental.h does it); such ops never need a kernel of their own.
 bool IsElemental(const ir::Op& op);
 // A constant that is written into the code: one element, or the same for all.
 bool IsInlineConstant(const ir::Op& op);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fusion decisions as data: which ops share a kernel, in which order the groups run, and why. Pure; no device needed
-// beyond its profile. Lowering (kernel/) makes no decisions of its own about what belongs together.
+// beyond its profile. Lowering (lower/) makes no decisions of its own about what belongs together.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace dragoman::fusion {
 
-// One kind of kernel each; kernel/lowering.h has the table from kind to lowering function.
+// One kind of kernel each; lower/lowering.cc has the table from kind to lowering function.
 // X(enumerator, name)
 // clang-format off: a table, one row a line
 #define DRAGOMAN_GROUP_KINDS(X)                                                                                   \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a kernel evaluates the values of its expressions. A kernel's code holds a value once for every position that it
-// is read at (kernel/elemental.h remembers them), so a value read at two positions has its producers twice, those read
+// is read at (element/elemental.h remembers them), so a value read at two positions has its producers twice, those read
 // at two positions theirs four times, and so on. A position is named by the way that leads to it from the element that
 // an invocation computes, through slices, pads, concatenations and the like; equal ways are one position.
 #pragma once

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_map>
 
 #include "base/format.h"
 #include "kernel/interpreter_matrix.h"

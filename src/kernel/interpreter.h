@@ -8,11 +8,10 @@
 
 #include <cstddef>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "base/status.h"
-#include "kernel/lowering.h"
+#include "kernel/kernel_ir.h"
 
 namespace dragoman::kernel {
 
@@ -29,11 +28,5 @@ struct InterpretOptions {
 // `buffers[i]` is bound to the kernel's buffer i; the same memory may be bound twice where the kernel allows.
 Status Interpret(const Kernel& kernel, std::span<std::vector<std::byte>* const> buffers,
                  std::span<const uint32_t> params, int64_t workgroups, const InterpretOptions& options = {});
-
-using Memory = std::unordered_map<const ir::Value*, std::vector<std::byte>>;
-
-// All dispatches of a lowered group in order. `memory` holds the inputs (and, for groups in place, the outputs' first
-// contents); other outputs are added, as garbage before they are written.
-Status RunLoweredGroup(const LoweredGroup& group, Memory& memory, const InterpretOptions& options = {});
 
 }  // namespace dragoman::kernel

@@ -8,7 +8,6 @@
 
 #include "base/arithmetic.h"
 #include "kernel/builder.h"
-#include "kernel/hero_testing.h"
 #include "kernel/interpreter.h"
 #include "kernel/loop_bound.h"
 
@@ -19,7 +18,10 @@ constexpr int kNumElements = 100;  // elements
 constexpr int kLanes = 8;
 
 target::DeviceProfile CpuProfile() {
-  target::DeviceProfile profile = HeroProfiles()[0];
+  target::DeviceProfile profile;
+  profile.type = target::DeviceType::kCpu;
+  profile.unrolling_is_costly = true;
+  profile.float16 = profile.float64 = profile.int64 = true;
   profile.subgroup_size = profile.subgroup_min_size = profile.subgroup_max_size = kLanes;
   profile.subgroup_basic = profile.subgroup_shuffle = true;
   return profile;

@@ -77,7 +77,7 @@ Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_
 
 int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile) {
   if (dtype != DType::kF32 && dtype != DType::kF64) return 0;
-  // triangular_solve keeps the matrix and as many columns of the solution (kernel/small_matrix.h).
+  // triangular_solve keeps the matrix and as many columns of the solution (lower/small_matrix.h).
   constexpr int64_t kSolvedColumns = 64;
   for (const int64_t rows : {64, 32, 16}) {
     if ((rows * rows + rows * kSolvedColumns) * SizeBytes(dtype) <= profile.shared_memory_bytes) return rows;

@@ -43,9 +43,9 @@ struct Stack {
   int64_t columns;
 };
 Stack StackOf(const TensorType& type);
-// The op that kernel/lower_triangular_solve.cc serves: T X = B with a small T [count, n, n], B [count, n, m].
+// The op that lower/lower_triangular_solve.cc serves: T X = B with a small T [count, n, n], B [count, n, m].
 Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_unit_diagonal, Builder& builder);
-// How many rows a matrix may have for the kernels in kernel/small_matrix.h; 0 for element types that they do not take.
+// How many rows a matrix may have for the kernels in lower/small_matrix.h; 0 for element types that they do not take.
 int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile);
 // The complex conjugate; a real value itself.
 Value* Conjugate(Value* value, Builder& builder);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The elementwise operations: one row an operation. The tensor IR takes its elementwise op codes from here, the
-// evaluator (reference/scalar_eval.cc) and the kernel lowering (kernel/scalar_lowering.cc) must have one row each for
+// evaluator (reference/scalar_eval.cc) and the kernel lowering (scalar/scalar_lowering.cc) must have one row each for
 // every row here; their tables are checked at compile time to be complete.
 #pragma once
 

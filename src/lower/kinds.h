@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The group kinds that this room lowers: rows of the table in lower/lowering.cc.
+#pragma once
+
+#include "base/status.h"
+#include "element/dispatch.h"
+#include "fusion/plan.h"
+#include "target/profile.h"
+
+namespace dragoman::kernel {
+
+StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::DeviceProfile& profile);
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/product/direct_product.h"
+
+#include <algorithm>
+
+#include "base/arithmetic.h"
+
+namespace dragoman::kernel {
+namespace {
+
+// Invocations that exchange rows: a subgroup.
+constexpr int kExchange = kExchangeSubgroup;
+
+// The digits of the register tile's elements along one axis.
+using DigitLists = std::vector<std::vector<V>>;
+
+class DirectEmitter {
+ public:
+  DirectEmitter(ProductContext& context, const ProductConfig& config)
+      : c_(context), b_(context.builder), config_(config), k_digits_(c_.form.DigitsOf(ProductAxis::kK)) {
+    operands_.emplace_back(c_, c_.product.lhs, c_.form.lhs, ProductAxis::kM);
+    operands_.emplace_back(c_, c_.product.rhs, c_.form.rhs, ProductAxis::kN);
+    for (const ProductAxis axis : {ProductAxis::kBatch, ProductAxis::kM, ProductAxis::kN}) {
+      if (axis != config.row_axis && axis != config.column_axis) rest_axis_ = axis;
+    }
+  }
+
+  int64_t NumInvocations() const { return NumTiles() * (config_.exchanges_rows ? kExchange : 1); }
+
+  void Emit() {
+    const V id = config_.exchanges_rows ? SubgroupId() : b_.GlobalIndex(config_.workgroup_size);
+    b_.If(b_.ULt(id, b_.I32(NumTiles())), [&] {
+      Elemental::Scope scope(c_.elemental);
+      EmitInvocation(id);
+    });
+  }
+
+ private:
+  struct Operand {
+    Operand(ProductContext& context, const OperandMap& map, const LinearMap& linear, ProductAxis own)
+        : reader(context, map, linear), own_axis(own) {}
+    OperandReader reader;
+    ProductAxis own_axis;
+    bool by_row = false;
+    bool by_column = false;
+    int lanes = 1;                // columns loaded at once
+    std::vector<Partial> places;  // one a distinct row and run of columns
+  };
+
+  int64_t RowTiles() const { return CeilDiv(c_.form.extent(config_.row_axis), config_.rows); }
+  int64_t ColumnTiles() const { return CeilDiv(c_.form.extent(config_.column_axis), TileColumns()); }
+  int64_t NumTiles() const { return RowTiles() * ColumnTiles() * c_.form.extent(rest_axis_) * c_.num_splits; }
+  // Among the subgroups of all workgroups, which exchange rows.
+  V SubgroupId() {
+    if (b_.profile().subgroup_size_control) b_.RequireSubgroupSize(kExchange);
+    lane_ = b_.Emit(KOp::kSubgroupLane, {}, KType::kI32);
+    return b_.MulAdd(b_.WorkgroupIndex(), config_.workgroup_size / kExchange,
+                     b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32));
+  }
+
+  // Of an invocation, or of a subgroup that exchanges rows.
+  int TileColumns() const { return config_.columns * (config_.exchanges_rows ? kExchange : 1); }
+
+  void EmitInvocation(V id) {
+    const V column_tile = b_.URem(id, b_.I32(ColumnTiles()));
+    id = b_.UDiv(id, b_.I32(ColumnTiles()));
+    const V row_tile = b_.URem(id, b_.I32(RowTiles()));
+    id = b_.UDiv(id, b_.I32(RowTiles()));
+    const V rest = b_.URem(id, b_.I32(c_.form.extent(rest_axis_)));
+    split_ = b_.UDiv(id, b_.I32(c_.form.extent(rest_axis_)));
+    const V first_row = b_.IMul(row_tile, b_.I32(config_.rows));
+    V first_column = b_.IMul(column_tile, b_.I32(TileColumns()));
+    if (config_.exchanges_rows) first_column = b_.MulAdd(lane_, config_.columns, first_column);
+    PlaceOperands(rest, first_row, first_column);
+
+    const Scalar zero = ZeroScalar(b_, c_.product.accumulator);
+    const std::vector<Scalar> zeros(static_cast<size_t>(config_.rows) * config_.columns, zero);
+    std::vector<V> sums = Loop(0, ToValues(zeros, is_complex()), {operands_[0].places, operands_[1].places});
+    Keep(StoreTile(c_, MakeTile(rest, first_row, first_column, ToScalars(sums, is_complex()))));
+  }
+
+  ResultTile MakeTile(V rest, V first_row, V first_column, std::vector<Scalar> accumulators) {
+    ResultTile tile;
+    tile.row_axis = config_.row_axis;
+    tile.column_axis = config_.column_axis;
+    tile.rest_axis = rest_axis_;
+    tile.num_rows = config_.rows;
+    tile.num_columns = config_.columns;
+    tile.column_run = config_.columns;
+    tile.rows_fit = c_.form.extent(config_.row_axis) % config_.rows == 0;
+    tile.columns_fit = c_.form.extent(config_.column_axis) % TileColumns() == 0;
+    tile.row_index = [this, first_row](V row) {
+      return b_.IAdd(first_row, config_.exchanges_rows ? b_.Xor(row, lane_) : row);
+    };
+    tile.column_index = [this, first_column](int column) { return b_.IAdd(first_column, b_.I32(column)); };
+    tile.batch = rest;
+    tile.split = split_;
+    tile.accumulators = std::move(accumulators);
+    return tile;
+  }
+
+  void PlaceOperands(V rest, V first_row, V first_column) {
+    const DigitLists rows = RowDigits(first_row);
+    const DigitLists columns = TileDigits(config_.column_axis, first_column, config_.columns, TileColumns());
+    const std::vector<V> rest_digits = DecodeAxis(b_, c_.form, rest_axis_, rest);
+    for (Operand& operand : operands_) {
+      const auto has = [&](ProductAxis axis) { return axis == ProductAxis::kBatch || axis == operand.own_axis; };
+      operand.by_row = has(config_.row_axis);
+      operand.by_column = has(config_.column_axis);
+      operand.lanes = operand.by_column ? ColumnLanes(operand.reader) : 1;
+      Partial base = operand.reader.Origin();
+      if (has(rest_axis_)) base = operand.reader.StepAxis(base, rest_axis_, rest_digits);
+      for (size_t u = 0; u < (operand.by_row ? rows.size() : 1); ++u) {
+        const Partial row = operand.by_row ? operand.reader.StepAxis(base, config_.row_axis, rows[u]) : base;
+        for (int v = 0; v < (operand.by_column ? config_.columns : 1); v += operand.lanes) {
+          operand.places.push_back(operand.by_column ? operand.reader.StepAxis(row, config_.column_axis, columns[v])
+                                                     : row);
+        }
+      }
+    }
+  }
+
+  // The tile's elements follow each other in the innermost digit without carrying into the next.
+  bool IsRun(ProductAxis axis, int count) const {
+    const std::vector<int> digits = c_.form.DigitsOf(axis);
+    return !digits.empty() && c_.form.digits[digits.back()].extent % count == 0;
+  }
+
+  int ColumnLanes(const OperandReader& reader) const {
+    if (!IsRun(config_.column_axis, config_.columns)) return 1;
+    const int width = reader.Width(c_.form.DigitsOf(config_.column_axis).back());
+    return config_.columns % width == 0 ? width : config_.columns % 2 == 0 ? std::min(width, 2) : 1;
+  }
+
+  // The rows that the invocation loads: all of the tile's, or every eighth.
+  DigitLists RowDigits(V first_row) {
+    if (!config_.exchanges_rows) return TileDigits(config_.row_axis, first_row, config_.rows, config_.rows);
+    DigitLists lists;
+    const int64_t extent = c_.form.extent(config_.row_axis);
+    for (int u = 0; u < config_.rows; u += kExchange) {
+      V flat = b_.IAdd(b_.IAdd(first_row, b_.I32(u)), lane_);
+      if (extent % config_.rows != 0) flat = b_.UMin(flat, b_.I32(extent - 1));
+      lists.push_back(DecodeAxis(b_, c_.form, config_.row_axis, flat));
+    }
+    return lists;
+  }
+
+  // Beyond the axis the last elements stand in; their sums are not stored. Tiles of `tile` elements follow each other.
+  DigitLists TileDigits(ProductAxis axis, V first, int count, int tile) {
+    DigitLists lists;
+    const int64_t extent = c_.form.extent(axis);
+    const bool is_run = IsRun(axis, count);
+    if (is_run && extent % tile != 0) first = b_.UMin(first, b_.I32(extent - count));
+    for (int i = 0; i < count; ++i) {
+      V flat = b_.IAdd(first, b_.I32(i));
+      if (is_run && i > 0) {
+        lists.push_back(lists[0]);
+        lists[i].back() = b_.IAdd(lists[0].back(), b_.I32(i));
+        continue;
+      }
+      if (!is_run && extent % tile != 0) flat = b_.UMin(flat, b_.I32(extent - 1));
+      lists.push_back(DecodeAxis(b_, c_.form, axis, flat));
+    }
+    return lists;
+  }
+
+  using Places = std::vector<std::vector<Partial>>;
+
+  std::vector<V> Loop(size_t level, std::vector<V> sums, const Places& places) {
+    if (level == k_digits_.size()) return MultiplyAddTile(sums, places);
+    const size_t next_level = level == 0 && c_.num_splits > 1 ? config_.split_digits : level + 1;
+    int64_t extent = 1;
+    for (size_t i = level; i < next_level; ++i) extent *= c_.form.digits[k_digits_[i]].extent;
+    V lo = b_.I32(0);
+    V hi = b_.I32(extent);
+    int64_t chunk = extent;
+    if (level == 0 && c_.num_splits > 1) {
+      chunk = CeilDiv(extent, c_.num_splits);
+      lo = b_.IMul(split_, b_.I32(chunk));
+      hi = b_.EndOfPart(lo, chunk, extent);
+    }
+    return b_.For({lo, hi, b_.I32(1), chunk}, std::move(sums), [&](V k, std::span<const V> carried) {
+      Elemental::Scope scope(c_.elemental);
+      Places next = places;
+      for (size_t i = next_level; i-- > level;) {
+        const V of_digit = b_.I32(c_.form.digits[k_digits_[i]].extent);
+        StepAll(next, k_digits_[i], i == level ? k : b_.URem(k, of_digit));
+        if (i > level) k = b_.UDiv(k, of_digit);
+      }
+      for (size_t i = 0; i < operands_.size(); ++i) {
+        if (!PositionsAreFinal(operands_[i].reader, next_level)) continue;
+        for (const Partial& place : next[i]) operands_[i].reader.IsValid(place);
+      }
+      return Loop(next_level, std::vector<V>(carried.begin(), carried.end()), next);
+    });
+  }
+
+  void StepAll(Places& places, int digit, V value) {
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      for (Partial& place : places[i]) place = operands_[i].reader.Step(place, digit, value);
+    }
+  }
+
+  bool PositionsAreFinal(const OperandReader& reader, size_t level) const {
+    for (const PositionMap& position : reader.linear().positions) {
+      for (size_t i = level; i < k_digits_.size(); ++i) {
+        if (position.factors[k_digits_[i]] != 0) return false;
+      }
+    }
+    return true;
+  }
+
+  std::vector<V> MultiplyAddTile(std::span<const V> sums, const Places& places) {
+    std::vector<Scalar> accumulators = ToScalars(sums, is_complex());
+    std::vector<Lanes> values;
+    for (size_t i = 0; i < operands_.size(); ++i) values.push_back(LoadAll(operands_[i], places[i]));
+    const auto value_of = [&](int i, int u, int v) {
+      const Operand& operand = operands_[i];
+      const int row = operand.by_row ? u : 0;
+      return values[i][operand.by_column ? row * config_.columns + v : row];
+    };
+    for (int u = 0; u < config_.rows; ++u) {
+      for (int v = 0; v < config_.columns; ++v) {
+        Scalar& sum = accumulators[u * config_.columns + v];
+        sum = MultiplyAdd(b_, c_.product.accumulator, value_of(0, u, v), value_of(1, u, v), sum);
+      }
+    }
+    return ToValues(accumulators, is_complex());
+  }
+
+  Lanes LoadAll(const Operand& operand, const std::vector<Partial>& places) {
+    Lanes all;
+    for (const Partial& partial : places) {
+      const Place place = operand.reader.Locate(partial);
+      const StatusOr<Lanes> loaded = operand.reader.Load(place, operand.lanes);
+      Keep(loaded.status());
+      StatusOr<Lanes> converted = loaded.ok() ? operand.reader.Convert(*loaded, place.is_valid) : loaded;
+      Keep(converted.status());
+      for (int lane = 0; lane < operand.lanes; ++lane) {
+        all.push_back(converted.ok() ? Lane(*converted, lane) : ZeroScalar(b_, c_.product.accumulator));
+      }
+    }
+    return config_.exchanges_rows && operand.by_row ? Exchange(all) : all;
+  }
+
+  // Row u of an invocation's tile is row u ^ lane of the subgroup's.
+  Lanes Exchange(const Lanes& own) {
+    Lanes all;
+    for (const Scalar& value : own) {
+      all.push_back(value);
+      for (int distance = 1; distance < kExchange; ++distance) {
+        all.push_back({b_.Binary(KOp::kSubgroupShuffleXor, value.re, b_.I32(distance)), {}});
+      }
+    }
+    return all;
+  }
+
+  void Keep(const Status& status) {
+    if (c_.status.ok()) c_.status = status;
+  }
+  bool is_complex() const { return IsComplex(c_.product.accumulator); }
+
+  ProductContext& c_;
+  Builder& b_;
+  const ProductConfig& config_;
+  std::vector<int> k_digits_;
+  std::vector<Operand> operands_;
+  ProductAxis rest_axis_ = ProductAxis::kBatch;
+  V lane_;
+  V split_;
+};
+
+}  // namespace
+
+StatusOr<int64_t> EmitDirectProduct(ProductContext& context, const ProductConfig& config) {
+  DirectEmitter emitter(context, config);
+  emitter.Emit();
+  RETURN_IF_ERROR(context.status);
+  return CeilDiv(emitter.NumInvocations(), config.workgroup_size);
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The group kinds that this room lowers: rows of the table in lower/lowering.cc.
+#pragma once
+
+#include "base/status.h"
+#include "element/dispatch.h"
+#include "fusion/plan.h"
+#include "target/profile.h"
+
+namespace dragoman::kernel {
+
+StatusOr<LoweredGroup> LowerDot(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerConvolution(const fusion::Group& group, const target::DeviceProfile& profile);
+
+}  // namespace dragoman::kernel

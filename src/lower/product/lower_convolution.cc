@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// A convolution as a product: the batch axis counts groups, M runs over images and places of the result, N over the
+// output features of a group, K over the window and the input features of a group. No patch matrix is ever formed: the
+// input's index is computed from the digits.
+#include <algorithm>
+
+#include "lower/product/kinds.h"
+#include "lower/product/lower_product.h"
+
+namespace dragoman::kernel {
+namespace {
+
+using ir::AttrKey;
+
+// A digit before all digits are ordered: what it adds to which dimension of each tensor.
+struct DigitUse {
+  ProductDigit digit;
+  std::vector<std::pair<int, int64_t>> lhs;  // dimension, factor
+  std::vector<std::pair<int, int64_t>> rhs;
+  std::vector<std::pair<int, int64_t>> out;
+};
+
+class ConvolutionMapper {
+ public:
+  explicit ConvolutionMapper(const ir::Op& op) : op_(op) {}
+
+  Product Map() {
+    AddGroup();
+    AddM();
+    AddN();
+    AddK();
+    Product product;
+    product.accumulator = AccumulatorType(Lhs().dtype, Rhs().dtype, op_.type().dtype);
+    product.lhs = MapOf(op_.operands[0], &DigitUse::lhs);
+    product.rhs = MapOf(op_.operands[1], &DigitUse::rhs);
+    product.out = MapOf(op_.result(), &DigitUse::out);
+    for (const DigitUse& use : uses_) product.digits.push_back(use.digit);
+    SetWindow(product);
+    return product;
+  }
+
+ private:
+  const TensorType& Lhs() const { return op_.operands[0]->type; }
+  const TensorType& Rhs() const { return op_.operands[1]->type; }
+  int Dim(AttrKey key) const { return static_cast<int>(op_.attributes.Int(key)); }
+  const std::vector<int64_t>& List(AttrKey key) const { return op_.attributes.Ints(key); }
+  size_t num_spatial() const { return List(AttrKey::kInputSpatialDimensions).size(); }
+
+  void AddGroup() {
+    const int64_t feature_groups = op_.attributes.Int(AttrKey::kFeatureGroupCount);
+    const int64_t batch_groups = op_.attributes.Int(AttrKey::kBatchGroupCount);
+    groups_ = std::max(feature_groups, batch_groups);
+    group_features_ = Rhs().dims[Dim(AttrKey::kKernelOutputFeatureDimension)] / groups_;
+    DigitUse use{{ProductAxis::kBatch, groups_}, {}, {}, {}};
+    if (feature_groups > 1) {
+      const int64_t inputs = Rhs().dims[Dim(AttrKey::kKernelInputFeatureDimension)];
+      use.lhs = {{Dim(AttrKey::kInputFeatureDimension), inputs}};
+    } else {
+      const int64_t images = Lhs().dims[Dim(AttrKey::kInputBatchDimension)] / batch_groups;
+      use.lhs = {{Dim(AttrKey::kInputBatchDimension), images}};
+    }
+    use.rhs = {{Dim(AttrKey::kKernelOutputFeatureDimension), group_features_}};
+    use.out = {{Dim(AttrKey::kOutputFeatureDimension), group_features_}};
+    uses_.push_back(std::move(use));
+  }
+
+  // In the order of the result's dimensions, so that its digits merge.
+  void AddM() {
+    std::vector<DigitUse> uses;
+    const int batch = Dim(AttrKey::kOutputBatchDimension);
+    uses.push_back(
+        {{ProductAxis::kM, op_.type().dims[batch]}, {{Dim(AttrKey::kInputBatchDimension), 1}}, {}, {{batch, 1}}});
+    for (size_t i = 0; i < num_spatial(); ++i) {
+      const int out = static_cast<int>(List(AttrKey::kOutputSpatialDimensions)[i]);
+      const int lhs = static_cast<int>(List(AttrKey::kInputSpatialDimensions)[i]);
+      const int64_t stride = List(AttrKey::kWindowStrides)[i];
+      uses.push_back({{ProductAxis::kM, op_.type().dims[out]}, {{lhs, stride}}, {}, {{out, 1}}});
+    }
+    std::sort(uses.begin(), uses.end(),
+              [](const DigitUse& a, const DigitUse& b) { return a.out[0].first < b.out[0].first; });
+    uses_.insert(uses_.end(), uses.begin(), uses.end());
+  }
+
+  void AddN() {
+    uses_.push_back({{ProductAxis::kN, group_features_},
+                     {},
+                     {{Dim(AttrKey::kKernelOutputFeatureDimension), 1}},
+                     {{Dim(AttrKey::kOutputFeatureDimension), 1}}});
+  }
+
+  // In the order of the kernel's dimensions, so that its digits merge.
+  void AddK() {
+    std::vector<DigitUse> uses;
+    const int feature = Dim(AttrKey::kKernelInputFeatureDimension);
+    uses.push_back(
+        {{ProductAxis::kK, Rhs().dims[feature]}, {{Dim(AttrKey::kInputFeatureDimension), 1}}, {{feature, 1}}, {}});
+    for (size_t i = 0; i < num_spatial(); ++i) {
+      const int rhs = static_cast<int>(List(AttrKey::kKernelSpatialDimensions)[i]);
+      const int lhs = static_cast<int>(List(AttrKey::kInputSpatialDimensions)[i]);
+      const int64_t dilation = List(AttrKey::kRhsDilation)[i];
+      const int64_t sign = List(AttrKey::kWindowReversal)[i] != 0 ? -1 : 1;
+      uses.push_back({{ProductAxis::kK, Rhs().dims[rhs]}, {{lhs, dilation}}, {{rhs, sign}}, {}});
+    }
+    std::sort(uses.begin(), uses.end(),
+              [](const DigitUse& a, const DigitUse& b) { return a.rhs[0].first < b.rhs[0].first; });
+    uses_.insert(uses_.end(), uses.begin(), uses.end());
+  }
+
+  OperandMap MapOf(const ir::Value* value, std::vector<std::pair<int, int64_t>> DigitUse::*side) const {
+    OperandMap map;
+    map.value = value;
+    for (const int64_t extent : value->type.dims) {
+      map.dims.push_back({extent, 0, 1, std::vector<int64_t>(uses_.size(), 0)});
+    }
+    for (size_t d = 0; d < uses_.size(); ++d) {
+      for (const auto& [dim, factor] : uses_[d].*side) map.dims[dim].factors[d] += factor;
+    }
+    return map;
+  }
+
+  void SetWindow(Product& product) const {
+    for (size_t i = 0; i < num_spatial(); ++i) {
+      DimMap& lhs = product.lhs.dims[List(AttrKey::kInputSpatialDimensions)[i]];
+      lhs.offset = -List(AttrKey::kPadding)[2 * i];
+      lhs.dilation = List(AttrKey::kLhsDilation)[i];
+      if (List(AttrKey::kWindowReversal)[i] == 0) continue;
+      DimMap& rhs = product.rhs.dims[List(AttrKey::kKernelSpatialDimensions)[i]];
+      rhs.offset = rhs.extent - 1;
+    }
+  }
+
+  const ir::Op& op_;
+  int64_t groups_ = 1;
+  int64_t group_features_ = 1;
+  std::vector<DigitUse> uses_;
+};
+
+}  // namespace
+
+Product ConvolutionProduct(const ir::Op& op) { return ConvolutionMapper(op).Map(); }
+
+StatusOr<LoweredGroup> LowerConvolution(const fusion::Group& group, const target::DeviceProfile& profile) {
+  return LowerProduct(group, profile, ConvolutionProduct(*group.hero));
+}
+
+}  // namespace dragoman::kernel

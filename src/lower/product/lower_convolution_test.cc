@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "lower/product/kinds.h"
+#include "lower/product/product_run_testing.h"
+
+namespace dragoman::kernel {
+namespace {
+
+ProductTest Convolution(const TensorType& lhs, const TensorType& rhs, const ConvolutionDims& dims, DType result) {
+  return ProductTest(lhs, rhs, [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+    return AppendConvolution(block, operands, dims, result);
+  });
+}
+
+void ExpectRight(const Dims& lhs, const Dims& rhs, const ConvolutionDims& dims) {
+  SCOPED_TRACE(dims.lhs + " x " + dims.rhs + " -> " + dims.out + " of " + ToString(lhs) + " and " + ToString(rhs));
+  Convolution({DType::kF32, lhs}, {DType::kF32, rhs}, dims, DType::kF32).ExpectRightEverywhere();
+}
+
+ConvolutionDims Forward() { return {"b01f", "01io", "b01f"}; }
+
+TEST(LowerConvolution, SlidesForward) {
+  ExpectRight({2, 6, 5, 3}, {3, 3, 3, 4}, Forward());
+  ConvolutionDims same = Forward();
+  same.padding = {1, 1, 1, 1};
+  ExpectRight({2, 6, 5, 4}, {3, 3, 4, 8}, same);
+  ConvolutionDims strided = Forward();
+  strided.strides = {2, 3};
+  strided.padding = {0, 1, 1, 2};
+  ExpectRight({2, 7, 8, 3}, {3, 2, 3, 5}, strided);
+  ConvolutionDims dilated = Forward();
+  dilated.rhs_dilation = {2, 3};
+  dilated.padding = {2, 2, 3, 3};
+  ExpectRight({1, 7, 8, 4}, {3, 3, 4, 4}, dilated);
+  ExpectRight({3, 4, 4, 8}, {1, 1, 8, 4}, Forward());
+}
+
+TEST(LowerConvolution, TakesGradientsOfData) {
+  ConvolutionDims dims = {"b01f", "01oi", "b01f"};
+  dims.padding = {2, 2, 2, 2};
+  ExpectRight({2, 4, 4, 8}, {3, 3, 4, 8}, dims);
+  dims.lhs_dilation = {2, 2};
+  dims.padding = {2, 1, 2, 1};
+  ExpectRight({2, 3, 4, 4}, {3, 3, 8, 4}, dims);
+  dims.lhs_dilation = {3, 2};
+  dims.padding = {0, 3, -1, 2};
+  ExpectRight({2, 3, 4, 4}, {2, 2, 3, 4}, dims);
+  dims.lhs_dilation = {1, 1};
+  dims.padding = {-1, -1, 1, -2};
+  ExpectRight({2, 7, 8, 4}, {2, 2, 4, 4}, dims);
+}
+
+TEST(LowerConvolution, TakesGradientsOfWeights) {
+  ConvolutionDims dims = {"f01b", "i01o", "01bf"};
+  ExpectRight({2, 6, 6, 3}, {2, 4, 4, 5}, dims);
+  dims.padding = {1, 1, 1, 1};
+  ExpectRight({2, 5, 5, 4}, {2, 5, 5, 8}, dims);
+  dims.rhs_dilation = {2, 2};
+  dims.padding = {0, 1, 1, 0};
+  ExpectRight({2, 6, 6, 4}, {2, 3, 3, 4}, dims);
+  ConvolutionDims transposed = {"f01b", "i01o", "01bf"};
+  transposed.lhs_dilation = {2, 2};
+  transposed.padding = {1, 2, 1, 2};
+  ExpectRight({2, 3, 3, 4}, {2, 6, 6, 4}, transposed);
+}
+
+TEST(LowerConvolution, TakesGroups) {
+  ConvolutionDims depthwise = Forward();
+  depthwise.feature_groups = 8;
+  depthwise.padding = {1, 1, 1, 1};
+  ExpectRight({2, 5, 4, 8}, {3, 3, 1, 8}, depthwise);
+  ExpectRight({2, 5, 4, 8}, {3, 3, 1, 16}, depthwise);
+  ConvolutionDims grouped = Forward();
+  grouped.feature_groups = 3;
+  ExpectRight({2, 5, 4, 6}, {2, 2, 2, 12}, grouped);
+  ConvolutionDims weights = {"f01b", "i01o", "01bf"};
+  weights.batch_groups = 8;
+  weights.padding = {1, 1, 1, 1};
+  ExpectRight({2, 5, 4, 8}, {2, 5, 4, 8}, weights);
+  weights.rhs_dilation = {2, 1};
+  ExpectRight({2, 5, 4, 8}, {2, 2, 4, 16}, weights);
+  ConvolutionDims data = {"b01f", "01oi", "b01f"};
+  data.feature_groups = 4;
+  ExpectRight({2, 5, 4, 8}, {2, 2, 8, 2}, data);
+}
+
+TEST(LowerConvolution, TakesOtherDimensionNumbers) {
+  ConvolutionDims first = {"bf01", "01io", "bf01"};
+  first.padding = {1, 1, 0, 1};
+  ExpectRight({2, 4, 5, 6}, {3, 2, 4, 8}, first);
+  ExpectRight({4, 2, 5, 6}, {2, 3, 4, 8}, {"fb01", "io01", "01bf"});
+  ExpectRight({2, 4, 5, 6}, {8, 4, 3, 2}, {"bf01", "oi01", "bf01"});
+  ExpectRight({3, 8}, {5, 8}, {"bf", "oi", "bf"});
+}
+
+TEST(LowerConvolution, TakesOneAndThreeDimensions) {
+  ConvolutionDims one = {"b0f", "0io", "b0f"};
+  one.padding = {2, 0};
+  ExpectRight({3, 12, 4}, {3, 4, 8}, one);
+  ConvolutionDims three = {"b012f", "012io", "b012f"};
+  three.padding = {1, 1, 0, 1, 1, 0};
+  three.strides = {1, 2, 1};
+  ExpectRight({2, 3, 4, 5, 2}, {2, 3, 2, 2, 4}, three);
+}
+
+TEST(LowerConvolution, ReversesTheWindow) {
+  ConvolutionDims dims = Forward();
+  dims.reversal = {1, 0};
+  dims.padding = {1, 1, 1, 1};
+  ExpectRight({2, 5, 5, 4}, {3, 2, 4, 4}, dims);
+  dims.reversal = {1, 1};
+  dims.lhs_dilation = {2, 1};
+  ExpectRight({2, 5, 5, 4}, {3, 2, 4, 4}, dims);
+}
+
+TEST(LowerConvolution, SeesOnlyPaddingWhereTheInputIsEmpty) {
+  ConvolutionDims dims = {"b0f", "0io", "b0f"};
+  dims.padding = {3, 3};
+  ExpectRight({2, 0, 4}, {3, 4, 8}, dims);
+}
+
+TEST(LowerConvolution, TakesEveryElementType) {
+  struct Row {
+    DType operand;
+    DType result;
+  };
+  const std::vector<Row> rows = {{DType::kF16, DType::kF16}, {DType::kBF16, DType::kBF16}, {DType::kBF16, DType::kF32},
+                                 {DType::kS8, DType::kS32},  {DType::kC64, DType::kC64},   {DType::kF64, DType::kF64}};
+  ConvolutionDims dims = Forward();
+  dims.padding = {1, 1, 1, 0};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(Name(row.operand));
+    Convolution({row.operand, {2, 4, 5, 4}}, {row.operand, {2, 3, 4, 8}}, dims, row.result).ExpectRightEverywhere();
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::kernel

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/product/matrix_product.h"
+
+#include <algorithm>
+
+#include "lower/product/tile_walk.h"
+
+namespace dragoman::kernel {
+namespace {
+
+// Words added to each line of a shared tile: 16 bytes, so that lines stay aligned and spread over the banks.
+constexpr int kPaddingWords = 4;
+
+// The 16-bit type that an operand's elements have, or had before the last conversion widened them.
+std::optional<DType> NarrowType(const OperandMap& map) {
+  const auto is_narrow = [](DType type) { return type == DType::kF16 || type == DType::kBF16; };
+  std::vector<DType> types = {map.value->type.dtype};
+  types.insert(types.end(), map.converts.begin(), map.converts.end());
+  if (types.size() > 1 && types.back() == DType::kF32) types.pop_back();
+  return is_narrow(types.back()) ? std::optional(types.back()) : std::nullopt;
+}
+
+// Whether the operand's bits in memory are what the unit takes.
+TileLoader::Form LoadForm(const OperandMap& map, DType input) {
+  const bool is_direct =
+      !map.is_computed && map.value->type.dtype == input &&
+      std::all_of(map.converts.begin(), map.converts.end(), [](DType t) { return t == DType::kF32; });
+  return is_direct ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
+}
+
+// One operand in shared memory: lines of pairs, along K or along its own axis as it was loaded.
+class WordTile {
+ public:
+  WordTile(ProductContext& context, const TileLoader& loader, TileLoader::Form form, DType input, int first_word,
+           int tile, int tile_k)
+      : b_(context.builder),
+        loader_(loader),
+        form_(form),
+        input_(input),
+        first_word_(first_word),
+        pitch_((loader.is_along_k() ? tile_k : tile) / 2 + kPaddingWords),
+        lines_(loader.is_along_k() ? tile : tile_k) {}
+
+  int end_word() const { return first_word_ + lines_ * pitch_; }
+
+  Status Store(const StagedTile& staged, int array) {
+    for (int slot = 0; slot < loader_.num_slots(); ++slot) {
+      ASSIGN_OR_RETURN(const std::vector<V> words, WordsOf(staged, slot));
+      const V at = At(loader_.row(slot), loader_.k(slot));
+      for (size_t i = 0; i < words.size(); ++i) b_.StoreShared(array, b_.IAdd(at, b_.I32(i)), words[i]);
+    }
+    return OkStatus();
+  }
+
+  // The matrix whose first element is (row, k) of the tile.
+  V Load(KType type, int array, V row, V k) const {
+    const bool is_column_major = loader_.is_along_k() == (type == KType::kMatrixB);
+    return b_.MatrixLoad(type, array, At(row, k), {static_cast<uint32_t>(pitch_), is_column_major});
+  }
+
+ private:
+  V At(V row, V k) const {
+    const V line = loader_.is_along_k() ? row : k;
+    const V within = loader_.is_along_k() ? k : row;
+    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word_)), b_.UDiv(within, b_.I32(2)));
+  }
+
+  StatusOr<std::vector<V>> WordsOf(const StagedTile& staged, int slot) const {
+    if (form_ == TileLoader::Form::kWords) return loader_.Words(staged, slot);
+    ASSIGN_OR_RETURN(const Lanes values, loader_.Convert(staged, slot));
+    std::vector<V> words;
+    for (size_t i = 0; i + 1 < values.size(); i += 2) words.push_back(Pack(values[i].re, values[i + 1].re));
+    return words;
+  }
+
+  // Both are f32 with values of the narrow type.
+  V Pack(V low, V high) const {
+    const auto shift = [&](KOp op, V value) { return b_.Binary(op, value, b_.I32(16)); };
+    if (input_ == DType::kBF16) {
+      const V high_bits = b_.And(b_.Bitcast(high, KType::kI32), b_.I32(0xffff0000));
+      return b_.Or(shift(KOp::kShrU, b_.Bitcast(low, KType::kI32)), high_bits);
+    }
+    const auto bits = [&](V value) { return b_.Convert(KOp::kF16Bits, value, KType::kI32); };
+    return b_.Or(bits(low), shift(KOp::kShl, bits(high)));
+  }
+
+  Builder& b_;
+  const TileLoader& loader_;
+  const TileLoader::Form form_;
+  const DType input_;
+  int first_word_;
+  int pitch_;
+  int lines_;
+};
+
+// How a subgroup hands its results on: a strip of one matrix's rows at a time goes to shared memory, from where each
+// invocation takes runs of `run` columns.
+struct Strip {
+  explicit Strip(const ProductConfig& config)
+      : pitch(config.columns + kPaddingWords),
+        words(config.matrix.m * pitch),
+        across(config.columns / run),
+        rows_at_once(std::max(1, config.subgroup_size / across)) {}
+  static constexpr int run = 4;
+  int pitch;         // words of a row
+  int words;         // of the strip
+  int across;        // invocations that take a row
+  int rows_at_once;  // that the subgroup takes
+};
+
+int Subgroups(const ProductConfig& config) { return config.tile_m / config.rows * (config.tile_n / config.columns); }
+
+class MatrixEmitter : public TileWalk {
+ public:
+  MatrixEmitter(ProductContext& context, const ProductConfig& config)
+      : MatrixEmitter(context, config, LoadForm(context.product.lhs, config.matrix.input),
+                      LoadForm(context.product.rhs, config.matrix.input)) {}
+
+  Status Emit() {
+    b_.RequireSubgroupSize(config_.subgroup_size);
+    b_.SetMatrixShape(shape_);
+    array_ = b_.AddShared(KType::kI32, std::max(rhs_.end_word(), Subgroups(config_) * strip_.words));
+    LocateWorkgroup();
+    const V subgroup = b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
+    subgroup_row_ = b_.IMul(b_.UDiv(subgroup, b_.I32(SubgroupsN())), b_.I32(config_.rows));
+    subgroup_column_ = b_.IMul(b_.URem(subgroup, b_.I32(SubgroupsN())), b_.I32(config_.columns));
+    const std::vector<V> zeros(static_cast<size_t>(RowMatrices()) * ColumnMatrices(), b_.MatrixZero());
+    const std::vector<V> sums = SumOverK(zeros);
+    RETURN_IF_ERROR(c_.status);
+    b_.ForEach(b_.I32(0), b_.I32(RowMatrices()), b_.I32(1), [&](V row_matrix) {
+      Elemental::Scope scope(c_.elemental);
+      StoreStrip(row_matrix, subgroup, sums);
+    });
+    return c_.status;
+  }
+
+ private:
+  MatrixEmitter(ProductContext& context, const ProductConfig& config, TileLoader::Form lhs_form,
+                TileLoader::Form rhs_form)
+      : TileWalk(context, config, lhs_form, rhs_form),
+        shape_(config.matrix),
+        strip_(config),
+        lhs_(context, lhs_loader_, lhs_form, config.matrix.input, 0, config.tile_m, config.tile_k),
+        rhs_(context, rhs_loader_, rhs_form, config.matrix.input, lhs_.end_word(), config.tile_n, config.tile_k) {}
+
+  int RowMatrices() const { return config_.rows / shape_.m; }
+  int ColumnMatrices() const { return config_.columns / shape_.n; }
+  int SubgroupsN() const { return config_.tile_n / config_.columns; }
+
+  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs) override {
+    RETURN_IF_ERROR(lhs_.Store(lhs, array_));
+    return rhs_.Store(rhs, array_);
+  }
+
+  std::vector<V> MultiplyTiles(std::vector<V> sums) override {
+    for (int k = 0; k < config_.tile_k; k += shape_.k) {
+      std::vector<V> lhs;
+      for (int i = 0; i < RowMatrices(); ++i) {
+        lhs.push_back(lhs_.Load(KType::kMatrixA, array_, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), b_.I32(k)));
+      }
+      for (int j = 0; j < ColumnMatrices(); ++j) {
+        const V column = b_.IAdd(subgroup_column_, b_.I32(j * shape_.n));
+        const V rhs = rhs_.Load(KType::kMatrixB, array_, column, b_.I32(k));
+        for (int i = 0; i < RowMatrices(); ++i) {
+          V& sum = sums[i * ColumnMatrices() + j];
+          sum = b_.MatrixMulAdd(lhs[i], rhs, sum);
+        }
+      }
+    }
+    return sums;
+  }
+
+  void StoreStrip(V row_matrix, V subgroup, std::span<const V> sums) {
+    b_.Barrier();  // the tiles, or the strip before, were read
+    const V first = b_.IMul(subgroup, b_.I32(strip_.words));
+    for (int i = 0; i < RowMatrices(); ++i) {
+      b_.If(b_.IEq(row_matrix, b_.I32(i)), [&] {
+        for (int j = 0; j < ColumnMatrices(); ++j) {
+          b_.MatrixStore(array_, b_.IAdd(first, b_.I32(j * shape_.n)), sums[i * ColumnMatrices() + j],
+                         {static_cast<uint32_t>(strip_.pitch), false});
+        }
+      });
+    }
+    b_.Barrier();
+    const Status status = StoreTile(c_, StripTile(row_matrix));
+    Keep(status);
+  }
+
+  // What one invocation takes of the strips; which of them it takes is a matter of its index alone.
+  ResultTile StripTile(V row_matrix) {
+    const V local = b_.LocalIndex();
+    const V part = b_.UDiv(local, b_.I32(config_.subgroup_size));
+    const V lane = b_.URem(local, b_.I32(config_.subgroup_size));
+    const V column = b_.IMul(b_.URem(lane, b_.I32(strip_.across)), b_.I32(Strip::run));
+    const V first_row = b_.UDiv(lane, b_.I32(strip_.across));
+    const auto strip_row = [this, first_row](V row) { return b_.MulAdd(row, strip_.rows_at_once, first_row); };
+    const V part_row = b_.IMul(b_.UDiv(part, b_.I32(SubgroupsN())), b_.I32(config_.rows));
+    const V part_column = b_.IMul(b_.URem(part, b_.I32(SubgroupsN())), b_.I32(config_.columns));
+    const V base_row = b_.IAdd(first_m_, b_.MulAdd(row_matrix, shape_.m, part_row));
+    const V base_column = b_.IAdd(first_n_, b_.IAdd(part_column, column));
+
+    ResultTile tile = StartResultTile();
+    tile.num_rows = shape_.m / strip_.rows_at_once;
+    tile.num_columns = Strip::run;
+    tile.column_run = Strip::run;
+    tile.row_index = [=, this](V row) { return b_.IAdd(base_row, strip_row(row)); };
+    tile.column_index = [=, this](int i) { return b_.IAdd(base_column, b_.I32(i)); };
+    tile.load_row = [=, this](V row) {
+      const V first = b_.IAdd(b_.IMul(part, b_.I32(strip_.words)), b_.MulAdd(strip_row(row), strip_.pitch, column));
+      std::vector<Scalar> values;
+      for (int i = 0; i < Strip::run; ++i) {
+        values.push_back({b_.Bitcast(b_.LoadShared(array_, b_.IAdd(first, b_.I32(i))), KType::kF32), {}});
+      }
+      return values;
+    };
+    return tile;
+  }
+
+  const target::MatrixShape& shape_;
+  const Strip strip_;
+  WordTile lhs_;
+  WordTile rhs_;
+  int array_ = -1;
+  V subgroup_row_;  // within the tile
+  V subgroup_column_;
+};
+
+}  // namespace
+
+std::optional<DType> MatrixInput(const Product& product, const ProductForm& form) {
+  if (product.accumulator != DType::kF32) return std::nullopt;
+  const std::optional<DType> lhs = NarrowType(product.lhs);
+  if (!lhs.has_value() || lhs != NarrowType(product.rhs)) return std::nullopt;
+  const bool has_pairs =
+      TileLoadWidth(form, form.lhs, ProductAxis::kM, 2) == 2 && TileLoadWidth(form, form.rhs, ProductAxis::kN, 2) == 2;
+  return has_pairs ? lhs : std::nullopt;
+}
+
+StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config) {
+  MatrixEmitter emitter(context, config);
+  RETURN_IF_ERROR(emitter.Emit());
+  return emitter.NumWorkgroups();
+}
+
+bool StripFits(const ProductConfig& config) {
+  const Strip strip(config);
+  return strip.across <= config.subgroup_size && config.matrix.m % strip.rows_at_once == 0;
+}
+
+int64_t MatrixSharedBytes(const ProductConfig& config) {
+  const auto tile_words = [&](int tile) {
+    return std::max(tile * (config.tile_k / 2 + kPaddingWords), config.tile_k * (tile / 2 + kPaddingWords));
+  };
+  const int words = tile_words(config.tile_m) + tile_words(config.tile_n);
+  return 4 * std::max<int64_t>(words, Subgroups(config) * Strip(config).words);
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tile product on matrix units: a subgroup multiplies matrices that lie in shared memory as 16-bit elements.
+#pragma once
+
+#include <optional>
+
+#include "base/status.h"
+#include "lower/product/product_emitter.h"
+#include "lower/product/tile_config.h"
+
+namespace dragoman::kernel {
+
+// The element type, f16 or bf16, that both operands have or were widened from without loss; nothing for others, for
+// other sums than f32, and for operands that are not contiguous in runs of two elements along K or their own axis.
+std::optional<DType> MatrixInput(const Product& product, const ProductForm& form);
+
+// Emits the kernel of a configuration with TileUnit::kMatrix, whose matrix has the type that MatrixInput gives; gives
+// the number of workgroups.
+StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config);
+
+// Whether each subgroup can hand on whole rows of its results at a time.
+bool StripFits(const ProductConfig& config);
+// Bytes of shared memory that the kernel takes at most.
+int64_t MatrixSharedBytes(const ProductConfig& config);
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products on matrix units, interpreted, against the plain loops: shapes of several vendors, both layouts of each
+// operand, edges, parts of K, groups, operands that are converted on their way.
+#include "lower/product/matrix_product.h"
+
+#include <gtest/gtest.h>
+
+#include "lower/product/product_run_testing.h"
+
+namespace dragoman::kernel {
+namespace {
+
+using target::MatrixShape;
+
+struct Unit {
+  MatrixShape shape;
+  int subgroup_size;
+};
+const Unit kNvidia = {{16, 16, 16, DType::kBF16, DType::kF32}, 32};
+const Unit kAmd = {{16, 16, 16, DType::kF16, DType::kF32}, 64};
+const Unit kAlchemist = {{8, 8, 16, DType::kBF16, DType::kF32}, 8};
+const Unit kBattlemage = {{8, 16, 16, DType::kF16, DType::kF32}, 16};
+
+ProductConfig Config(const Unit& unit, int tile_m, int tile_n, int tile_k, int rows, int columns) {
+  ProductConfig config = TileTestConfig(tile_m, tile_n, tile_k, rows, columns);
+  config.unit = TileUnit::kMatrix;
+  config.matrix = unit.shape;
+  config.subgroup_size = unit.subgroup_size;
+  config.workgroup_size = tile_m / rows * (tile_n / columns) * unit.subgroup_size;
+  return config;
+}
+
+std::vector<std::pair<std::string, ProductConfig>> Configs(DType input) {
+  std::vector<std::pair<std::string, ProductConfig>> configs;
+  for (Unit unit : {kNvidia, kAmd, kAlchemist, kBattlemage}) {
+    unit.shape.input = input;
+    const std::string name = Format("{}x{}x{} of {}, ", unit.shape.m, unit.shape.n, unit.shape.k, unit.subgroup_size);
+    configs.emplace_back(name + "32x32x16 ", Config(unit, 32, 32, 16, 16, 16));
+    configs.emplace_back(name + "32x32x32 ", Config(unit, 32, 32, 32, 32, 16));
+  }
+  return configs;
+}
+
+void ExpectDotRight(DType input, DType result, const Dims& lhs, const Dims& rhs, const DotDims& dims) {
+  const ProductTest test({input, lhs}, {input, rhs}, [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+    return AppendDot(block, operands, dims, result);
+  });
+  const Product product = test.Prepared();
+  ASSERT_EQ(MatrixInput(product, SimplifyProduct(product)), input);
+  for (auto& [name, config] : Configs(input)) {
+    ASSERT_TRUE(StripFits(config)) << name;
+    test.ExpectRightWith(config, name);
+    ProductConfig split = config;
+    split.splits = 2;
+    test.ExpectRightWith(split, name + "in two parts ");
+  }
+}
+
+TEST(MatrixProduct, ComputesEveryLayoutOfTheOperands) {
+  ExpectDotRight(DType::kBF16, DType::kF32, {32, 64}, {64, 32}, {{}, {}, {1}, {0}});
+  ExpectDotRight(DType::kBF16, DType::kF32, {32, 64}, {32, 64}, {{}, {}, {1}, {1}});
+  ExpectDotRight(DType::kBF16, DType::kF32, {64, 32}, {64, 32}, {{}, {}, {0}, {0}});
+  ExpectDotRight(DType::kF16, DType::kF16, {64, 32}, {32, 64}, {{}, {}, {0}, {1}});
+}
+
+TEST(MatrixProduct, StoresOnlyWhatLiesInsideOfTheResult) {
+  ExpectDotRight(DType::kBF16, DType::kBF16, {50, 34}, {34, 70}, {{}, {}, {1}, {0}});
+  ExpectDotRight(DType::kF16, DType::kF32, {2, 38}, {6, 38}, {{}, {}, {1}, {1}});
+  ExpectDotRight(DType::kF16, DType::kF32, {45, 34}, {45, 66}, {{}, {}, {0}, {0}});
+}
+
+TEST(MatrixProduct, ComputesBatches) {
+  ExpectDotRight(DType::kBF16, DType::kF32, {3, 24, 40}, {3, 40, 36}, {{0}, {0}, {2}, {1}});
+  // Attention's: batch and heads around the contraction.
+  ExpectDotRight(DType::kBF16, DType::kBF16, {2, 20, 3, 16}, {2, 24, 3, 16}, {{0, 2}, {0, 2}, {3}, {3}});
+}
+
+TEST(MatrixProduct, ConvertsOperandsOnTheirWayAndResultsAfterwards) {
+  const std::string attributes =
+      "{lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], "
+      "rhs_contracting_dimensions = [0], precision = 0}";
+  for (const std::string type : {"bf16", "f16"}) {
+    ProductGroup group(
+        Format("(%0: tensor<40x48xf32>, %1: tensor<48x36x{0}>, %2: tensor<40x36x{0}>) {{ "
+               "%3 = convert(%0) : tensor<40x48x{0}> "
+               "%4 = dot_general(%3, %1) {1} : tensor<40x36x{0}> "
+               "%5 = add(%4, %2) : tensor<40x36x{0}> return(%5) }}",
+               type, attributes));
+    ASSERT_NE(group.group.hero, nullptr);
+    group.Evaluate();
+    ASSERT_FALSE(group.expected.empty());
+    for (auto& [name, config] : Configs(type == "bf16" ? DType::kBF16 : DType::kF16)) {
+      SCOPED_TRACE(name);
+      group.ExpectRight(group.LowerWith(config), 1e-2);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dragoman::kernel

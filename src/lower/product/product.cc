@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/product/product.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace dragoman::kernel {
+namespace {
+
+struct OffsetRange {
+  int64_t min;
+  int64_t max;
+};
+
+OffsetRange OffsetRangeOf(const DimMap& dim, const std::vector<ProductDigit>& digits) {
+  OffsetRange range = {dim.offset, dim.offset};
+  for (size_t d = 0; d < digits.size(); ++d) {
+    const int64_t reach = dim.factors[d] * std::max<int64_t>(digits[d].extent - 1, 0);
+    (reach < 0 ? range.min : range.max) += reach;
+  }
+  return range;
+}
+
+// Every position the digits reach is a multiple of the dilation.
+bool DividesAlways(const DimMap& dim, const std::vector<ProductDigit>& digits) {
+  if (dim.offset % dim.dilation != 0) return false;
+  for (size_t d = 0; d < digits.size(); ++d) {
+    if (digits[d].extent > 1 && dim.factors[d] % dim.dilation != 0) return false;
+  }
+  return true;
+}
+
+DimMap WithoutNeedlessDilation(DimMap dim, const std::vector<ProductDigit>& digits) {
+  if (dim.dilation == 1 || !DividesAlways(dim, digits)) return dim;
+  dim.offset /= dim.dilation;
+  for (int64_t& factor : dim.factors) factor /= dim.dilation;
+  dim.dilation = 1;
+  return dim;
+}
+
+bool IsChecked(const DimMap& dim, const std::vector<ProductDigit>& digits) {
+  const OffsetRange range = OffsetRangeOf(dim, digits);
+  return dim.dilation > 1 || range.min < 0 || range.max > dim.extent - 1;
+}
+
+bool IsPlain(const OperandMap& map, const std::vector<ProductDigit>& digits) {
+  return std::none_of(map.dims.begin(), map.dims.end(), [&](const DimMap& dim) { return IsChecked(dim, digits); });
+}
+
+Dims ExtentsOf(const OperandMap& map) {
+  Dims extents;
+  for (const DimMap& dim : map.dims) extents.push_back(dim.extent);
+  return extents;
+}
+
+void Flatten(OperandMap& map, size_t num_digits) {
+  DimMap flat;
+  flat.extent = NumElements(ExtentsOf(map));
+  flat.factors.assign(num_digits, 0);
+  const Dims strides = RowMajorStrides(ExtentsOf(map));
+  for (size_t i = 0; i < map.dims.size(); ++i) {
+    flat.offset += strides[i] * map.dims[i].offset;
+    for (size_t d = 0; d < num_digits; ++d) flat.factors[d] += strides[i] * map.dims[i].factors[d];
+  }
+  map.dims = {flat};
+  map.is_flat = true;
+}
+
+bool AbsorbTranspose(const ir::Op& op, OperandMap& map) {
+  if (map.is_flat) return false;
+  const auto& permutation = op.attributes.Ints(ir::AttrKey::kPermutation);
+  std::vector<DimMap> dims(map.dims.size());
+  for (size_t j = 0; j < permutation.size(); ++j) dims[permutation[j]] = map.dims[j];
+  map.dims = std::move(dims);
+  return true;
+}
+
+bool AbsorbReverse(const ir::Op& op, OperandMap& map) {
+  if (map.is_flat) return false;
+  const auto& reversed = op.attributes.Ints(ir::AttrKey::kDimensions);
+  if (std::any_of(reversed.begin(), reversed.end(), [&](int64_t d) { return map.dims[d].dilation != 1; })) return false;
+  for (int64_t d : reversed) {
+    DimMap& dim = map.dims[d];
+    dim.offset = dim.extent - 1 - dim.offset;
+    for (int64_t& factor : dim.factors) factor = -factor;
+  }
+  return true;
+}
+
+bool AbsorbBroadcast(const ir::Op& op, const std::vector<ProductDigit>& digits, OperandMap& map) {
+  if (map.is_flat || !IsPlain(map, digits)) return false;
+  const Dims& extents = op.operands[0]->type.dims;
+  const auto& dimensions = op.attributes.Ints(ir::AttrKey::kBroadcastDimensions);
+  std::vector<DimMap> dims;
+  for (size_t j = 0; j < extents.size(); ++j) {
+    const bool is_expanded = extents[j] != map.dims[dimensions[j]].extent;
+    dims.push_back(is_expanded ? DimMap{extents[j], 0, 1, std::vector<int64_t>(digits.size(), 0)}
+                               : map.dims[dimensions[j]]);
+  }
+  map.dims = std::move(dims);
+  return true;
+}
+
+bool AbsorbReshape(const std::vector<ProductDigit>& digits, OperandMap& map) {
+  if (!map.is_flat && !IsPlain(map, digits)) return false;
+  if (!map.is_flat) Flatten(map, digits.size());
+  return true;
+}
+
+bool AbsorbOne(const ir::Op& op, const std::vector<ProductDigit>& digits, OperandMap& map) {
+  if (op.code == ir::OpCode::kTranspose) return AbsorbTranspose(op, map);
+  if (op.code == ir::OpCode::kReverse) return AbsorbReverse(op, map);
+  if (op.code == ir::OpCode::kBroadcastInDim) return AbsorbBroadcast(op, digits, map);
+  if (op.code == ir::OpCode::kReshape) return AbsorbReshape(digits, map);
+  if (op.code != ir::OpCode::kConvert) return false;
+  map.converts.insert(map.converts.begin(), op.type().dtype);
+  return true;
+}
+
+// Elementwise members over tensors of one shape are computed from the row-major index alone.
+bool NeedsDims(const ir::Value* value, const std::unordered_set<const ir::Op*>& members) {
+  if (value->op == nullptr || !members.contains(value->op)) return false;
+  const ir::Op& op = *value->op;
+  if (op.code == ir::OpCode::kConstant) return !op.attributes.GetLiteral(ir::AttrKey::kValue).is_splat();
+  if (!ir::IsElementwise(op.code)) return true;
+  return std::any_of(op.operands.begin(), op.operands.end(),
+                     [&](const ir::Value* operand) { return NeedsDims(operand, members); });
+}
+
+PositionMap PositionOf(const DimMap& dim, int index, bool is_checked, int64_t stride) {
+  return {index, dim.extent, dim.offset, dim.dilation, dim.dilation > 1 ? stride : 0, is_checked, dim.factors};
+}
+
+LinearMap LinearOf(const OperandMap& map, const std::vector<ProductDigit>& digits) {
+  LinearMap linear;
+  linear.factors.assign(digits.size(), 0);
+  const Dims extents = ExtentsOf(map);
+  const Dims strides = RowMajorStrides(extents);
+  linear.is_wide = map.value->type.size_bytes() >= (int64_t{1} << 32);
+  for (size_t i = 0; i < map.dims.size(); ++i) {
+    const DimMap dim = WithoutNeedlessDilation(map.dims[i], digits);
+    const bool is_checked = IsChecked(dim, digits);
+    if (is_checked || (map.needs_dims && !map.is_flat)) {
+      linear.positions.push_back(PositionOf(dim, static_cast<int>(i), is_checked, strides[i]));
+    }
+    if (dim.dilation > 1) continue;
+    linear.offset += strides[i] * dim.offset;
+    for (size_t d = 0; d < digits.size(); ++d) linear.factors[d] += strides[i] * dim.factors[d];
+  }
+  return linear;
+}
+
+using FactorLists = std::vector<std::vector<int64_t>*>;
+
+void AddFactorLists(LinearMap& map, FactorLists& lists) {
+  lists.push_back(&map.factors);
+  for (PositionMap& position : map.positions) lists.push_back(&position.factors);
+}
+
+void EraseDigit(ProductForm& form, const FactorLists& lists, size_t digit) {
+  form.digits.erase(form.digits.begin() + digit);
+  for (auto* list : lists) list->erase(list->begin() + digit);
+}
+
+// Digits d and d+1 count like one number in every map.
+bool CanMerge(const ProductForm& form, const FactorLists& lists, size_t d) {
+  if (form.digits[d].axis != form.digits[d + 1].axis) return false;
+  const int64_t extent = form.digits[d + 1].extent;
+  return std::all_of(lists.begin(), lists.end(),
+                     [&](const auto* list) { return (*list)[d] == (*list)[d + 1] * extent; });
+}
+
+bool HasInnermostOutDigit(const ProductForm& form, ProductAxis axis) {
+  for (size_t d = 0; d < form.digits.size(); ++d) {
+    if (form.digits[d].axis == axis && form.out.factors[d] == 1) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<int> ProductForm::DigitsOf(ProductAxis axis) const {
+  std::vector<int> result;
+  for (size_t d = 0; d < digits.size(); ++d) {
+    if (digits[d].axis == axis) result.push_back(static_cast<int>(d));
+  }
+  return result;
+}
+
+void AbsorbProducers(const fusion::Group& group, const std::vector<ProductDigit>& digits, OperandMap& map) {
+  const std::unordered_set<const ir::Op*> members(group.members.begin(), group.members.end());
+  while (map.value->op != nullptr && members.contains(map.value->op)) {
+    const ir::Op& op = *map.value->op;
+    if (!AbsorbOne(op, digits, map)) break;
+    map.value = op.operands[0];
+  }
+  map.is_computed = std::find(group.inputs.begin(), group.inputs.end(), map.value) == group.inputs.end();
+  map.needs_dims = map.is_computed && NeedsDims(map.value, members);
+}
+
+void OrientProduct(Product& product) {
+  const ProductForm form = SimplifyProduct(product);
+  if (HasInnermostOutDigit(form, ProductAxis::kN) || !HasInnermostOutDigit(form, ProductAxis::kM)) return;
+  std::swap(product.lhs, product.rhs);
+  for (ProductDigit& digit : product.digits) {
+    if (digit.axis == ProductAxis::kM) {
+      digit.axis = ProductAxis::kN;
+    } else if (digit.axis == ProductAxis::kN) {
+      digit.axis = ProductAxis::kM;
+    }
+  }
+}
+
+ProductForm SimplifyProduct(const Product& product) {
+  ProductForm form;
+  form.digits = product.digits;
+  form.lhs = LinearOf(product.lhs, product.digits);
+  form.rhs = LinearOf(product.rhs, product.digits);
+  form.out = LinearOf(product.out, product.digits);
+  for (const ProductDigit& digit : form.digits) form.extents[static_cast<int>(digit.axis)] *= digit.extent;
+
+  FactorLists lists;
+  for (LinearMap* map : {&form.lhs, &form.rhs, &form.out}) AddFactorLists(*map, lists);
+  for (size_t d = form.digits.size(); d-- > 0;) {
+    if (form.digits[d].extent == 1) EraseDigit(form, lists, d);
+  }
+  for (size_t d = form.digits.size(); d-- > 1;) {
+    if (!CanMerge(form, lists, d - 1)) continue;
+    form.digits[d].extent *= form.digits[d - 1].extent;
+    EraseDigit(form, lists, d - 1);
+  }
+  return form;
+}
+
+int VectorWidth(const ProductForm& form, const LinearMap& map, int digit, int most) {
+  if (map.factors[digit] != 1) return 1;
+  for (const PositionMap& position : map.positions) {
+    if (position.factors[digit] != 0) return 1;
+  }
+  const auto divides = [&](int width) {
+    if (form.digits[digit].extent % width != 0 || map.offset % width != 0) return false;
+    for (size_t d = 0; d < form.digits.size(); ++d) {
+      if (static_cast<int>(d) != digit && map.factors[d] % width != 0) return false;
+    }
+    return std::all_of(map.positions.begin(), map.positions.end(),
+                       [&](const PositionMap& position) { return position.stride % width == 0; });
+  };
+  while (most > 1 && !divides(most)) most /= 2;
+  return most;
+}
+
+DType AccumulatorType(DType lhs, DType rhs, DType result) {
+  const std::array<DType, 3> types = {lhs, rhs, result};
+  const auto any = [&](auto&& holds) { return std::any_of(types.begin(), types.end(), holds); };
+  const bool is_double = any([](DType type) { return RealPart(type) == DType::kF64; });
+  if (any(IsComplex)) return is_double ? DType::kC128 : DType::kC64;
+  if (any(IsFloat)) return is_double ? DType::kF64 : DType::kF32;
+  return any([](DType type) { return SizeBytes(type) == 8; }) ? DType::kS64 : DType::kS32;
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/product/tile_config.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <span>
+
+#include "base/arithmetic.h"
+#include "base/format.h"
+#include "lower/product/matrix_product.h"
+#include "lower/product/tile_loader.h"
+#include "lower/product/tile_product.h"
+
+namespace dragoman::kernel {
+namespace {
+
+constexpr std::string_view kNames[] = {
+#define X(name, text) text,
+    DRAGOMAN_PRODUCT_KERNELS(X)
+#undef X
+};
+
+struct Extents {
+  int64_t batch;
+  int64_t m;
+  int64_t n;
+  int64_t k;
+  int64_t results() const { return batch * m * n; }
+};
+
+Extents ExtentsOf(const ProductForm& form) {
+  return {form.extent(ProductAxis::kBatch), form.extent(ProductAxis::kM), form.extent(ProductAxis::kN),
+          form.extent(ProductAxis::kK)};
+}
+
+// A tile of results of a workgroup and how fast its inner loop runs. `rows` and `columns` are an invocation's, or on
+// matrix units a subgroup's.
+struct TileRow {
+  int tile_m;
+  int tile_n;
+  int tile_k;
+  int rows;
+  int columns;
+  int unroll_k;
+  double rate;  // of a compute unit's multiply-adds, when enough workgroups hide each other's waits
+};
+
+// Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
+constexpr TileRow kTiles[] = {
+    {128, 128, 8, 8, 8, 8, 0.80}, {128, 64, 16, 8, 4, 4, 0.68}, {64, 128, 16, 4, 8, 4, 0.65},
+    {64, 64, 16, 4, 4, 4, 0.62},  {32, 64, 16, 4, 4, 4, 0.42},  {64, 32, 16, 4, 4, 4, 0.42},
+    {32, 32, 32, 4, 4, 4, 0.36},  {16, 32, 32, 2, 2, 4, 0.22},  {128, 16, 32, 4, 2, 4, 0.30},
+    {16, 128, 32, 2, 4, 4, 0.33},
+};
+// Accumulators of two registers, or operations of many cycles.
+constexpr TileRow kWideTiles[] = {
+    {64, 64, 8, 4, 4, 2, 0.50},
+    {32, 32, 16, 2, 2, 2, 0.25},
+};
+
+// On matrix units. Subgroups of 64x64 results read shared memory least. The first row reaches 4.7 on NVIDIA H100 (280
+// TFLOP/s, bf16, 4096 cubed); the rates of the others, against it and against the scalar tiles, are estimates.
+constexpr TileRow kMatrixTiles[] = {
+    {128, 128, 32, 64, 64, 1, 5.5}, {128, 64, 32, 64, 32, 1, 4.5}, {64, 128, 32, 32, 64, 1, 4.5},
+    {64, 64, 32, 32, 32, 1, 3.5},   {32, 64, 32, 16, 32, 1, 2.2},  {64, 32, 32, 32, 16, 1, 2.2},
+    {32, 32, 32, 16, 16, 1, 1.4},
+};
+
+constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
+constexpr double kStepCycles = 700;        // a step along K whose loads nobody hides
+constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
+constexpr int kMaxSplits = 256;
+constexpr int kMaxDirectSplits = 4096;
+constexpr int64_t kLeastK = 64;  // of K, that a part of a direct product must have to be worth its sum
+
+double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int units, double step_cycles) {
+  const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
+  const double a_unit = static_cast<double>(CeilDiv(workgroups, units));
+  const double steps = static_cast<double>(CeilDiv(CeilDiv(e.k, row.tile_k), splits));
+  const double work = steps * row.tile_m * row.tile_n * row.tile_k / (kUnitMultiplyAdds * row.rate);
+  // Up to four workgroups of a unit wait at the same time.
+  const double rounds = static_cast<double>(CeilDiv(static_cast<int64_t>(a_unit), 4));
+  double cycles = std::max(a_unit * work, rounds * std::max(work, steps * step_cycles));
+  if (splits > 1) {
+    const double traffic = static_cast<double>(e.results()) * static_cast<double>(splits + 1) * 8;
+    cycles += kDispatchCycles + traffic / (16.0 * units);
+  }
+  return cycles;
+}
+
+// The unit that a choice of tiles is for.
+struct UnitChoice {
+  TileUnit unit = TileUnit::kScalar;
+  std::span<const TileRow> rows;
+  target::MatrixShape matrix;  // kMatrix
+};
+
+// The configuration of a row, but for splits and reason.
+ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, const target::DeviceProfile& profile) {
+  ProductConfig config;
+  config.kernel = ProductKernel::kTile;
+  config.unit = choice.unit;
+  config.tile_m = row.tile_m;
+  config.tile_n = row.tile_n;
+  config.tile_k = row.tile_k;
+  config.rows = row.rows;
+  config.columns = row.columns;
+  config.unroll_k = row.unroll_k;
+  config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
+  if (choice.unit == TileUnit::kMatrix) {
+    config.matrix = choice.matrix;
+    config.subgroup_size = profile.subgroup_size;
+    config.workgroup_size *= config.subgroup_size;
+  }
+  return config;
+}
+
+// A step along K of one workgroup: its wait for loads, or an invocation's own multiply-adds.
+double StepCycles(const ProductConfig& config, const target::DeviceProfile& profile) {
+  if (config.unit == TileUnit::kMatrix) return kStepCycles;
+  const int multiply_adds = config.rows * config.columns * config.tile_k;
+  return std::max(kStepCycles, static_cast<double>(multiply_adds * profile.multiply_add_cycles));
+}
+
+// What an invocation keeps of where a load is: the index and the positions to look at, dilated ones also divided.
+int PlaceRegisters(const LinearMap& map) {
+  int registers = 1;
+  for (const PositionMap& position : map.positions) registers += position.dilation > 1 ? 2 : 1;
+  return registers;
+}
+
+// 32-bit values of an invocation: its results, what it carries from the operands to shared memory, and where its loads
+// are from step to step along K.
+int TileRegisters(const ProductConfig& config, const ProductForm& form, DType accumulator) {
+  const int results = config.tile_m * config.tile_n / config.workgroup_size;
+  if (config.unit == TileUnit::kMatrix) {
+    return results + (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size / 2;
+  }
+  const int words = std::max(1, SizeBytes(accumulator) / 4);
+  const auto staged = [&](const LinearMap& map, ProductAxis axis, int tile) {
+    const int elements = tile * config.tile_k / config.workgroup_size;
+    const int loads = std::max(1, elements / TileLoadWidth(form, map, axis, 4));
+    return elements * words + loads * PlaceRegisters(map);
+  };
+  return results * words + staged(form.lhs, ProductAxis::kM, config.tile_m) +
+         staged(form.rhs, ProductAxis::kN, config.tile_n);
+}
+
+bool Fits(const ProductConfig& config, const ProductForm& form, const target::DeviceProfile& profile,
+          DType accumulator) {
+  const bool is_matrix = config.unit == TileUnit::kMatrix;
+  const int64_t shared_bytes = is_matrix ? MatrixSharedBytes(config) : TileSharedBytes(config, accumulator);
+  if (is_matrix && (config.rows % config.matrix.m != 0 || config.columns % config.matrix.n != 0 ||
+                    config.tile_k % config.matrix.k != 0 || !StripFits(config))) {
+    return false;
+  }
+  return config.workgroup_size <= profile.max_workgroup_invocations && shared_bytes <= profile.shared_memory_bytes &&
+         TileRegisters(config, form, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
+}
+
+struct TileChoice {
+  std::optional<ProductConfig> config;
+  int64_t splits = 1;
+  double cycles = 0;
+};
+
+void ConsiderTiles(const UnitChoice& choice, const ProductForm& form, const target::DeviceProfile& profile,
+                   DType accumulator, TileChoice& best) {
+  const Extents e = ExtentsOf(form);
+  for (const TileRow& row : choice.rows) {
+    const ProductConfig config = RowConfiguration(choice, row, profile);
+    if (!Fits(config, form, profile, accumulator)) continue;
+    const int units = std::max(profile.compute_units, 1);
+    const double step_cycles = StepCycles(config, profile);
+    const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
+    for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
+      const double cycles = TileCycles(row, e, splits, units, step_cycles);
+      if (!best.config.has_value() || cycles < best.cycles) best = {config, splits, cycles};
+    }
+  }
+}
+
+// Splits that leave none of them empty.
+int EvenSplits(int64_t parts, int64_t splits) {
+  if (splits <= 1) return 1;
+  return static_cast<int>(CeilDiv(parts, CeilDiv(parts, splits)));
+}
+
+ProductConfig TileConfig(const TileChoice& choice, const Extents& e) {
+  ProductConfig config = *choice.config;
+  config.splits = EvenSplits(CeilDiv(e.k, config.tile_k), choice.splits);
+  config.reason = Format("The {} {}x{}x{} with {} parts of K takes the fewest estimated cycles ({:.0f}).",
+                         NameOf(config), config.tile_m, config.tile_n, config.tile_k, config.splits, choice.cycles);
+  return config;
+}
+
+// The shape of the matrix unit for a product: of those with sums in f32 the one with the most multiply-adds.
+std::optional<target::MatrixShape> BestMatrix(const Product& product, const ProductForm& form,
+                                              const target::DeviceProfile& profile) {
+  std::optional<target::MatrixShape> best;
+  const std::optional<DType> input = MatrixInput(product, form);
+  if (!input.has_value() || !profile.cooperative_matrix || !profile.vulkan_memory_model || !profile.subgroup_basic)
+    return best;
+  if (!profile.subgroup_size_control && profile.subgroup_min_size != profile.subgroup_max_size) return best;
+  for (const target::MatrixShape& shape : profile.matrix_shapes) {
+    if (shape.input != *input || shape.accumulator != DType::kF32) continue;
+    if (!best.has_value() || shape.m * shape.n * shape.k > best->m * best->n * best->k) best = shape;
+  }
+  return best;
+}
+
+// The largest of 4, 2 and 1 that divides the innermost digit of an axis.
+int RunAlong(const ProductForm& form, ProductAxis axis, int most) {
+  const std::vector<int> digits = form.DigitsOf(axis);
+  if (digits.empty()) return 1;
+  int run = most;
+  while (form.digits[digits.back()].extent % run != 0) run /= 2;
+  return run;
+}
+
+// The number of rows up to `most` that wastes the fewest.
+int FittingRows(int64_t extent, int most) {
+  int best = 1;
+  double best_cost = 1e300;
+  for (int rows = 1; rows <= most; ++rows) {
+    const double cost = static_cast<double>(CeilDiv(extent, rows)) * (rows + 0.15 * most);
+    if (cost <= best_cost) {
+      best_cost = cost;
+      best = rows;
+    }
+  }
+  return best;
+}
+
+// Divides as few of K's outermost digits as give so many parts.
+void SetDirectSplits(ProductConfig& config, const ProductForm& form, int64_t splits) {
+  const std::vector<int> digits = form.DigitsOf(ProductAxis::kK);
+  int64_t outer = 1;
+  config.split_digits = 0;
+  while (outer < splits && config.split_digits < static_cast<int>(digits.size())) {
+    outer *= form.digits[digits[config.split_digits++]].extent;
+  }
+  config.splits = EvenSplits(outer, std::min(splits, outer));
+}
+
+// Enough parts of K's outermost digits to occupy the device with `wanted` invocations.
+void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocations, int64_t wanted) {
+  const int64_t most = form.extent(ProductAxis::kK) / kLeastK;
+  const int64_t splits = std::min({CeilDiv(wanted, invocations), most, int64_t{kMaxDirectSplits}});
+  if (splits > 1) SetDirectSplits(config, form, splits);
+}
+
+int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) {
+  int64_t invocations = 1;
+  for (const ProductAxis axis : {ProductAxis::kBatch, ProductAxis::kM, ProductAxis::kN}) {
+    const int count = axis == config.row_axis ? config.rows : axis == config.column_axis ? config.columns : 1;
+    const bool is_shared = config.exchanges_rows && axis == config.column_axis;
+    invocations *= CeilDiv(form.extent(axis), count * (is_shared ? kExchangeSubgroup : 1));
+  }
+  return invocations * (config.exchanges_rows ? kExchangeSubgroup : 1);
+}
+
+// What a CPU that runs a subgroup as one vector spends on a step along K of a register tile, in cycles: a load visits
+// each lane on its own. Measured on lavapipe.
+double CpuStepCycles(int loads, int shuffles, int multiply_adds) {
+  return 30.0 + 25.0 * loads + 2.0 * shuffles + 1.6 * multiply_adds;
+}
+
+bool CanExchangeRows(const Product& product, const target::DeviceProfile& profile) {
+  const bool has_size =
+      profile.subgroup_min_size == kExchangeSubgroup && profile.subgroup_max_size == kExchangeSubgroup;
+  const DType accumulator = product.accumulator;
+  return profile.subgroup_shuffle && profile.subgroup_basic && has_size && SizeBytes(accumulator) == 4;
+}
+
+// The register tile with the least work, its waste at the edges included.
+ProductConfig CpuTile(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  const bool is_depthwise = form.extent(ProductAxis::kN) < 4 && form.extent(ProductAxis::kBatch) >= 8;
+  const bool exchanges = !is_depthwise && CanExchangeRows(product, profile);
+  ProductConfig config;
+  if (is_depthwise) config.column_axis = ProductAxis::kBatch;
+  const int64_t num_rows = form.extent(config.row_axis);
+  const int64_t num_columns = form.extent(config.column_axis);
+  const int most = is_depthwise || SizeBytes(product.accumulator) > 4 ? 4 : 8;
+  double best = 0;
+  const auto consider = [&](int rows, int columns, bool is_exchange, double cycles) {
+    if (best != 0 && cycles >= best) return;
+    best = cycles;
+    config.rows = rows;
+    config.columns = columns;
+    config.exchanges_rows = is_exchange;
+  };
+  for (int columns = 1; columns <= most; ++columns) {
+    for (int rows = 1; rows <= most; ++rows) {
+      const int loads = is_depthwise ? rows * columns + columns : rows + columns;
+      const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, columns));
+      consider(rows, columns, false, std::max(tiles / 8, 1.0) * CpuStepCycles(loads, 0, rows * columns));
+    }
+    for (int rows = 8; exchanges && rows <= 24 && rows * columns <= 128; rows += 8) {
+      const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, 8 * columns));
+      consider(rows, columns, true, tiles * CpuStepCycles(rows / 8 + columns, rows / 8 * 7, rows * columns));
+    }
+  }
+  return config;
+}
+
+ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  ProductConfig config = CpuTile(product, form, profile);
+  // Several vectors' worth of invocations a core, in workgroups small enough to spread evenly.
+  const int64_t invocations = DirectInvocations(config, form);
+  SplitDirect(config, form, invocations, int64_t{profile.compute_units} * 64);
+  config.workgroup_size = invocations * config.splits < int64_t{profile.compute_units} * 1024 ? 16 : 64;
+  config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code{}.", config.rows,
+                         config.columns, config.exchanges_rows ? ", rows passed around the subgroup" : "");
+  return config;
+}
+
+ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis columns,
+                          std::string reason) {
+  ProductConfig config;
+  config.column_axis = columns;
+  config.columns = RunAlong(form, columns, 4);
+  // All places of a small window together, so that the other operand is read once for them.
+  const int64_t rows = form.extent(config.row_axis);
+  const int most_results = std::min(40, profile.tile_registers / 2);
+  config.rows = rows <= 16 ? FittingRows(rows, std::max(1, most_results / config.columns)) : 1;
+  config.workgroup_size = 64;
+  // Sums too short to split: while compute units lack work, invocations take fewer of them.
+  const bool is_short = form.extent(ProductAxis::kK) < 2 * kLeastK;
+  while (is_short && config.rows > 1 && 2 * DirectInvocations(config, form) <= int64_t{profile.compute_units} * 64) {
+    config.rows = static_cast<int>(CeilDiv(config.rows, 2));
+  }
+  SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
+  config.reason = std::move(reason);
+  return config;
+}
+
+ProductConfig RowConfig(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis long_axis) {
+  ProductConfig config;
+  config.kernel = ProductKernel::kRow;
+  config.row_axis = long_axis;
+  config.column_axis = long_axis == ProductAxis::kM ? ProductAxis::kN : ProductAxis::kM;
+  config.columns = static_cast<int>(form.extent(config.column_axis));
+  const int64_t k = form.extent(ProductAxis::kK);
+  config.workgroup_size = k <= 512 ? 64 : 128;
+  const int64_t workgroups = form.extent(long_axis) * form.extent(ProductAxis::kBatch);
+  const int64_t steps = CeilDiv(k, int64_t{config.workgroup_size} * 4);
+  const int64_t wanted = CeilDiv(int64_t{profile.compute_units} * 4, workgroups);
+  config.splits = EvenSplits(steps, std::min({wanted, steps / 4, int64_t{kMaxSplits}}));
+  config.reason =
+      Format("Only {} results along one axis, and the other operand is contiguous along K: a workgroup a row.",
+             config.columns);
+  return config;
+}
+
+bool IsContiguousAlongK(const ProductForm& form, const LinearMap& map) {
+  const std::vector<int> k = form.DigitsOf(ProductAxis::kK);
+  return !k.empty() && map.factors[k.back()] == 1;
+}
+
+ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  const Extents e = ExtentsOf(form);
+  constexpr int64_t kFew = 8;
+  if (e.batch >= 16 && e.n <= 4 && e.k * e.n <= 256) {
+    return DirectOnGpu(form, profile, ProductAxis::kBatch, "Groups of few channels: an invocation a few groups.");
+  }
+  if (e.batch >= 16 && e.n <= 2 && e.m <= 64) {
+    return DirectOnGpu(form, profile, ProductAxis::kBatch, "Small results of many groups: an invocation a few groups.");
+  }
+  if (e.k <= 4) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "K is so short that sharing operands gains nothing.");
+  }
+  if (e.m <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.rhs)) return RowConfig(form, profile, ProductAxis::kN);
+  if (e.n <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.lhs)) return RowConfig(form, profile, ProductAxis::kM);
+  if (e.m <= kFew || e.n <= kFew / 2) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "Few results along one axis: operands are read once anyway.");
+  }
+  const bool is_wide = SizeBytes(product.accumulator) > 4;
+  const std::span<const TileRow> rows =
+      is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
+  TileChoice choice;
+  ConsiderTiles({TileUnit::kScalar, rows, {}}, form, profile, product.accumulator, choice);
+  if (const auto matrix = BestMatrix(product, form, profile)) {
+    ConsiderTiles({TileUnit::kMatrix, kMatrixTiles, *matrix}, form, profile, product.accumulator, choice);
+  }
+  if (!choice.config.has_value()) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "No tile fits the device's workgroup or shared memory.");
+  }
+  return TileConfig(choice, e);
+}
+
+}  // namespace
+
+std::string_view NameOf(const ProductConfig& config) {
+  return config.unit == TileUnit::kMatrix ? "matrix tile" : kNames[static_cast<int>(config.kernel)];
+}
+
+bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times) {
+  const int before = config.splits;
+  const int64_t k = std::max<int64_t>(form.extent(ProductAxis::kK), 1);
+  const int64_t wanted = std::min(before * std::min(times, k), k);
+  if (config.kernel == ProductKernel::kDirect) {
+    SetDirectSplits(config, form, wanted);
+  } else {
+    const int64_t step = config.kernel == ProductKernel::kTile ? config.tile_k : config.workgroup_size;
+    const int64_t steps = CeilDiv(k, step);
+    config.splits = EvenSplits(steps, std::min(wanted, steps));
+  }
+  return config.splits > before;
+}
+
+ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
+                                  const target::DeviceProfile& profile) {
+  if (profile.unrolling_is_costly) return DirectOnCpu(product, form, profile);
+  return ChooseOnGpu(product, form, profile);
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which kernel computes a product and with which tile sizes: a pure function of the product's extents and the device
+// profile, with its reason. Emission makes no choice of its own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lower/product/product.h"
+#include "target/profile.h"
+
+namespace dragoman::kernel {
+
+// X(enumerator, name)
+#define DRAGOMAN_PRODUCT_KERNELS(X)                                                                   \
+  X(kTile, "tile")     /* a workgroup shares tiles of both operands; a register tile an invocation */ \
+  X(kDirect, "direct") /* no shared memory: an invocation loads what its register tile needs */       \
+  X(kRow, "row")       /* a workgroup sums along K for few results: matrix times vector */
+
+enum class ProductKernel : uint8_t {
+#define X(name, text) name,
+  DRAGOMAN_PRODUCT_KERNELS(X)
+#undef X
+};
+
+// What computes the multiply-adds of kTile. kMatrix is for the shapes of DeviceProfile::matrix_shapes.
+enum class TileUnit : uint8_t { kScalar, kMatrix };
+
+// Subgroups of this size can exchange rows (ProductConfig::exchanges_rows).
+inline constexpr int kExchangeSubgroup = 8;
+
+struct ProductConfig {
+  ProductKernel kernel = ProductKernel::kDirect;
+  TileUnit unit = TileUnit::kScalar;
+  int workgroup_size = 64;
+  // Axes of the register tile's rows and columns; kTile has M and N.
+  ProductAxis row_axis = ProductAxis::kM;
+  ProductAxis column_axis = ProductAxis::kN;
+  int rows = 1;  // of results, an invocation; of kMatrix, a subgroup
+  int columns = 1;
+  int tile_m = 0;  // kTile: of results, a workgroup
+  int tile_n = 0;
+  int tile_k = 0;
+  int unroll_k = 1;      // multiply-add steps written out before the loop comes round
+  int splits = 1;        // parts of K whose sums a second dispatch adds
+  int split_digits = 1;  // kDirect: how many of K's outermost digits the parts divide
+  // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
+  // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
+  bool exchanges_rows = false;
+  target::MatrixShape matrix;  // kMatrix
+  int subgroup_size = 0;       // kMatrix: required
+  std::string reason;
+};
+
+// For people.
+std::string_view NameOf(const ProductConfig& config);
+
+// At least `times` as many parts of K, for devices that limit the loops of an invocation; false where K has no more.
+bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times);
+
+ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
+                                  const target::DeviceProfile& profile);
+
+}  // namespace dragoman::kernel

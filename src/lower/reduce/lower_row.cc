@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax, layer normalisation and their like: reductions of rows, elementwise work between, results of rows and
+// elements.
+#include "base/format.h"
+#include "element/elemental.h"
+#include "element/reduce_combiner.h"
+#include "lower/reduce/kinds.h"
+#include "lower/reduce/row_plan.h"
+#include "lower/reduce/workgroup_combine.h"
+
+namespace dragoman::kernel {
+namespace {
+
+using Set = std::vector<Scalar>;
+
+// A reduction of one phase.
+struct RowReduction {
+  const ir::Op* op;
+  ReduceSpace space;
+  Combiner combiner;
+  explicit RowReduction(const ir::Op* op)
+      : op(op),
+        space(op->operands[0]->type.dims, op->attributes.Ints(ir::AttrKey::kDimensions)),
+        combiner(*op->regions[0], InitialValues(*op)) {}
+};
+
+class RowKernel {
+ public:
+  RowKernel(const fusion::Group& group, const RowPhases& phases, const RowPlan& plan,
+            const target::DeviceProfile& profile)
+      : group_(group), phases_(phases), plan_(plan), lanes_(plan.reduce.lanes), b_(profile), elemental_(b_, group) {}
+  StatusOr<Dispatch> Emit();
+
+ private:
+  struct Position {
+    V at;       // a multiple of the lanes, below the row's length
+    V is_real;  // constant true but in the last vectors of a row
+  };
+
+  Status EmitPhase(size_t phase);
+  StatusOr<std::vector<Set>> AddAt(std::span<const RowReduction> reductions, const Position& position,
+                                   std::vector<Set> sums);
+  StatusOr<std::vector<Set>> SumLoop(std::span<const RowReduction> reductions, const std::vector<Set>& start);
+  Status WriteElements(const Position& position);
+  Status WriteRow();
+  Position ResidentPosition(int load);
+  bool is_resident() const { return plan_.resident_loads > 0; }
+  Index ElementIndex(V position);
+
+  const fusion::Group& group_;
+  const RowPhases& phases_;
+  const RowPlan& plan_;
+  const int lanes_;
+  Builder b_;
+  Elemental elemental_;
+  V row_, fellow_, is_real_row_;
+};
+
+RowKernel::Position RowKernel::ResidentPosition(int load) {
+  const int64_t vectors = int64_t{plan_.reduce.fellows} * lanes_;
+  const V at = b_.IAdd(b_.IMul(fellow_, b_.I32(lanes_)), b_.I32(load * vectors));
+  if ((load + 1) * vectors <= phases_.row_length) return {at, b_.Bool(true)};
+  return {b_.UMin(at, b_.I32(phases_.row_length - lanes_)), b_.ULt(at, b_.I32(phases_.row_length))};
+}
+
+// `sums` with the elements at one position.
+StatusOr<std::vector<Set>> RowKernel::AddAt(std::span<const RowReduction> reductions, const Position& position,
+                                            std::vector<Set> sums) {
+  for (size_t i = 0; i < reductions.size(); ++i) {
+    const RowReduction& reduction = reductions[i];
+    const Combiner& combiner = reduction.combiner;
+    std::vector<Set> sets(lanes_);
+    for (int k = 0; k < combiner.num_values(); ++k) {
+      const ir::Value* operand = reduction.op->operands[k];
+      const Index index = reduction.space.OperandIndex(elemental_, operand, row_, position.at);
+      ASSIGN_OR_RETURN(const Lanes values, elemental_.AtLanes(operand, index, lanes_));
+      for (int lane = 0; lane < lanes_; ++lane) sets[lane].push_back(Lane(values, lane));
+    }
+    for (Set& set : sets) {
+      ASSIGN_OR_RETURN(set, combiner.Lift(elemental_, set));
+    }
+    for (int width = lanes_; width > 1; width /= 2) {  // neighbours first: order is kept
+      for (int lane = 0; lane < width / 2; ++lane) {
+        ASSIGN_OR_RETURN(sets[lane], combiner.Combine(elemental_, sets[2 * lane], sets[2 * lane + 1]));
+      }
+    }
+    ASSIGN_OR_RETURN(const Set sum, combiner.Combine(elemental_, sums[i], sets[0]));
+    for (size_t k = 0; k < sum.size(); ++k) {
+      sums[i][k].re = b_.Select(position.is_real, sum[k].re, sums[i][k].re);
+      if (sum[k].im.id != kNoValue) sums[i][k].im = b_.Select(position.is_real, sum[k].im, sums[i][k].im);
+    }
+  }
+  return sums;
+}
+
+StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> reductions, const std::vector<Set>& start) {
+  bool is_ordered = false;
+  std::vector<V> flat;
+  for (size_t i = 0; i < reductions.size(); ++i) {
+    is_ordered = is_ordered || reductions[i].combiner.is_ordered();
+    const std::vector<V> part = Combiner::Flatten(start[i]);
+    flat.insert(flat.end(), part.begin(), part.end());
+  }
+  const auto unflatten = [&](std::span<const V> values) {
+    std::vector<Set> sets;
+    size_t next = 0;
+    for (size_t i = 0; i < reductions.size(); ++i) {
+      const size_t width = Combiner::Flatten(start[i]).size();
+      sets.push_back(reductions[i].combiner.Unflatten(values.subspan(next, width)));
+      next += width;
+    }
+    return sets;
+  };
+  // Where order matters each invocation takes a stretch of its own.
+  const int fellows = plan_.reduce.fellows;
+  const int64_t share = (phases_.row_length / lanes_ + fellows - 1) / fellows * lanes_;
+  const V length = b_.I32(phases_.row_length);
+  const V from = is_ordered ? b_.SMin(b_.IMul(fellow_, b_.I32(share)), length) : b_.IMul(fellow_, b_.I32(lanes_));
+  const V end = is_ordered ? b_.SMin(b_.IAdd(from, b_.I32(share)), length) : length;
+  const V step = b_.I32(is_ordered ? lanes_ : int64_t{lanes_} * fellows);
+  Status status;
+  const auto add = [&](V at, std::span<const V> carried) -> std::vector<V> {
+    Elemental::Scope scope(elemental_);
+    const StatusOr<std::vector<Set>> sums = AddAt(reductions, {at, b_.Bool(true)}, unflatten(carried));
+    if (!sums.ok()) {
+      status = sums.status();
+      return {carried.begin(), carried.end()};
+    }
+    std::vector<V> next;
+    for (const Set& set : *sums) {
+      const std::vector<V> part = Combiner::Flatten(set);
+      next.insert(next.end(), part.begin(), part.end());
+    }
+    return next;
+  };
+  const std::vector<V> result = b_.For({from, end, step, share / lanes_}, flat, add);
+  if (!status.ok()) return status;
+  return unflatten(result);
+}
+
+Status RowKernel::EmitPhase(size_t phase) {
+  const std::vector<RowReduction> reductions(phases_.phases[phase].begin(), phases_.phases[phase].end());
+  std::vector<Set> sums;
+  for (const RowReduction& reduction : reductions) {
+    ASSIGN_OR_RETURN(Set start, reduction.combiner.Start(elemental_));
+    sums.push_back(std::move(start));
+  }
+  if (is_resident()) {
+    for (int load = 0; load < plan_.resident_loads; ++load) {
+      ASSIGN_OR_RETURN(sums, AddAt(reductions, ResidentPosition(load), std::move(sums)));
+    }
+  } else if (phases_.row_length > 0) {
+    ASSIGN_OR_RETURN(sums, SumLoop(reductions, sums));
+  }
+  for (size_t i = 0; i < reductions.size(); ++i) {
+    const Combiner& combiner = reductions[i].combiner;
+    if (plan_.reduce.fellows > 1) {
+      WorkgroupCombine combine(elemental_, combiner, plan_.reduce.workgroup_size);
+      const CombineShape shape{fellow_, plan_.reduce.fellows, 1};
+      ASSIGN_OR_RETURN(const std::vector<Set> combined, combine.Combine({sums[i]}, b_.LocalIndex(), shape));
+      sums[i] = combined[0];
+    }
+    ASSIGN_OR_RETURN(const Set results, combiner.Finish(elemental_, sums[i]));
+    for (size_t k = 0; k < results.size(); ++k) {
+      elemental_.Pin(reductions[i].op->result(static_cast<int>(k)), results[k]);
+    }
+  }
+  // Computed once, outside of the loops over the row.
+  for (const ir::Value* value : phases_.row_values[phase]) {
+    RETURN_IF_ERROR(elemental_.At(value, Index::FromLinear(row_)).status());
+  }
+  return OkStatus();
+}
+
+Index RowKernel::ElementIndex(V position) {
+  const KType type = IndexType(phases_.num_rows * phases_.row_length);
+  return Index::FromLinear(b_.MulAdd(ToIndexType(b_, row_, type), phases_.row_length, ToIndexType(b_, position, type)));
+}
+
+Status RowKernel::WriteElements(const Position& position) {
+  std::vector<Lanes> values;
+  std::vector<Index> indices;
+  for (const ir::Value* output : phases_.element_outputs) {
+    Index index = ElementIndex(position.at);
+    // Dimensions that make up the row, when they can be told apart from those that make up its number.
+    Dims dims = output->type.dims;
+    int64_t inner = 1;
+    size_t first = dims.size();
+    while (first > 0 && inner < phases_.row_length) inner *= dims[--first];
+    if (inner == phases_.row_length && elemental_.NeedsDims(output)) {
+      index.dims = elemental_.Delinearize(Index::FromLinear(row_), {dims.begin(), dims.begin() + first});
+      const std::vector<V> rest =
+          elemental_.Delinearize(Index::FromLinear(position.at), {dims.begin() + first, dims.end()});
+      index.dims.insert(index.dims.end(), rest.begin(), rest.end());
+    }
+    ASSIGN_OR_RETURN(Lanes value, elemental_.AtLanes(output, index, lanes_));
+    values.push_back(std::move(value));
+    indices.push_back(std::move(index));
+  }
+  b_.If(b_.And(is_real_row_, position.is_real), [&] {
+    Elemental::Scope scope(elemental_);
+    for (size_t i = 0; i < values.size(); ++i) {
+      elemental_.StoreLanes(phases_.element_outputs[i], indices[i], values[i], lanes_);
+    }
+  });
+  return OkStatus();
+}
+
+Status RowKernel::WriteRow() {
+  Elemental::Scope scope(elemental_);
+  for (const ir::Value* output : phases_.row_outputs) {
+    ASSIGN_OR_RETURN(const Scalar value, elemental_.At(output, Index::FromLinear(row_)));
+    elemental_.Store(output, Index::FromLinear(row_), value);
+  }
+  return OkStatus();
+}
+
+StatusOr<Dispatch> RowKernel::Emit() {
+  const int fellows = plan_.reduce.fellows;
+  const int64_t rows = plan_.reduce.groups();
+  fellow_ = b_.URem(b_.LocalIndex(), b_.I32(fellows));
+  const V row = b_.MulAdd(b_.WorkgroupIndex(), rows, b_.UDiv(b_.LocalIndex(), b_.I32(fellows)));
+  const bool is_whole = phases_.num_rows % rows == 0;
+  // Rows beyond the last read it again: everyone meets at the barriers.
+  row_ = is_whole ? row : b_.UMin(row, b_.I32(phases_.num_rows - 1));
+  is_real_row_ = is_whole ? b_.Bool(true) : b_.ULt(row, b_.I32(phases_.num_rows));
+  for (size_t phase = 0; phase < phases_.phases.size(); ++phase) RETURN_IF_ERROR(EmitPhase(phase));
+  Status status;
+  if (!phases_.element_outputs.empty()) {
+    if (is_resident()) {
+      for (int load = 0; load < plan_.resident_loads; ++load) RETURN_IF_ERROR(WriteElements(ResidentPosition(load)));
+    } else {
+      const int64_t step = int64_t{lanes_} * fellows;
+      const int64_t most = (phases_.row_length + step - 1) / step;
+      b_.ForEach({b_.IMul(fellow_, b_.I32(lanes_)), b_.I32(phases_.row_length), b_.I32(step), most}, [&](V at) {
+        Elemental::Scope scope(elemental_);
+        status = WriteElements({at, b_.Bool(true)});
+      });
+      RETURN_IF_ERROR(status);
+    }
+  }
+  if (!phases_.row_outputs.empty()) {
+    b_.If(b_.And(is_real_row_, b_.IEq(fellow_, b_.I32(0))), [&] { status = WriteRow(); });
+    RETURN_IF_ERROR(status);
+  }
+  Dispatch dispatch;
+  dispatch.kernel = std::move(b_).Finish(plan_.reduce.workgroup_size);
+  dispatch.arguments = elemental_.arguments();
+  dispatch.workgroups = (phases_.num_rows + rows - 1) / rows;
+  dispatch.label = Format("{} phases over {} rows of {}", phases_.phases.size(), phases_.num_rows, phases_.row_length);
+  return dispatch;
+}
+
+}  // namespace
+
+StatusOr<LoweredGroup> LowerRow(const fusion::Group& group, const target::DeviceProfile& profile) {
+  LoweredGroup lowered;
+  ASSIGN_OR_RETURN(const RowPhases phases, FindRowPhases(group));
+  if (phases.phases.empty()) return Internal("A row group has no reduction.");
+  if (phases.num_rows == 0) return lowered;
+  if (phases.num_rows > kMaxPositions || phases.row_length > kMaxPositions) {
+    return Unimplemented(Format("{} rows of {} elements are more than the {} positions that their kernel counts.",
+                                phases.num_rows, phases.row_length, kMaxPositions));
+  }
+  const RowPlan plan = ChooseRow(group, phases, profile);
+  ASSIGN_OR_RETURN(Dispatch dispatch, RowKernel(group, phases, plan, profile).Emit());
+  lowered.dispatches.push_back(std::move(dispatch));
+  return lowered;
+}
+
+}  // namespace dragoman::kernel

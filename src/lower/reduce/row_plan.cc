@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/reduce/row_plan.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/format.h"
+#include "element/elemental_ops.h"
+#include "element/group_access.h"
+#include "element/reduce_combiner.h"
+
+namespace dragoman::kernel {
+namespace {
+
+constexpr int64_t kMaxResidentLoads = 8;
+constexpr int64_t kMaxResidentOps = 512;  // times lanes and loads: registers and code
+
+bool IsOrdered(const ir::Op& reduce) { return Combiner(*reduce.regions[0], InitialValues(reduce)).is_ordered(); }
+
+bool IsRowReduce(const ir::Op& op, RowPhases& phases) {
+  if (op.code != ir::OpCode::kReduce) return false;
+  const ReduceSpace space(op.operands[0]->type.dims, op.attributes.Ints(ir::AttrKey::kDimensions));
+  const bool is_row = space.innermost_is_reduced() && space.runs().size() <= 2;
+  if (phases.num_rows == 0 && is_row) {
+    phases.num_rows = space.num_kept();
+    phases.row_length = space.num_reduced();
+  }
+  return is_row && space.num_kept() == phases.num_rows && space.num_reduced() == phases.row_length;
+}
+
+}  // namespace
+
+StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
+  RowPhases result;
+  std::unordered_map<const ir::Value*, size_t> level;  // how many phases must have run
+  std::unordered_set<const ir::Value*> spread;
+  for (const ir::Op* op : group.members) {
+    size_t own = 0;
+    for (const ir::Value* operand : op->operands) {
+      const auto found = level.find(operand);
+      if (found != level.end()) own = std::max(own, found->second);
+    }
+    if (IsRowReduce(*op, result)) {
+      ++own;
+      if (result.phases.size() < own) result.phases.resize(own);
+      result.phases[own - 1].push_back(op);
+    } else if (op->code == ir::OpCode::kReduce && !IsInlineReduce(*op)) {
+      return Internal(Format("A row group of {} rows of {} has a reduce of {}.", result.num_rows, result.row_length,
+                             op->operands[0]->type.ToString()));
+    }
+    for (const auto& value : op->results) level[value.get()] = own;
+  }
+  result.row_values.resize(result.phases.size());
+  for (const ir::Op* op : group.members) {
+    if (op->code != ir::OpCode::kBroadcastInDim) continue;
+    const ir::Value* operand = op->operands[0];
+    const auto found = level.find(operand);
+    if (found == level.end() || found->second == 0 || operand->type.num_elements() != result.num_rows) continue;
+    if (spread.insert(operand).second) result.row_values[found->second - 1].push_back(operand);
+  }
+  for (const ir::Value* output : group.outputs) {
+    const int64_t count = output->type.num_elements();
+    if (count == result.num_rows * result.row_length) {
+      result.element_outputs.push_back(output);
+    } else if (count == result.num_rows) {
+      result.row_outputs.push_back(output);
+    } else {
+      return Internal(Format("A row group of {} rows of {} writes {}.", result.num_rows, result.row_length,
+                             output->type.ToString()));
+    }
+  }
+  return result;
+}
+
+RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
+  std::vector<const ir::Value*> roots = phases.element_outputs;
+  bool is_ordered = false;
+  int num_accumulators = 0;
+  std::unordered_set<const ir::Value*> known;
+  for (const auto& phase : phases.phases) {
+    for (const ir::Op* op : phase) {
+      num_accumulators += static_cast<int>(op->results.size());
+      roots.insert(roots.end(), op->operands.begin(), op->operands.begin() + op->operands.size() / 2);
+      for (const auto& value : op->results) known.insert(value.get());
+      is_ordered = is_ordered || IsOrdered(*op);
+    }
+  }
+  ReduceSource source;
+  source.is_ordered = is_ordered;
+  source.num_accumulators = num_accumulators;
+  source.num_ops = AnalyzeLanes(group, roots, 1, known).num_ops;
+  for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1 && !profile.unrolling_is_costly; lanes /= 2) {
+    if (phases.row_length % lanes != 0) continue;
+    const LaneAccess access = AnalyzeLanes(group, roots, lanes, known);
+    if (access.separate > access.contiguous) continue;
+    source.lanes = lanes;
+    break;
+  }
+  RowPlan plan;
+  const ReduceExtents extents{ReduceKind::kRow, phases.num_rows, 1, phases.row_length};
+  plan.reduce = ChooseReduce(extents, source, profile, false);
+  if (!is_ordered && !profile.unrolling_is_costly) {
+    // A row that is read once from memory is worth a workgroup as large as the device has.
+    for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.max_workgroup_invocations;
+         wider.fellows = wider.workgroup_size *= 2) {
+      const int64_t positions = int64_t{wider.fellows} * source.lanes;
+      const int64_t loads = (phases.row_length + positions - 1) / positions;
+      if (SharedBytes(wider, source) > profile.shared_memory_bytes) break;
+      if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
+        plan.resident_loads = static_cast<int>(loads);
+        plan.reduce = wider;
+        break;
+      }
+      if (wider.fellows < wider.workgroup_size) break;
+    }
+  }
+  plan.reason = Format("{} phases over {}; the row is {}", phases.phases.size(), plan.reduce.reason,
+                       plan.resident_loads > 0 ? "held in registers" : "read again in each");
+  return plan;
+}
+
+}  // namespace dragoman::kernel
