@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <charconv>
-#include <cstdlib>
 #include <mutex>
 #include <string_view>
 
 #include "base/cache_folder.h"
 #include "base/log.h"
+#include "base/os.h"
 
 namespace dragoman {
 namespace {
@@ -13,10 +13,7 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kDefaultLimitMiB = 2048;
 
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
+std::string Environment(const char* name) { return os::EnvironmentVariable(name).value_or(""); }
 
 }  // namespace
 

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/cache_folder.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
-#include <ctime>
+#include <thread>
 
-#include "base/descriptor.h"
 #include "base/format.h"
 #include "base/log.h"
 
@@ -44,9 +36,9 @@ constexpr std::string_view kSuffixes[kNumCacheKinds] = {".program", ".pipeline"}
 constexpr const char* kCountName = "size";
 constexpr const char* kUnfinished = "unfinished";  // a folder of files that are being written
 constexpr uint64_t kBlockBytes = 4096;
-constexpr time_t kSecondsPerUse = 60;          // how exactly the time of the last use is kept
-constexpr time_t kSecondsOfAWriter = 60 * 60;  // none takes that long
-constexpr time_t kSecondsOfAMark = 90 * 24 * 60 * 60;
+constexpr std::chrono::minutes kUseAge(1);   // how exactly the time of the last use is kept
+constexpr std::chrono::hours kWriterAge(1);  // none takes that long
+constexpr std::chrono::hours kMarkAge(90 * 24);
 
 uint64_t OnDisk(uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
 
@@ -54,77 +46,21 @@ std::string NameOf(CacheKind kind, const Hash128& key) {
   return key.Hex() + std::string(kSuffixes[static_cast<int>(kind)]);
 }
 
-bool IsOwn(const struct stat& file) { return file.st_uid == geteuid() && (file.st_mode & (S_IWGRP | S_IWOTH)) == 0; }
+auto AgeOf(const os::FileInfo& file) { return std::chrono::system_clock::now() - file.modified; }
 
-void MakeFolders(const std::string& path) {
-  for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    mkdir(path.substr(0, slash).c_str(), 0700);
-  }
-  mkdir(path.c_str(), 0700);
-}
-
-int OpenFolder(const std::string& path) {
-  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  const int descriptor = open(path.c_str(), kFlags | O_NOFOLLOW);
-  if (descriptor >= 0) return descriptor;
-  // The user may have put the folder on another disk; a link that somebody else made is not followed.
-  const int error = errno;
-  struct stat link;
-  if (lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid == geteuid()) {
-    return open(path.c_str(), kFlags);
-  }
-  errno = error;
-  return -1;
-}
-
-Status CheckOwn(const std::string& path, const struct stat& folder) {
+Status CheckPrivate(const std::string& path, const os::FileInfo& folder) {
   constexpr std::string_view kWhy = "kernels from it would run unchecked, so nothing is cached";
   constexpr std::string_view kCure = "Name another folder with DRAGOMAN_CACHE_DIR";
-  if (folder.st_uid != geteuid()) {
+  if (!folder.is_own) {
     return FailedPrecondition(
-        Format("The cache folder {} belongs to user {}, and this process runs as user {}: {}. {}.", path, folder.st_uid,
-               geteuid(), kWhy, kCure));
+        Format("The cache folder {} belongs to user {}, and this process runs as user {}: {}. {}.", path, folder.owner,
+               os::UserId(), kWhy, kCure));
   }
-  if (IsOwn(folder)) return OkStatus();
+  if (!folder.is_writable_by_others) return OkStatus();
   return FailedPrecondition(
       Format("Others may write in the cache folder {} (its mode is {:o}): {}. {}, or empty this one "
              "and type `chmod 700 {}`.",
-             path, folder.st_mode & 07777, kWhy, kCure, path));
-}
-
-std::optional<std::vector<std::byte>> ReadAll(int file, uint64_t size_bytes) {
-  std::vector<std::byte> bytes(size_bytes);
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = read(file, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return std::nullopt;
-    done += static_cast<size_t>(count);
-  }
-  return bytes;
-}
-
-bool WriteAll(int file, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = write(file, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(count));
-  }
-  return true;
-}
-
-template <typename Function>
-void ForEachName(int folder, const char* name, const Function& function) {
-  const int descriptor = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (descriptor < 0) return;
-  DIR* entries = fdopendir(descriptor);
-  if (entries == nullptr) {
-    close(descriptor);
-    return;
-  }
-  while (const dirent* entry = readdir(entries)) function(std::string(entry->d_name));
-  closedir(entries);
+             path, folder.mode, kWhy, kCure, path));
 }
 
 // What follows the 32 digits that every file's name begins with, or nothing: the folder may be one that holds other
@@ -147,73 +83,70 @@ bool IsOfEarlierVersion(std::string_view name) {
          (name.starts_with("pipelines-") && (name.ends_with(".bin") || name.ends_with(".tmp")));
 }
 
-void RemoveMarks(int folder, time_t min_age_seconds) {
-  ForEachName(folder, ".", [&](const std::string& name) {
-    struct stat file;
-    if (SuffixOf(name) != kMarkSuffix || fstatat(folder, name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) return;
-    if (time(nullptr) - file.st_mtime >= min_age_seconds) unlinkat(folder, name.c_str(), 0);
-  });
+void RemoveMarks(const os::Folder& folder, std::chrono::hours min_age) {
+  for (const std::string& name : folder.Names()) {
+    if (SuffixOf(name) != kMarkSuffix) continue;
+    const auto file = folder.InfoOf(name);
+    if (file && AgeOf(*file) >= min_age) folder.Remove(name);
+  }
 }
 
 // Removes the files of writers that are no more. Their names begin with the writer's process id.
-void RemoveUnfinished(int folder, bool all) {
-  ForEachName(folder, kUnfinished, [&](const std::string& name) {
-    pid_t writer = 0;
+void RemoveUnfinished(const os::Folder& folder, bool all) {
+  for (const std::string& name : folder.Names(kUnfinished)) {
+    int writer = 0;
     std::from_chars(name.data(), name.data() + name.size(), writer);
     const std::string path = Format("{}/{}", kUnfinished, name);
-    struct stat file;
-    if (writer <= 0 || fstatat(folder, path.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) return;
-    const bool is_gone = kill(writer, 0) != 0 && errno == ESRCH;
-    if (all || is_gone || time(nullptr) - file.st_mtime > kSecondsOfAWriter) unlinkat(folder, path.c_str(), 0);
-  });
+    const auto file = folder.InfoOf(path);
+    if (writer <= 0 || !file) continue;
+    if (all || !os::IsRunning(writer) || AgeOf(*file) > kWriterAge) folder.Remove(path);
+  }
 }
 
-struct File {
-  timespec used;
+struct CachedFile {
+  std::chrono::system_clock::time_point used;
   uint64_t bytes;
   int kind;
   std::string name;
 };
 
-std::vector<File> ListFiles(int folder) {
-  std::vector<File> files;
-  ForEachName(folder, ".", [&](const std::string& name) {
-    struct stat file;
+std::vector<CachedFile> ListFiles(const os::Folder& folder) {
+  std::vector<CachedFile> files;
+  for (std::string& name : folder.Names()) {
     const int kind = KindOf(name);
-    if (kind < 0 || fstatat(folder, name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) return;
-    files.push_back({file.st_mtim, OnDisk(static_cast<uint64_t>(file.st_size)), kind, name});
-  });
+    if (kind < 0) continue;
+    const auto file = folder.InfoOf(name);
+    if (file) files.push_back({file->modified, OnDisk(file->size_bytes), kind, std::move(name)});
+  }
   return files;
 }
 
 // What is left, in bytes.
-uint64_t TrimFiles(int folder, uint64_t max_bytes) {
+uint64_t TrimFiles(const os::Folder& folder, uint64_t max_bytes) {
   RemoveUnfinished(folder, /*all=*/false);
-  RemoveMarks(folder, kSecondsOfAMark);
-  ForEachName(folder, ".", [&](const std::string& name) {
-    if (IsOfEarlierVersion(name)) unlinkat(folder, name.c_str(), 0);
-  });
-  std::vector<File> files = ListFiles(folder);
+  RemoveMarks(folder, kMarkAge);
+  for (const std::string& name : folder.Names()) {
+    if (IsOfEarlierVersion(name)) folder.Remove(name);
+  }
+  std::vector<CachedFile> files = ListFiles(folder);
   uint64_t total_bytes = 0;
-  for (const File& file : files) total_bytes += file.bytes;
-  std::sort(files.begin(), files.end(), [](const File& a, const File& b) {
-    return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
-  });
-  for (const File& file : files) {
+  for (const CachedFile& file : files) total_bytes += file.bytes;
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
+  for (const CachedFile& file : files) {
     if (total_bytes <= max_bytes) break;
-    if (unlinkat(folder, file.name.c_str(), 0) == 0 || errno == ENOENT) total_bytes -= file.bytes;
+    if (folder.Remove(file.name)) total_bytes -= file.bytes;
   }
   return total_bytes;
 }
 
 // A stopped process may hold the lock: the cache is not worth waiting long.
-bool LockSoon(int file) {
+bool LockSoon(const os::File& file) {
   constexpr int kTries = 200;
-  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 5'000'000};
+  constexpr std::chrono::milliseconds kPause(5);
   for (int i = 0; i < kTries; ++i) {
-    if (flock(file, LOCK_EX | LOCK_NB) == 0) return true;
-    if (errno != EWOULDBLOCK && errno != EINTR) return true;  // a file system without locks: sizes may be a little off
-    nanosleep(&kPause, nullptr);
+    // A file system without locks: sizes may be a little off.
+    if (file.TryLock() != os::LockState::kHeldByAnother) return true;
+    std::this_thread::sleep_for(kPause);
   }
   return false;
 }
@@ -221,39 +154,34 @@ bool LockSoon(int file) {
 }  // namespace
 
 StatusOr<std::shared_ptr<const CacheFolder>> CacheFolder::Open(const std::string& path, uint64_t max_bytes) {
-  MakeFolders(path);
-  const int descriptor = OpenFolder(path);
-  if (descriptor < 0) {
-    return Unavailable(Format("The cache folder {} cannot be opened ({}); nothing is cached.", path, strerror(errno)));
+  os::MakeFolders(path);
+  os::Folder files = os::Folder::Open(path);
+  if (!files.is_open()) {
+    return Unavailable(Format("The cache folder {} cannot be opened ({}); nothing is cached.", path, os::LastError()));
   }
-  std::shared_ptr<const CacheFolder> folder(new CacheFolder(path, max_bytes, descriptor));
-  struct stat found;
-  if (fstat(descriptor, &found) != 0) return Unavailable(Format("The cache folder {} cannot be read.", path));
-  RETURN_IF_ERROR(CheckOwn(path, found));
-  return folder;
+  const auto found = files.Info();
+  if (!found) return Unavailable(Format("The cache folder {} cannot be read.", path));
+  RETURN_IF_ERROR(CheckPrivate(path, *found));
+  return std::shared_ptr<const CacheFolder>(new CacheFolder(path, max_bytes, std::move(files)));
 }
 
-CacheFolder::~CacheFolder() { close(descriptor_); }
-
 bool CacheFolder::IsThere() const {
-  struct stat folder;
-  return fstat(descriptor_, &folder) == 0 && folder.st_nlink > 0;
+  const auto folder = files_.Info();
+  return folder && !folder->is_removed;
 }
 
 std::optional<std::vector<std::byte>> CacheFolder::Find(CacheKind kind, const Hash128& key) const {
   const std::string name = NameOf(kind, key);
-  // Not blocking: nobody waits for the other end of a pipe of this name.
-  const Descriptor file(openat(descriptor_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-  struct stat found;
-  if (!file.is_open() || fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode) || !IsOwn(found))
-    return std::nullopt;
-  std::optional<std::vector<std::byte>> bytes = ReadAll(file.get(), static_cast<uint64_t>(found.st_size));
+  const os::File file = files_.OpenFile(name, os::OpenMode::kRead);
+  const auto found = file.Info();
+  if (!found || !found->is_regular || !found->IsPrivate()) return std::nullopt;
+  std::vector<std::byte> bytes(found->size_bytes);
   Header header;
-  if (bytes && bytes->size() >= sizeof(header)) {
-    std::memcpy(&header, bytes->data(), sizeof(header));
-    bytes->erase(bytes->begin(), bytes->begin() + sizeof(header));
-    if (header == Header{.key = key, .checksum = HashBytes(*bytes), .size_bytes = bytes->size()}) {
-      if (time(nullptr) - found.st_mtime > kSecondsPerUse) futimens(file.get(), nullptr);
+  if (file.Read(bytes) == bytes.size() && bytes.size() >= sizeof(header)) {
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    bytes.erase(bytes.begin(), bytes.begin() + sizeof(header));
+    if (header == Header{.key = key, .checksum = HashBytes(bytes), .size_bytes = bytes.size()}) {
+      if (AgeOf(*found) > kUseAge) file.Touch();
       return bytes;
     }
   }
@@ -268,65 +196,65 @@ bool CacheFolder::Reserve(uint64_t bytes) const {
   // whole folder.
   const uint64_t limit_bytes = max_bytes_ - max_bytes_ / 16;
   if (bytes > limit_bytes) return false;
-  const Descriptor file(openat(descriptor_, kCountName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
-  if (!file.is_open() || !LockSoon(file.get())) return false;
+  const os::File file = files_.OpenFile(kCountName, os::OpenMode::kUpdate);
+  if (!file.is_open() || !LockSoon(file)) return false;
   Count count;
-  const bool is_known = pread(file.get(), &count, sizeof(count), 0) == sizeof(count) && count.magic == Count{}.magic;
+  const auto count_bytes = std::as_writable_bytes(std::span(&count, 1));
+  const bool is_known = file.Read(count_bytes) == sizeof(count) && count.magic == Count{}.magic;
   count.magic = Count{}.magic;
   if (!is_known || count.total_bytes > limit_bytes || limit_bytes - count.total_bytes < bytes) {
-    count.total_bytes = TrimFiles(descriptor_, std::min(max_bytes_ - max_bytes_ / 4, limit_bytes - bytes));
+    count.total_bytes = TrimFiles(files_, std::min(max_bytes_ - max_bytes_ / 4, limit_bytes - bytes));
   }
   count.total_bytes += bytes;
-  return pwrite(file.get(), &count, sizeof(count), 0) == sizeof(count);
+  return file.Write(count_bytes);
 }
 
 bool CacheFolder::Insert(CacheKind kind, const Hash128& key, std::span<const std::byte> bytes) const {
   static std::atomic<int> num_inserts = 0;
   const int number = num_inserts.fetch_add(1);
-  if (number == 0) RemoveUnfinished(descriptor_, /*all=*/false);
+  if (number == 0) RemoveUnfinished(files_, /*all=*/false);
   if (!Reserve(OnDisk(sizeof(Header) + bytes.size()))) return false;
   const Header header{.key = key, .checksum = HashBytes(bytes), .size_bytes = bytes.size()};
-  const std::string temporary = Format("{}/{}.{}", kUnfinished, getpid(), number);
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
-  mkdirat(descriptor_, kUnfinished, 0700);
-  const Descriptor file(openat(descriptor_, temporary.c_str(), kFlags, 0600));
-  if (file.is_open() && WriteAll(file.get(), std::as_bytes(std::span(&header, 1))) && WriteAll(file.get(), bytes) &&
-      renameat(descriptor_, temporary.c_str(), descriptor_, NameOf(kind, key).c_str()) == 0) {
+  const std::string temporary = Format("{}/{}.{}", kUnfinished, os::ProcessId(), number);
+  files_.MakeFolder(kUnfinished);
+  const os::File file = files_.OpenFile(temporary, os::OpenMode::kReplace);
+  if (file.is_open() && file.Write(std::as_bytes(std::span(&header, 1))) && file.Write(bytes, sizeof(header)) &&
+      files_.Rename(temporary, NameOf(kind, key))) {
     return true;
   }
-  Log(LogLevel::kDebug, Format("The cache cannot write {}/{} ({}).", path_, temporary, strerror(errno)));
-  unlinkat(descriptor_, temporary.c_str(), 0);
+  Log(LogLevel::kDebug, Format("The cache cannot write {}/{} ({}).", path_, temporary, os::LastError()));
+  files_.Remove(temporary);
   return false;
 }
 
 std::vector<std::string> CacheFolder::MarkNames() const {
   std::vector<std::string> names;
-  ForEachName(descriptor_, ".", [&](const std::string& name) {
-    if (SuffixOf(name) == kMarkSuffix) names.push_back(name);
-  });
+  for (std::string& name : files_.Names()) {
+    if (SuffixOf(name) == kMarkSuffix) names.push_back(std::move(name));
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 CacheUsage CacheFolder::Usage() const {
   CacheUsage usage;
-  for (const File& file : ListFiles(descriptor_)) {
+  for (const CachedFile& file : ListFiles(files_)) {
     ++usage.num_files[file.kind];
     usage.bytes[file.kind] += file.bytes;
   }
   return usage;
 }
 
-void CacheFolder::Trim(uint64_t max_bytes) const { TrimFiles(descriptor_, max_bytes); }
+void CacheFolder::Trim(uint64_t max_bytes) const { TrimFiles(files_, max_bytes); }
 
-void CacheFolder::ClearMarks() const { RemoveMarks(descriptor_, 0); }
+void CacheFolder::ClearMarks() const { RemoveMarks(files_, std::chrono::hours(0)); }
 
 void CacheFolder::Clear() const {
-  TrimFiles(descriptor_, 0);
+  TrimFiles(files_, 0);
   ClearMarks();
-  RemoveUnfinished(descriptor_, /*all=*/true);
-  unlinkat(descriptor_, kUnfinished, AT_REMOVEDIR);
-  unlinkat(descriptor_, kCountName, 0);
+  RemoveUnfinished(files_, /*all=*/true);
+  files_.RemoveFolder(kUnfinished);
+  files_.Remove(kCountName);
 }
 
 }  // namespace dragoman

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/os.h"
 #include "base/status.h"
 
 namespace dragoman {
@@ -43,13 +44,12 @@ class CacheFolder {
   // Makes the folder where there is none. FAILED_PRECONDITION with the cure where it must not be used, UNAVAILABLE
   // where it cannot be opened. Beyond `max_bytes` the files longest unused are removed.
   static StatusOr<std::shared_ptr<const CacheFolder>> Open(const std::string& path, uint64_t max_bytes = CacheLimit());
-  ~CacheFolder();
   CacheFolder(const CacheFolder&) = delete;
   CacheFolder& operator=(const CacheFolder&) = delete;
 
   const std::string& path() const { return path_; }
   uint64_t max_bytes() const { return max_bytes_; }
-  int descriptor() const { return descriptor_; }
+  const os::Folder& files() const { return files_; }
   // False after somebody has removed the folder.
   bool IsThere() const;
 
@@ -68,13 +68,13 @@ class CacheFolder {
   void Clear() const;
 
  private:
-  CacheFolder(std::string path, uint64_t max_bytes, int descriptor)
-      : path_(std::move(path)), max_bytes_(max_bytes), descriptor_(descriptor) {}
+  CacheFolder(std::string path, uint64_t max_bytes, os::Folder files)
+      : path_(std::move(path)), max_bytes_(max_bytes), files_(std::move(files)) {}
   bool Reserve(uint64_t bytes) const;
 
   std::string path_;
   uint64_t max_bytes_;
-  int descriptor_;
+  os::Folder files_;
 };
 
 // The folder of this process, opened once; null when the cache is off or must not or cannot be used, which is logged.

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/cache_mark.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <ctime>
+#include <chrono>
+#include <thread>
 
 namespace dragoman {
 namespace {
@@ -15,10 +11,9 @@ namespace {
 constexpr std::string_view kMaking = "making", kTrying = "trying", kRefused = "refused";
 constexpr size_t kMaxBytes = 4096;
 
-std::string ReadMark(int file) {
+std::string ReadMark(const os::File& file) {
   std::string content(kMaxBytes, '\0');
-  const ssize_t count = pread(file, content.data(), content.size(), 0);
-  content.resize(count > 0 ? static_cast<size_t>(count) : 0);
+  content.resize(file.Read(std::as_writable_bytes(std::span(content))));
   return content;
 }
 
@@ -30,29 +25,27 @@ MarkState StateOf(std::string_view content) {
 }  // namespace
 
 CacheMark CacheMark::Set(const CacheFolder& folder, const Hash128& key, std::string_view text) {
-  constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 20'000'000};
+  constexpr std::chrono::milliseconds kPause(20);
   const std::string name = key.Hex() + std::string(kMarkSuffix);
-  const auto mark = [&](MarkState state, Descriptor file) {
+  const auto mark = [&](MarkState state, os::File file) {
     return CacheMark(state, folder, name, std::string(text), std::move(file));
   };
   while (true) {
-    Descriptor file(openat(folder.descriptor(), name.c_str(), kFlags, 0600));
-    if (!file.is_open()) return mark(MarkState::kNone, Descriptor());
-    const bool is_locked = flock(file.get(), LOCK_EX | LOCK_NB) == 0;
-    const bool is_of_another = !is_locked && errno == EWOULDBLOCK;
-    const std::string content = ReadMark(file.get());
-    if (is_of_another) {
-      if (content.starts_with(kRefused)) return mark(MarkState::kRefused, Descriptor());
-      if (!content.starts_with(kTrying)) return mark(MarkState::kNone, Descriptor());
-      nanosleep(&kPause, nullptr);
+    os::File file = folder.files().OpenFile(name, os::OpenMode::kUpdate);
+    if (!file.is_open()) return mark(MarkState::kNone, {});
+    const os::LockState lock = file.TryLock();
+    const std::string content = ReadMark(file);
+    if (lock == os::LockState::kHeldByAnother) {
+      if (content.starts_with(kRefused)) return mark(MarkState::kRefused, {});
+      if (!content.starts_with(kTrying)) return mark(MarkState::kNone, {});
+      std::this_thread::sleep_for(kPause);
       continue;
     }
-    struct stat found;
-    if (fstat(file.get(), &found) != 0 || found.st_nlink == 0) continue;  // removed after it was opened
-    if (!is_locked) {                                                     // a file system without locks
-      if (content.empty()) unlinkat(folder.descriptor(), name.c_str(), 0);
-      return mark(content.starts_with(kRefused) ? MarkState::kRefused : MarkState::kNone, Descriptor());
+    const auto found = file.Info();
+    if (!found || found->is_removed) continue;  // after it was opened
+    if (lock == os::LockState::kUnsupported) {
+      if (content.empty()) folder.files().Remove(name);
+      return mark(content.starts_with(kRefused) ? MarkState::kRefused : MarkState::kNone, {});
     }
     CacheMark result = mark(StateOf(content), std::move(file));
     if (result.state_ == MarkState::kSet) result.Write(kMaking);
@@ -61,10 +54,10 @@ CacheMark CacheMark::Set(const CacheFolder& folder, const Hash128& key, std::str
 }
 
 CacheMark::~CacheMark() {
-  struct stat found;
   if (!file_.is_open() || state_ == MarkState::kRefused) return;
   // Somebody may have cleared the mark, and another process set its own under this name.
-  if (fstat(file_.get(), &found) == 0 && found.st_nlink > 0) unlinkat(folder_->descriptor(), name_.c_str(), 0);
+  const auto found = file_.Info();
+  if (found && !found->is_removed) folder_->files().Remove(name_);
 }
 
 void CacheMark::Refuse() {
@@ -76,15 +69,13 @@ void CacheMark::Write(std::string_view word) const {
   if (!file_.is_open()) return;
   const std::string content = (std::string(word) + "\n" + text_).substr(0, kMaxBytes);
   // At once, so that a reader or the next process never sees half of a word.
-  if (pwrite(file_.get(), content.data(), content.size(), 0) < 0) return;
-  (void)!ftruncate(file_.get(), static_cast<off_t>(content.size()));
+  if (file_.Write(std::as_bytes(std::span(content)))) file_.Truncate(content.size());
 }
 
 std::vector<std::string> RefusedMarks(const CacheFolder& folder) {
   std::vector<std::string> texts;
   for (const std::string& name : folder.MarkNames()) {
-    const Descriptor file(openat(folder.descriptor(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-    const std::string content = file.is_open() ? ReadMark(file.get()) : std::string();
+    const std::string content = ReadMark(folder.files().OpenFile(name, os::OpenMode::kRead));
     if (content.starts_with(kRefused)) texts.push_back(content.substr(std::min(content.size(), kRefused.size() + 1)));
   }
   return texts;

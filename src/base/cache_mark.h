@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/cache_folder.h"
-#include "base/descriptor.h"
+#include "base/os.h"
 
 namespace dragoman {
 
@@ -35,14 +35,14 @@ class CacheMark {
   void Refuse();
 
  private:
-  CacheMark(MarkState state, const CacheFolder& folder, std::string name, std::string text, Descriptor file)
+  CacheMark(MarkState state, const CacheFolder& folder, std::string name, std::string text, os::File file)
       : state_(state), folder_(&folder), name_(std::move(name)), text_(std::move(text)), file_(std::move(file)) {}
   void Write(std::string_view word) const;
 
   MarkState state_;
   const CacheFolder* folder_;
   std::string name_, text_;
-  Descriptor file_;
+  os::File file_;
 };
 
 // The texts of all refused marks.

@@ -2,15 +2,15 @@
 #include "base/log.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
+
+#include "base/os.h"
 
 namespace dragoman {
 namespace {
 
 LogLevel LevelFromEnvironment() {
-  const char* text = std::getenv("DRAGOMAN_LOG");
-  const std::string_view level = text == nullptr ? "info" : text;
+  const std::string level = os::EnvironmentVariable("DRAGOMAN_LOG").value_or("info");
   if (level == "error") return LogLevel::kError;
   if (level == "warning") return LogLevel::kWarning;
   if (level == "debug") return LogLevel::kDebug;

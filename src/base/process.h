@@ -3,8 +3,6 @@
 // was made before a fork can therefore only be left alone in the child.
 #pragma once
 
-#include <sys/types.h>
-
 namespace dragoman {
 
 // Which process made something.
@@ -14,10 +12,10 @@ class ProcessMark {
   ProcessMark();
   // This process is a child of the one that made the mark. Takes no lock and makes no system call.
   bool IsForked() const;
-  pid_t pid() const { return pid_; }
+  int pid() const { return pid_; }
 
  private:
-  pid_t pid_;
+  int pid_;
   int num_forks_;
 };
 

@@ -4,6 +4,7 @@
 #include "base/cache_folder.h"
 #include "base/cache_mark.h"
 #include "base/format.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "runtime/kernel_trial.h"
 
@@ -63,7 +64,7 @@ int Cache(const CacheOptions& options) {
 }
 
 int MakeKernel(const std::string& driver) {
-  const Status status = runtime::MakeKernelsOf(fileno(stdin), driver);
+  const Status status = runtime::MakeKernelsOf(os::ReadStandardInput(), driver);
   if (status.ok()) return runtime::kSurvivedExitCode;
   std::fputs((status.message() + "\n").c_str(), stderr);
   return 1;

@@ -10,9 +10,7 @@ namespace dragoman::compiler {
 // its file, else what no other process has. Computed once.
 const std::string& BuildId();
 
-// Its two sources, for the binary that holds `address`. The note's is empty where the binary's format or the linker has
-// none.
-std::string NoteOfBinary(const void* address);
+// What stands for the linker's hash, for the binary that holds `address`.
 std::string HashOfBinary(const void* address);
 
 }  // namespace dragoman::compiler

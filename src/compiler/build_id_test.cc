@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/os.h"
 #include "compiler/compiler.h"
 
 namespace dragoman::compiler {
@@ -23,8 +24,8 @@ TEST(BuildId, IsTheSameAtEveryCallAndNeverEmpty) {
 #if defined(__linux__)
 TEST(BuildId, IsTheLinkersHashOfThisProgram) {
   const auto* self = reinterpret_cast<const void*>(&BuildId);
-  if (NoteOfBinary(self).empty()) GTEST_SKIP() << "This linker makes no build id.";
-  EXPECT_EQ(BuildId(), NoteOfBinary(self));
+  if (os::BuildIdOf(self).empty()) GTEST_SKIP() << "This linker makes no build id.";
+  EXPECT_EQ(BuildId(), os::BuildIdOf(self));
   EXPECT_THAT(BuildId(), MatchesRegex("[0-9a-f]+"));
 }
 #endif

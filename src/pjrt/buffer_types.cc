@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/checked.h"
 #include "base/format.h"
 
 namespace dragoman::pjrt {
@@ -67,9 +68,11 @@ StatusOr<TensorType> ToTensorType(PJRT_Buffer_Type type, const int64_t* dims, si
   int64_t num_elements = 1;
   for (size_t i = 0; i < num_dims; ++i) {
     if (dims[i] < 0) return InvalidArgument(Format("Extent {} of the buffer is {}.", i, dims[i]));
-    if (__builtin_mul_overflow(num_elements, dims[i], &num_elements) || num_elements > INT64_MAX / 16) {
+    const auto product = CheckedMultiply(num_elements, dims[i]);
+    if (!product || *product > INT64_MAX / 16) {
       return InvalidArgument("The buffer has more elements than 63 bits count in bytes.");
     }
+    num_elements = *product;
     tensor.dims.push_back(dims[i]);
   }
   return tensor;

@@ -2,13 +2,13 @@
 #include "pjrt/compile.h"
 
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <span>
 
 #include "base/cache_folder.h"
 #include "base/format.h"
+#include "base/os.h"
 #include "compiler/compiler.h"
 #include "compiler/program_cache.h"
 #include "pjrt/buffer_types.h"
@@ -21,10 +21,7 @@ namespace {
 
 std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
-bool IsEchoWanted() {
-  const char* value = std::getenv("DRAGOMAN_ECHO_PROGRAM");
-  return value != nullptr && std::string_view(value) == "1";
-}
+bool IsEchoWanted() { return os::EnvironmentVariable("DRAGOMAN_ECHO_PROGRAM") == "1"; }
 
 StatusOr<PJRT_Device*> ChooseDevice(const ClientState& client, const CompileOptions& options) {
   if (options.num_replicas > 1 || options.num_partitions > 1) {
@@ -82,8 +79,8 @@ StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
 // Before anything is done with the artifact, so that one which cannot be compiled is kept too.
 void DumpArtifact(const CompileRequest& request) {
   static std::atomic<int> num_dumped = 0;
-  const char* folder = std::getenv("DRAGOMAN_DUMP_PROGRAMS");
-  if (folder == nullptr || *folder == 0) return;
+  const std::string folder = os::EnvironmentVariable("DRAGOMAN_DUMP_PROGRAMS").value_or("");
+  if (folder.empty()) return;
   std::error_code ignored;
   std::filesystem::create_directories(folder, ignored);
   const std::string hash = HashBytes(Bytes(request.artifact)).Hex().substr(0, 12);

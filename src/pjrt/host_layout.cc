@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/checked.h"
 #include "base/format.h"
 
 namespace dragoman::pjrt {
@@ -78,11 +79,10 @@ StatusOr<HostLayout> ReadHostLayout(const PJRT_Buffer_MemoryLayout* layout, cons
   result.is_row_major = IsDense(result.byte_strides, type);
   int64_t last = SizeBytes(type.dtype);
   for (int i = 0; i < type.rank(); ++i) {
-    int64_t reach = 0;
-    if (__builtin_mul_overflow(type.dims[i] - 1, result.byte_strides[i], &reach) ||
-        __builtin_add_overflow(last, reach, &last)) {
-      return InvalidArgument("The strides of the host layout reach further than 63 bits.");
-    }
+    const auto reach = CheckedMultiply(type.dims[i] - 1, result.byte_strides[i]);
+    const auto end = reach ? CheckedAdd(last, *reach) : std::nullopt;
+    if (!end) return InvalidArgument("The strides of the host layout reach further than 63 bits.");
+    last = *end;
   }
   result.size_bytes = static_cast<size_t>(last);
   return result;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
-
 #include "base/format.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "runtime/buffer.h"
 #include "runtime/core.h"
 #include "runtime/device.h"
@@ -35,8 +34,7 @@ StatusOr<Found> FindDevices(vulkan::Instance& instance) {
 }
 
 bool AsksForValidation(const ClientOptions& options) {
-  const char* text = std::getenv("DRAGOMAN_VALIDATION");
-  return options.enable_validation || (text != nullptr && std::string_view(text) == "1");
+  return options.enable_validation || os::EnvironmentVariable("DRAGOMAN_VALIDATION") == "1";
 }
 
 class ClientImpl final : public Client {
@@ -59,9 +57,7 @@ StatusOr<std::vector<DeviceReport>> ListDevices() {
 StatusOr<std::shared_ptr<Client>> Client::Create(const ClientOptions& options) {
   ASSIGN_OR_RETURN(const auto instance, vulkan::Instance::Create({.enable_validation = AsksForValidation(options)}));
   ASSIGN_OR_RETURN(Found found, FindDevices(*instance));
-  std::optional<std::string_view> visible;
-  const char* environment = std::getenv("DRAGOMAN_VISIBLE_DEVICES");
-  if (environment != nullptr) visible = environment;
+  std::optional<std::string> visible = os::EnvironmentVariable("DRAGOMAN_VISIBLE_DEVICES");
   if (options.visible_devices.has_value()) visible = *options.visible_devices;
   ASSIGN_OR_RETURN(const std::vector<size_t> chosen, ChooseDevices(found.reports, visible));
   std::vector<std::unique_ptr<Device>> devices;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/core.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/cache_folder.h"
 #include "base/format.h"
+#include "base/os.h"
 
 namespace dragoman::runtime {
 namespace {
@@ -41,8 +40,7 @@ std::unique_ptr<Heap> MakeArrivals(vulkan::Device& device, Queue& queue) {
 // machine's memory is the limit there.
 uint64_t DeviceMemoryLimit(const target::DeviceProfile& profile) {
   if (profile.type != target::DeviceType::kCpu) return profile.device_memory_bytes;
-  const auto host_bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return std::max(profile.device_memory_bytes, host_bytes / 4 * 3);
+  return std::max(profile.device_memory_bytes, os::MemoryBytes() / 4 * 3);
 }
 
 // What our kernels surely reach on a GPU; desktops reset one that works too long on a submission. Slow ones set the
@@ -172,7 +170,7 @@ Status Core::CheckUsable() const {
     return FailedPrecondition(Format(
         "This process (pid {}) is a fork of the one that opened {} (pid {}): Vulkan devices do not survive a fork. "
         "Start new processes with the \"spawn\" method, or fork before the first use of Dragoman.",
-        getpid(), device->profile().name, process.pid()));
+        os::ProcessId(), device->profile().name, process.pid()));
   }
   return device->health();
 }

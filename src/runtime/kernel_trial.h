@@ -2,6 +2,10 @@
 // A kernel's pipeline made in a process of its own, so that a driver that dies on it takes nothing else along.
 #pragma once
 
+#include <cstddef>
+#include <span>
+#include <string>
+
 #include "base/hash.h"
 #include "base/status.h"
 #include "program/program.h"
@@ -17,10 +21,10 @@ enum class TrialOutcome : uint8_t {
 // Runs `dragoman make-kernel` with this process's environment and waits for it. `driver` is vulkan::DriverKey.
 TrialOutcome TryKernel(const program::Kernel& kernel, const Hash128& driver);
 
-// What that process does: makes the kernels of the saved program that it reads from the descriptor `input`, on the
-// device whose driver key has these digits, and keeps them in the cache. OK even when the driver gives an error: the
-// process that asks will see it. Then it ends with this code, which no driver ends it with.
+// What that process does: makes the kernels of the saved program `input`, which it reads from its standard input, on
+// the device whose driver key has these digits, and keeps them in the cache. OK even when the driver gives an error:
+// the process that asks will see it. Then it ends with this code, which no driver ends it with.
 inline constexpr int kSurvivedExitCode = 77;
-Status MakeKernelsOf(int input, const std::string& driver);
+Status MakeKernelsOf(std::span<const std::byte> input, const std::string& driver);
 
 }  // namespace dragoman::runtime

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/os.h"
 #include "runtime/device.h"
 #include "runtime/runtime.h"
 
@@ -100,10 +101,7 @@ class ProgramBuilder {
 };
 
 // DRAGOMAN_VALIDATION=0 runs the tests on machines without the layers.
-inline bool WantsValidation() {
-  const char* text = std::getenv("DRAGOMAN_VALIDATION");
-  return text == nullptr || std::string_view(text) != "0";
-}
+inline bool WantsValidation() { return os::EnvironmentVariable("DRAGOMAN_VALIDATION") != "0"; }
 
 // One client for a whole test program: making one takes a third of a second.
 class DeviceTest : public ::testing::Test {

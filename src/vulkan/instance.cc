@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vulkan/instance.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 #include "base/format.h"
 #include "base/log.h"
-#include "vulkan/driver_binding.h"
+#include "base/os.h"
+#include "base/os_driver_binding.h"
 
 namespace dragoman::vulkan {
 namespace {
@@ -20,19 +18,18 @@ constexpr std::string_view kDriverCure =
     "Install the driver of the GPU, or a CPU driver, for example with `apt install mesa-vulkan-drivers`.";
 
 StatusOr<GlobalFunctions> OpenLoader() {
-  const char* override_path = std::getenv("DRAGOMAN_VULKAN_LIBRARY");
-  const char* path = override_path != nullptr && *override_path != '\0' ? override_path : "libvulkan.so.1";
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | DeepBindingFlags());
-  if (library == nullptr) {
-    const char* reason = dlerror();
+  std::string path = os::EnvironmentVariable("DRAGOMAN_VULKAN_LIBRARY").value_or("");
+  if (path.empty()) path = "libvulkan.so.1";
+  const StatusOr<void*> library = os::OpenLibrary(path.c_str(), os::Binding::kDeep);
+  if (!library.ok()) {
     return Unavailable(
         Format("The Vulkan loader {} cannot be opened ({}). Install it and a Vulkan driver, for example "
                "with `apt install libvulkan1 mesa-vulkan-drivers`.",
-               path, reason != nullptr ? reason : "no reason given"));
+               path, library.status().message()));
   }
-  const auto get = reinterpret_cast<PFN_vkGetInstanceProcAddr>(dlsym(library, "vkGetInstanceProcAddr"));
+  const auto get = reinterpret_cast<PFN_vkGetInstanceProcAddr>(os::FindSymbol(*library, "vkGetInstanceProcAddr"));
   if (get == nullptr) return Unavailable(Format("The library {} is no Vulkan loader.", path));
-  if (!OpenDriversDeeply(library)) {
+  if (!os::OpenDriversDeeply(*library)) {
     Log(LogLevel::kDebug,
         "Drivers are not bound to their own libraries first; another LLVM in this process may meet them.");
   }

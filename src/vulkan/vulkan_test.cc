@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/os_driver_binding.h"
 #include "vulkan/command_buffer.h"
-#include "vulkan/driver_binding.h"
 #include "vulkan/pipeline.h"
 
 namespace dragoman::vulkan {
@@ -70,9 +70,9 @@ TEST(Instance, MissingLoaderIsUnavailableAndNamesTheCure) {
 TEST(DriverBinding, RedirectsTheLoaderAndNothingElse) {
   void* loader = dlopen("libvulkan.so.1", RTLD_NOW);
   ASSERT_NE(loader, nullptr);
-  EXPECT_EQ(OpenDriversDeeply(loader), DeepBindingFlags() != 0);
-  EXPECT_EQ(OpenDriversDeeply(loader), DeepBindingFlags() != 0);  // as often as one likes
-  EXPECT_FALSE(OpenDriversDeeply(dlopen("libm.so.6", RTLD_NOW)));
+  EXPECT_EQ(os::OpenDriversDeeply(loader), os::DeepBindingFlags() != 0);
+  EXPECT_EQ(os::OpenDriversDeeply(loader), os::DeepBindingFlags() != 0);  // as often as one likes
+  EXPECT_FALSE(os::OpenDriversDeeply(dlopen("libm.so.6", RTLD_NOW)));
 }
 
 class VulkanTest : public ::testing::Test {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader decides which files are drivers and layers (manifests in many folders, environment variables, filters), so
 // it is its own import of dlopen that is redirected: whatever it opens is bound deeply (ADR 0007).
-#include "vulkan/driver_binding.h"
+#include "base/os_driver_binding.h"
 
+#if !defined(_WIN32)
 #include <dlfcn.h>
+#endif
 
 #if defined(__linux__) && defined(__LP64__) && defined(RTLD_DEEPBIND)
 #include <elf.h>
@@ -18,7 +20,7 @@
 #include <vector>
 #endif
 
-namespace dragoman::vulkan {
+namespace dragoman::os {
 
 #if defined(__linux__) && defined(__LP64__) && defined(RTLD_DEEPBIND)
 namespace {
@@ -166,4 +168,4 @@ int DeepBindingFlags() { return 0; }
 bool OpenDriversDeeply(void*) { return false; }
 #endif
 
-}  // namespace dragoman::vulkan
+}  // namespace dragoman::os

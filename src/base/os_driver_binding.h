@@ -3,7 +3,7 @@
 // from its own dependencies (TensorFlow exports an LLVM of its own): found first, they would be bound in their place.
 #pragma once
 
-namespace dragoman::vulkan {
+namespace dragoman::os {
 
 // Flags for opening what a driver or loader is: RTLD_DEEPBIND, so that a library's symbols are searched for among it
 // and its dependencies before the rest of the process; 0 where the C library has no such flag, or where something
@@ -11,9 +11,9 @@ namespace dragoman::vulkan {
 // the C library allocated for it.
 int DeepBindingFlags();
 
-// Makes the Vulkan loader `library` (a handle of dlopen, never closed) open all drivers and layers with those flags,
+// Makes the Vulkan loader `library` (of OpenLibrary, never closed) open all drivers and layers with those flags,
 // for everybody in this process. Drivers that are open already stay as they are. False where nothing was changed: no
 // flags, or a loader whose import of dlopen is not found; drivers are then bound as the rest of the process is.
 bool OpenDriversDeeply(void* library);
 
-}  // namespace dragoman::vulkan
+}  // namespace dragoman::os
