@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/compiler.h"
 
+#include "base/format.h"
 #include "compiler/build_id.h"
 #include "compiler/emit.h"
 #include "compiler/schedule.h"
@@ -15,6 +16,14 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 }
 
 }  // namespace
+
+Hash128 Fingerprint(const Options& options) {
+  // A field that is added does not compile until somebody decides about it here.
+  const auto& [fuse, skipped_passes, dump] = options;
+  std::string text = Format("fuse={}", fuse);
+  for (const std::string& pass : skipped_passes) text += Format(" without={}:{}", pass.size(), pass);
+  return HashString(text);
+}
 
 // With the build's own hash: a number that somebody must raise would be forgotten, and an old program in a cache
 // computes what an old compiler thought right.

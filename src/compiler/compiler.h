@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/status.h"
 #include "compiler/artifact.h"
 #include "ir/ir.h"
@@ -23,6 +24,9 @@ struct Options {
   // Called after each stage with its name and a text form; for `dragoman compile --dump`.
   std::function<void(std::string_view stage, std::string_view text)> dump;
 };
+
+// For keys of caches: differs where options do that a program depends on (all but `dump`).
+Hash128 Fingerprint(const Options& options);
 
 // INVALID_ARGUMENT: damaged artifact. UNIMPLEMENTED: an operation, type or form that is not supported, by name, with
 // its types and the Python line that the framework recorded.

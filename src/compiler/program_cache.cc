@@ -13,10 +13,8 @@ namespace {
 
 // Everything the program depends on. The text form of a module has all of it but its locations.
 Hash128 Key(const ir::Module& module, const target::DeviceProfile& profile, const Options& options) {
-  std::string text = Format("{}\n{}\n{} fuse={}", HashString(ir::Print(module)).Hex(), target::ToJson(profile),
-                            Version(), options.fuse);
-  for (const std::string& pass : options.skipped_passes) text += Format(" without={}", pass);
-  return HashString(text);
+  return HashString(Format("{}\n{}\n{} {}", HashString(ir::Print(module)).Hex(), target::ToJson(profile), Version(),
+                           Fingerprint(options).Hex()));
 }
 
 StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,

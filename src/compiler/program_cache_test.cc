@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 namespace dragoman::compiler {
 namespace {
@@ -69,6 +70,30 @@ TEST_F(ProgramCacheTest, KeepsProgramsOfOtherDevicesAndOptionsApart) {
   Compile(Artifact("step"), {}, /*fuse=*/false);
   Compile(Artifact("add"));
   EXPECT_EQ(NumFiles(), 4u);
+}
+
+TEST(Fingerprint, DiffersByEachFieldThatAProgramDependsOn) {
+  const std::vector<Options> all = {
+      {},
+      {.fuse = false},
+      {.skipped_passes = {"fold"}},
+      {.skipped_passes = {""}},
+      {.skipped_passes = {"fold", "simplify"}},
+      {.skipped_passes = {"simplify", "fold"}},
+      {.skipped_passes = {"fold simplify"}},
+      {.skipped_passes = {"fold without=8:simplify"}},
+      {.fuse = false, .skipped_passes = {"fold"}},
+  };
+  std::set<Hash128> fingerprints;
+  for (const Options& options : all) {
+    EXPECT_EQ(Fingerprint(options), Fingerprint(Options(options)));
+    fingerprints.insert(Fingerprint(options));
+  }
+  EXPECT_EQ(fingerprints.size(), all.size());
+}
+
+TEST(Fingerprint, IsTheSameWhoeverLooksOn) {
+  EXPECT_EQ(Fingerprint({.dump = [](std::string_view, std::string_view) {}}), Fingerprint({}));
 }
 
 TEST_F(ProgramCacheTest, FailsLikeTheCompiler) {

@@ -91,10 +91,8 @@ void DumpArtifact(const CompileRequest& request) {
 
 // Names a program within this process.
 Hash128 ProgramKey(const CompileRequest& request, const Hash128& profile_hash, const compiler::Options& options) {
-  std::string text = Format("{} {} {} {} fuse={}", request.format, HashBytes(Bytes(request.artifact)).Hex(),
-                            profile_hash.Hex(), compiler::Version(), options.fuse);
-  for (const std::string& pass : options.skipped_passes) text += Format(" without={}", pass);
-  return HashString(text);
+  return HashString(Format("{} {} {} {} {}", request.format, HashBytes(Bytes(request.artifact)).Hex(),
+                           profile_hash.Hex(), compiler::Version(), compiler::Fingerprint(options).Hex()));
 }
 
 void DescribeOutputs(ExecutableInfo& info) {
