@@ -31,7 +31,7 @@ struct CompileOptions {
   std::string input;
   std::string profile;             // path; empty: the best device of this machine
   std::string output;              // saved program; empty: none
-  std::vector<std::string> dumps;  // stages to print: input, a pass, fusion, program, or all
+  std::vector<std::string> dumps;  // stages to print: input, a pass, fusion, kernel, program, plan, or all
   std::vector<std::string> skipped_passes;
   std::string spirv_folder;  // one file a kernel; empty: none
   bool fuse = true;

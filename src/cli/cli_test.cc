@@ -12,6 +12,7 @@ namespace dragoman::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kStableHlo = R"(module @jit_f {
@@ -66,6 +67,19 @@ TEST_F(Command, CompilesAnArtifactForARecordedDevice) {
   const CommandRun run = RunCommand({"compile", "tests/data/artifacts/mlp_step.bc", "--profile", kProfile});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr(" kernels, "));
+}
+
+TEST_F(Command, PrintsTheStagesAskedFor) {
+  const std::string path = Write("program.ir", kOurs);
+  const CommandRun run = RunCommand({"compile", path, "--profile", kProfile, "--dump", "fusion", "kernel", "plan"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, StartsWith("==== fusion\ngroup 0 loop: 1 ops"));
+  EXPECT_THAT(run.out, HasSubstr("\n==== kernel\ngroup 0: loop of 1 into tensor<2xf32>, 1 workgroups\nkernel "));
+  EXPECT_THAT(run.out, HasSubstr(" = fadd "));
+  EXPECT_THAT(run.out, HasSubstr("\n==== plan\ntable of "));
+  EXPECT_THAT(run.out, HasSubstr(": address of parameter 0 +0\n"));
+  EXPECT_THAT(run.out, Not(HasSubstr("==== input")));
+  EXPECT_THAT(run.out, Not(HasSubstr("==== program")));
 }
 
 TEST_F(Command, SaysHowToMakeAnArtifactOfStableHloText) {

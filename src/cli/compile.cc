@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "compiler/compiler.h"
+#include "runtime/plan.h"
 #include "runtime/runtime.h"
 #include "target/profile_json.h"
 
@@ -48,6 +49,19 @@ Status WriteOutputs(const program::Program& program, const CompileOptions& optio
   return OkStatus();
 }
 
+bool IsWanted(const CompileOptions& options, std::string_view stage) {
+  const auto is_it = [&](const std::string& name) { return name == "all" || name == stage; };
+  return std::any_of(options.dumps.begin(), options.dumps.end(), is_it);
+}
+
+// What the runtime would record, were no step too long for one submission.
+Status PrintPlan(const program::Program& program, const target::DeviceProfile& profile) {
+  const uint64_t max_chunk_bytes = std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / 256 * 256;
+  ASSIGN_OR_RETURN(const auto plan, runtime::MakePlan(program, {.max_chunk_bytes = max_chunk_bytes}));
+  std::fputs(Format("==== plan\n{}\n", runtime::Print(plan)).c_str(), stdout);
+  return OkStatus();
+}
+
 Status CompileOne(const CompileOptions& options) {
   ASSIGN_OR_RETURN(const auto bytes, ReadFile(options.input));
   ASSIGN_OR_RETURN(const auto profile, FindProfile(options.profile));
@@ -56,15 +70,14 @@ Status CompileOne(const CompileOptions& options) {
   compile.skipped_passes = options.skipped_passes;
   if (!options.dumps.empty()) {
     compile.dump = [&](std::string_view stage, std::string_view text) {
-      const auto wanted = [&](const std::string& name) { return name == "all" || name == stage; };
-      if (std::none_of(options.dumps.begin(), options.dumps.end(), wanted)) return;
-      std::fputs(Format("==== {}\n{}\n", stage, text).c_str(), stdout);
+      if (IsWanted(options, stage)) std::fputs(Format("==== {}\n{}\n", stage, text).c_str(), stdout);
     };
   }
   const auto start = std::chrono::steady_clock::now();
   const auto program = CompileFile(bytes, profile, compile);
   if (!program.ok()) return program.status().WithContext(Format("While compiling {}.", options.input));
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  if (IsWanted(options, "plan")) RETURN_IF_ERROR(PrintPlan(*program, profile));
   std::fputs(Format("{}: {} kernels, {} steps, arena {} bytes, {:.1f} ms\n", options.input, program->kernels.size(),
                     program->steps.size(), program->arena_bytes, elapsed.count())
                  .c_str(),

@@ -28,7 +28,8 @@ int Main(int argc, char** argv) {
   compile_command->add_option("file", compile.input, "The program")->required();
   compile_command->add_option("--profile", compile.profile, "A device profile (JSON) instead of this machine's device");
   compile_command->add_option("-o,--output", compile.output, "Save the compiled program here");
-  compile_command->add_option("--dump", compile.dumps, "Print a stage: input, a pass, fusion, program, all");
+  compile_command->add_option("--dump", compile.dumps,
+                              "Print a stage: input, a pass, fusion, kernel, program, plan, all");
   compile_command->add_option("--skip-pass", compile.skipped_passes, "Leave out a pass by name");
   compile_command->add_option("--spirv", compile.spirv_folder, "Write each kernel's SPIR-V into this folder");
   compile_command->add_flag("!--no-fusion", compile.fuse, "Give every operation a kernel of its own");

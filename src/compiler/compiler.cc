@@ -53,6 +53,7 @@ StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, con
   const ScheduleContext context{*module, profile, {options.fuse}};
   ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(module->main()->body, context));
   if (options.dump) Dump(options, "fusion", schedule->plan.ToString());
+  if (options.dump) Dump(options, "kernel", PrintKernels(*schedule));
   ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule));
   ASSIGN_OR_RETURN(program::Program program, EmitProgram(*module, *schedule, storage, profile));
   RETURN_IF_ERROR(program::Validate(program));

@@ -142,6 +142,22 @@ StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, co
   return schedule;
 }
 
+std::string PrintKernels(const BlockSchedule& schedule) {
+  std::string text;
+  for (const Item& item : schedule.items) {
+    const auto group = item.group - schedule.plan.groups.data();
+    if (item.view_of != nullptr) text += Format("group {}: no kernel, the same memory in another shape\n", group);
+    for (const kernel::Dispatch& dispatch : item.lowered.dispatches) {
+      text += Format("group {}: {}, {} workgroups\n{}", group, dispatch.label, dispatch.workgroups,
+                     kernel::Print(dispatch.kernel));
+    }
+    for (size_t i = 0; i < item.bodies.size(); ++i) {
+      text += Format("group {}, body {}:\n{}", group, i, PrintKernels(*item.bodies[i]));
+    }
+  }
+  return text;
+}
+
 std::unordered_map<const ir::Value*, const BlockSchedule*> DefiningSchedules(const BlockSchedule& main) {
   std::unordered_map<const ir::Value*, const BlockSchedule*> definitions;
   CollectDefinitions(main, definitions);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -48,6 +49,9 @@ struct ScheduleContext {
 // Plans and lowers `block` and everything inside, delays updates that only the caller sees to the end, batches equal
 // kernels among those, and numbers positions.
 StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, const ScheduleContext& context);
+
+// The kernel IR of every group's dispatches as lowered, for people. Bodies of control flow stand after their group.
+std::string PrintKernels(const BlockSchedule& schedule);
 
 // Which schedule's items (or block arguments) define a value; null for values of none.
 std::unordered_map<const ir::Value*, const BlockSchedule*> DefiningSchedules(const BlockSchedule& main);

@@ -88,9 +88,9 @@ std::string Print(const Program& program) {
   }
   for (size_t i = 0; i < program.kernels.size(); ++i) {
     const Kernel& kernel = program.kernels[i];
-    text +=
-        Format("kernel {}: {} words, workgroup {}, {} buffers, {} params{}\n", i, kernel.spirv.size(),
-               kernel.workgroup_size, kernel.num_buffers, kernel.num_params, kernel.is_segmented ? ", segmented" : "");
+    text += Format("kernel {}: {} words, workgroup {}, {} buffers, {} params{}, {}\n", i, kernel.spirv.size(),
+                   kernel.workgroup_size, kernel.num_buffers, kernel.num_params,
+                   kernel.is_segmented ? ", segmented" : "", kernel.hash.Hex());
   }
   PrintSteps(program, program.steps, 0, text);
   return text;

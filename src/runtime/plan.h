@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -95,5 +96,7 @@ struct PlanOptions {
 };
 // `program` has passed program::Validate.
 StatusOr<Plan> MakePlan(const program::Program& program, const PlanOptions& options);
+// The addresses that the table waits for, by their offsets in it, and the operations. For people.
+std::string Print(const Plan& plan);
 
 }  // namespace dragoman::runtime

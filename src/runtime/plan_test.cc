@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/format.h"
 #include "runtime/builtin_kernels.h"
 #include "runtime/testing.h"
 
@@ -47,6 +48,34 @@ TEST(MakePlan, RecordHoldsAddressesAndThenParams) {
   EXPECT_EQ(WordAt(plan, record + 16), 100u);
   EXPECT_EQ(WordAt(plan, record + 20), 5u);
   EXPECT_EQ(WordAt(plan, record + 24), 6u);
+}
+
+TEST(PrintPlan, ShowsThePlacesOfAddressesAndTheOperations) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(100), output = builder.Output(100);
+  builder.Do(builder.Scale(parameter, output, 5, 6));
+  const Plan plan = *MakePlan(builder.program(), {});
+  const uint32_t record = plan.nodes[0].ops.back().record_offset;
+  EXPECT_EQ(Print(plan), Format("table of {} bytes, submitted at once\n"
+                                "  +{}: address of parameter 0 +0\n"
+                                "  +{}: address of output 0 +0\n"
+                                "run, 1 times\n"
+                                "  barrier\n"
+                                "  dispatch kernel {}, record +{}, 1 segments, 2 workgroups as 2x1\n",
+                                plan.table.size(), record, record + 8, static_cast<uint32_t>(kScale), record));
+}
+
+TEST(PrintPlan, ShowsWhatTheHostDrives) {
+  ProgramBuilder builder;
+  const uint32_t flag = builder.Parameter(1), output = builder.Output(1);
+  const program::Step inner{
+      .kind = program::StepKind::kRepeat, .count = 3, .bodies = {{builder.Scale(output, output, 1, 1)}}};
+  builder.Do({.kind = program::StepKind::kSend, .slot_a = flag, .channel_id = 1});
+  builder.Do(inner);
+  const std::string text = Print(*MakePlan(builder.program(), {}));
+  EXPECT_NE(text.find("driven by the host, not submitted at once"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nsend, 1 times\ncheck:\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(": address of readback 0 +0\n"), std::string::npos) << text;
 }
 
 TEST(MakePlan, CopiesTakeTheWidePathWhereAlignmentAllows) {
