@@ -16,6 +16,10 @@
 #include "program/program.h"
 #include "target/profile.h"
 
+namespace dragoman::kernel {
+struct Kernel;
+}
+
 namespace dragoman::compiler {
 
 struct Options {
@@ -23,6 +27,8 @@ struct Options {
   std::vector<std::string> skipped_passes;
   // Called after each stage with its name and a text form; for `dragoman compile --dump`.
   std::function<void(std::string_view stage, std::string_view text)> dump;
+  // Called with each kernel and what it was generated from; for running programs without a device.
+  std::function<void(const program::Kernel& generated, const kernel::Kernel& source)> on_kernel;
 };
 
 // For keys of caches: differs where options do that a program depends on (all but `dump`).

@@ -50,8 +50,11 @@ void DropUnusedKernels(program::Program& program) {
 
 class Emitter {
  public:
-  Emitter(const StoragePlan& storage, const target::DeviceProfile& profile)
-      : storage_(storage), kernels_(profile), barriers_(program_), joiner_(program_, kernels_, profile) {}
+  Emitter(const StoragePlan& storage, const target::DeviceProfile& profile, const Options& options)
+      : storage_(storage),
+        kernels_(profile, options.on_kernel),
+        barriers_(program_),
+        joiner_(program_, kernels_, profile) {}
 
   StatusOr<program::Program> Run(const ir::Module& module, const BlockSchedule& schedule) {
     const ir::Function& main = *module.main();
@@ -357,8 +360,9 @@ class Emitter {
 }  // namespace
 
 StatusOr<program::Program> EmitProgram(const ir::Module& module, const BlockSchedule& schedule,
-                                       const StoragePlan& storage, const target::DeviceProfile& profile) {
-  return Emitter(storage, profile).Run(module, schedule);
+                                       const StoragePlan& storage, const target::DeviceProfile& profile,
+                                       const Options& options) {
+  return Emitter(storage, profile, options).Run(module, schedule);
 }
 
 }  // namespace dragoman::compiler

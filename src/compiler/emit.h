@@ -3,6 +3,7 @@
 // between them.
 #pragma once
 
+#include "compiler/compiler.h"
 #include "compiler/schedule.h"
 #include "compiler/storage.h"
 #include "program/program.h"
@@ -10,6 +11,7 @@
 namespace dragoman::compiler {
 
 StatusOr<program::Program> EmitProgram(const ir::Module& module, const BlockSchedule& schedule,
-                                       const StoragePlan& storage, const target::DeviceProfile& profile);
+                                       const StoragePlan& storage, const target::DeviceProfile& profile,
+                                       const Options& options);
 
 }  // namespace dragoman::compiler

@@ -12,6 +12,7 @@ StatusOr<uint32_t> KernelTable::Get(const kernel::Kernel& kernel) {
   ASSIGN_OR_RETURN(program::Kernel generated, codegen::GenerateSpirv(kernel, profile_));
   const auto [entry, is_new] = by_hash_.emplace(generated.hash, static_cast<uint32_t>(kernels_.size()));
   if (is_new) {
+    if (on_kernel_) on_kernel_(generated, kernel);
     kernels_.push_back(std::move(generated));
     if (profile_.type == target::DeviceType::kCpu) sources_.push_back(kernel);
   }

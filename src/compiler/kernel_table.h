@@ -2,6 +2,7 @@
 // The program's kernels: generated when first asked for, found again by what they do.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,7 +16,10 @@ namespace dragoman::compiler {
 
 class KernelTable {
  public:
-  explicit KernelTable(const target::DeviceProfile& profile) : profile_(profile) {}
+  using OnKernel = std::function<void(const program::Kernel& generated, const kernel::Kernel& source)>;
+  // `on_kernel`, where there is one, is called for each new kernel.
+  explicit KernelTable(const target::DeviceProfile& profile, OnKernel on_kernel = {})
+      : profile_(profile), on_kernel_(std::move(on_kernel)) {}
   // Index into kernels().
   StatusOr<uint32_t> Get(const kernel::Kernel& kernel);
   std::vector<program::Kernel>& kernels() { return kernels_; }
@@ -24,6 +28,7 @@ class KernelTable {
 
  private:
   const target::DeviceProfile& profile_;
+  OnKernel on_kernel_;
   std::unordered_map<std::string, uint32_t> by_text_;
   std::unordered_map<Hash128, uint32_t, Hash128Hasher> by_hash_;
   std::vector<program::Kernel> kernels_;
