@@ -19,7 +19,7 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 
 Hash128 Fingerprint(const Options& options) {
   // A field that is added does not compile until somebody decides about it here.
-  const auto& [fuse, skipped_passes, dump] = options;
+  const auto& [fuse, skipped_passes, dump, on_kernel] = options;
   std::string text = Format("fuse={}", fuse);
   for (const std::string& pass : skipped_passes) text += Format(" without={}:{}", pass.size(), pass);
   return HashString(text);

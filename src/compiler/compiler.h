@@ -31,7 +31,7 @@ struct Options {
   std::function<void(const program::Kernel& generated, const kernel::Kernel& source)> on_kernel;
 };
 
-// For keys of caches: differs where options do that a program depends on (all but `dump`).
+// For keys of caches: differs where options do that a program depends on (all but `dump` and `on_kernel`).
 Hash128 Fingerprint(const Options& options);
 
 // INVALID_ARGUMENT: damaged artifact. UNIMPLEMENTED: an operation, type or form that is not supported, by name, with

@@ -10,6 +10,7 @@
 
 #include "base/format.h"
 #include "compiler/storage.h"
+#include "target/profile_json.h"
 
 namespace dragoman::compiler {
 namespace {
@@ -186,6 +187,26 @@ TEST(Compile, ALoopWritesItsCarriedMemoryWhenAllThatLivedThereWasRead) {
     EXPECT_NE(step.buffers.front(), step.buffers.back()) << program::Print(program);
   }
   EXPECT_TRUE(has_reverse) << program::Print(program);
+}
+
+// Some devices allow more invocations in a workgroup than along its x, where all of ours lie.
+TEST(Compile, NoWorkgroupIsWiderThanTheDeviceAllows) {
+  const auto read = target::LoadProfile("tests/profiles/adreno740.json");
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  ASSERT_LT(read->max_workgroup_size[0], static_cast<uint32_t>(read->max_workgroup_invocations));
+  auto module = ir::Parse(
+      "module @m func public @main"
+      R"((%a: tensor<8193xf32>, %inf: tensor<f32>) {
+    %c = negate(%a) : tensor<8193xf32>
+    %m = reduce(%c, %inf) {dimensions = [0]} : tensor<f32> (%l: tensor<f32>, %r: tensor<f32>) {
+      %x = minimum(%l, %r) : tensor<f32>
+      return(%x)
+    }
+    return(%c, %m)
+  })");
+  ASSERT_TRUE(module.ok()) << module.status().message();
+  const auto program = CompileModule(*std::move(module), *read, {});
+  EXPECT_TRUE(program.ok()) << program.status().message();
 }
 
 TEST(Compile, AReshapeBeforeAProductIsAView) {

@@ -12,9 +12,7 @@ V GlobalInvocation(Builder& builder, int workgroup_size, int64_t count) {
   return builder.MulAdd(workgroup, workgroup_size, ToIndexType(builder, builder.LocalIndex(), type));
 }
 
-int DefaultWorkgroupSize(const target::DeviceProfile& profile) {
-  return std::min(256, profile.max_workgroup_invocations);
-}
+int DefaultWorkgroupSize(const target::DeviceProfile& profile) { return std::min(256, profile.widest_workgroup()); }
 
 Dispatch FinishDispatch(Builder&& builder, const Elemental& elemental, int workgroup_size, int64_t workgroups,
                         std::string label) {

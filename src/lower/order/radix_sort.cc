@@ -285,7 +285,7 @@ class RadixKernel {
 
 bool SuitsRadixSort(int64_t count, const target::DeviceProfile& profile) {
   constexpr int kSharedBytes = 4 * (kCounts + 2 * kWorkgroup + kDigits);
-  return count >= kMinCount && count <= kMaxCount && profile.max_workgroup_invocations >= kWorkgroup &&
+  return count >= kMinCount && count <= kMaxCount && profile.widest_workgroup() >= kWorkgroup &&
          profile.shared_memory_bytes >= kSharedBytes && !profile.unrolling_is_costly;
 }
 

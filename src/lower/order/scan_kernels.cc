@@ -30,7 +30,7 @@ ScanKernel::ScanKernel(const fusion::Group& group, const target::DeviceProfile& 
     dtypes_.push_back(dtype);
     part_types_.insert(part_types_.end(), IsComplex(dtype) ? 2 : 1, LoadedType(RealPart(dtype), profile.float16));
   }
-  const int64_t widest = std::min(256, profile.max_workgroup_invocations);
+  const int64_t widest = std::min(256, profile.widest_workgroup());
   const auto padded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent_)));
   workgroup_size_ = static_cast<int>(std::clamp<int64_t>(padded / 4, std::min<int64_t>(64, widest), widest));
   items_ = std::clamp<int64_t>(CeilDiv(extent_, workgroup_size_), 1, kMaxItems);

@@ -88,7 +88,7 @@ class ScatterKernel {
   Range WholeRange(int64_t count) { return {b_.I32(0), b_.I32(count), count, true}; }
   Range StageRange(int64_t count, int64_t stage);
   Status CombineRun(V slot, V place, const SortedUpdates& sorted, const Range& range);
-  int WorkgroupSize() const { return std::min(256, profile_.max_workgroup_invocations); }
+  int WorkgroupSize() const { return std::min(256, profile_.widest_workgroup()); }
   int64_t PlacesAtOnce() const { return int64_t{WorkgroupSize()} * lanes_; }
   int64_t NumBlocks() const { return (g_.window_size() + PlacesAtOnce() - 1) / PlacesAtOnce(); }
   Status EmitPair(V position, V place);

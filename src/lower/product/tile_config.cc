@@ -155,7 +155,7 @@ bool Fits(const ProductConfig& config, const ProductForm& form, const target::De
                     config.tile_k % config.matrix.k != 0 || !StripFits(config))) {
     return false;
   }
-  return config.workgroup_size <= profile.max_workgroup_invocations && shared_bytes <= profile.shared_memory_bytes &&
+  return config.workgroup_size <= profile.widest_workgroup() && shared_bytes <= profile.shared_memory_bytes &&
          TileRegisters(config, form, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
 }
 

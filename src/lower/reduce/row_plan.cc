@@ -102,7 +102,7 @@ RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const tar
   plan.reduce = ChooseReduce(extents, source, profile, false);
   if (!is_ordered && !profile.unrolling_is_costly) {
     // A row that is read once from memory is worth a workgroup as large as the device has.
-    for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.max_workgroup_invocations;
+    for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.widest_workgroup();
          wider.fellows = wider.workgroup_size *= 2) {
       const int64_t positions = int64_t{wider.fellows} * source.lanes;
       const int64_t loads = (phases.row_length + positions - 1) / positions;

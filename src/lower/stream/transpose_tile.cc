@@ -63,7 +63,7 @@ class TransposeEmitter {
         tile_(tile),
         b_(profile),
         elemental_(b_, group),
-        workgroup_size_(profile.max_workgroup_invocations >= 256 ? 256 : 128),
+        workgroup_size_(profile.widest_workgroup() >= 256 ? 256 : 128),
         type_(IndexType(NumElements(tile.dims))) {}
 
   StatusOr<Dispatch> Emit();
