@@ -92,7 +92,7 @@ void CompileFor(const std::string& device, const target::DeviceProfile& profile,
       if (!program.ok()) continue;
       EXPECT_TRUE(program::Validate(*program).ok()) << path << " for " << device;
       for (const program::Kernel& kernel : program->kernels) {
-        EXPECT_LE(kernel.workgroup_size, static_cast<uint32_t>(profile.max_workgroup_invocations));
+        EXPECT_LE(kernel.workgroup_size, static_cast<uint32_t>(profile.widest_workgroup()));
         modules.emplace(kernel.hash.Hex(), Module{path.stem().string() + " for " + device, kernel.spirv});
       }
     }

@@ -153,6 +153,7 @@ inline target::DeviceProfile VectorProfile() {
   target::DeviceProfile profile;
   profile.type = target::DeviceType::kDiscreteGpu;
   profile.max_workgroup_invocations = 1024;
+  profile.max_workgroup_size[0] = 1024;
   profile.shared_memory_bytes = 49152;
   profile.float16 = profile.int64 = profile.float64 = true;
   return profile;

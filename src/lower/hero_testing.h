@@ -137,6 +137,7 @@ inline std::vector<target::DeviceProfile> HeroProfiles() {
   gpu.type = target::DeviceType::kDiscreteGpu;
   gpu.unrolling_is_costly = false;
   gpu.max_workgroup_invocations = 1024;
+  gpu.max_workgroup_size[0] = 1024;
   gpu.shared_memory_bytes = 49152;
   return {cpu, gpu};
 }

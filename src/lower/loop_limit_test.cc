@@ -15,6 +15,7 @@ std::vector<target::DeviceProfile> LimitedProfiles(int limit) {
   for (target::DeviceProfile& profile : profiles) {
     profile.max_loop_iterations = limit;
     profile.max_workgroup_invocations = std::max(profile.max_workgroup_invocations, 256);
+    profile.max_workgroup_size[0] = std::max(profile.max_workgroup_size[0], 256u);
   }
   return profiles;
 }

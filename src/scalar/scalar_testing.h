@@ -61,6 +61,7 @@ inline target::DeviceProfile TestProfile() {
   profile.float64 = true;
   profile.int64 = true;
   profile.max_workgroup_invocations = 256;
+  profile.max_workgroup_size[0] = 256;
   return profile;
 }
 
