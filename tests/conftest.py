@@ -6,6 +6,7 @@ They ask for Dragoman's backend beside JAX's CPU backend, which says what is rig
 
 import os
 import pathlib
+import shutil
 import sys
 
 os.environ.setdefault("JAX_PLATFORMS", "dragoman,cpu")
@@ -32,6 +33,17 @@ def jax():
             raise
         pytest.skip(str(error))
     return jax
+
+
+@pytest.fixture(scope="session")
+def command():
+    """The dragoman command beside the library under test, or on the path."""
+    library = os.environ.get("DRAGOMAN_LIBRARY")
+    beside = pathlib.Path(library).parent / "dragoman" if library else None
+    found = str(beside) if beside and beside.exists() else shutil.which("dragoman")
+    if found is None:
+        pytest.skip("The dragoman command is neither beside DRAGOMAN_LIBRARY nor on the PATH; pip install . brings it.")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,8 @@ STEP = ROOT / "tests/data/step"
 
 
 @pytest.fixture(scope="module")
-def tool():
-    """Runs the tool with the dragoman command beside the library under test, or on the path."""
-    library = os.environ.get("DRAGOMAN_LIBRARY")
-    beside = pathlib.Path(library).parent / "dragoman" if library else None
-    command = str(beside) if beside and beside.exists() else shutil.which("dragoman")
-    if command is None:
-        pytest.skip("The dragoman command is neither beside DRAGOMAN_LIBRARY nor on the PATH; pip install . brings it.")
+def tool(command):
+    """Runs the tool with that command."""
     if shutil.which("spirv-dis") is None and os.environ.get("DRAGOMAN_REQUIRE_DEVICE") != "1":
         pytest.skip("There is no spirv-dis; the Debian package spirv-tools brings it.")
     words = [sys.executable, ROOT / "tools/following-a-step", "--command", command]

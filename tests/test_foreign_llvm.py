@@ -176,6 +176,6 @@ KERAS = "import keras; keras.utils.set_random_seed(0); print(float(keras.ops.sum
 )
 def test_tensorflow_in_the_same_process(jax, code):
     if "tensorflow" not in importlib.metadata.packages_distributions():
-        pytest.skip("TensorFlow, the other library with an LLVM, is not installed.")
+        pytest.skip('TensorFlow, the other library with an LLVM, is not installed; pip install "tensorflow-cpu==2.21.*" brings it.')
     done = run_python(code, JAX_PLATFORMS="dragoman,cpu", KERAS_BACKEND="jax", timeout=240)
     assert done.returncode == 0 and set(done.stdout.split()) == {"30.0"}, done.stderr

@@ -54,7 +54,7 @@ def check(data, expected):
     assert not data
 
 
-@pytest.mark.skipif(not NAMES, reason="TensorFlow, whose programs and numbers these are, is not installed.")
+@pytest.mark.skipif(not NAMES, reason='TensorFlow, whose programs and numbers these are, is not installed; pip install "tensorflow-cpu==2.21.*" brings it.')
 @pytest.mark.parametrize("name", NAMES)
 def test_programs_of_tensorflow(command, tmp_path, name):  # noqa: F811
     program, inputs, expected = make_hlo.build(name)

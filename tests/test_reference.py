@@ -2,9 +2,7 @@
 """The artifact reader and the reference evaluator (`dragoman evaluate`) against JAX's CPU backend."""
 
 import importlib.util
-import os
 import pathlib
-import shutil
 import subprocess
 
 import numpy as np
@@ -22,17 +20,6 @@ def load_programs():
 
 
 programs = load_programs()
-
-
-@pytest.fixture(scope="session")
-def command():
-    """The dragoman command beside the library under test, or on the path."""
-    library = os.environ.get("DRAGOMAN_LIBRARY")
-    beside = pathlib.Path(library).parent / "dragoman" if library else None
-    found = str(beside) if beside and beside.exists() else shutil.which("dragoman")
-    if found is None:
-        pytest.skip("The dragoman command is neither beside DRAGOMAN_LIBRARY nor on the PATH; pip install . brings it.")
-    return found
 
 
 def inputs_for(name, arguments):

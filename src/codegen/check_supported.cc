@@ -96,11 +96,9 @@ Status CheckTypes(const kernel::Kernel& kernel, const DeviceProfile& profile) {
 Status CheckSupported(const kernel::Kernel& kernel, const DeviceProfile& profile) {
   RETURN_IF_ERROR(CheckTypes(kernel, profile));
   RETURN_IF_ERROR(CheckMatrices(kernel, profile));
-  const int max_x = static_cast<int>(std::min<uint32_t>(profile.max_workgroup_size[0], 1u << 20));
-  const int max_size = std::min(profile.max_workgroup_invocations, max_x);
-  if (kernel.workgroup_size > max_size) {
+  if (kernel.workgroup_size > profile.widest_workgroup()) {
     return Unimplemented(Format("A workgroup has {} invocations, but the device '{}' allows {}.", kernel.workgroup_size,
-                                profile.name, max_size));
+                                profile.name, profile.widest_workgroup()));
   }
   int64_t shared_bytes = 0;
   for (const kernel::SharedArray& array : kernel.shared) {

@@ -25,6 +25,13 @@ std::string Tensor(const std::string& dims, const std::string& dtype) {
 }
 
 // Splits where the limit asks for it, stays below it, and is right.
+void ExpectVerified(const LoweredGroup& lowered, const target::DeviceProfile& profile) {
+  for (const Dispatch& dispatch : lowered.dispatches) {
+    const Status verified = Verify(dispatch.kernel, profile);
+    EXPECT_TRUE(verified.ok()) << dispatch.label << ": " << verified.message();
+  }
+}
+
 template <typename Test>
 void ExpectRightWithinLimits(const Test& test, std::initializer_list<int> limits) {
   const auto unlimited = LowerGroup(test.group, HeroProfiles()[0]);
@@ -33,10 +40,7 @@ void ExpectRightWithinLimits(const Test& test, std::initializer_list<int> limits
     for (const target::DeviceProfile& profile : LimitedProfiles(limit)) {
       const auto lowered = LowerGroup(test.group, profile);
       ASSERT_TRUE(lowered.ok()) << lowered.status().message();
-      for (const Dispatch& dispatch : lowered->dispatches) {
-        const Status verified = Verify(dispatch.kernel, profile);
-        EXPECT_TRUE(verified.ok()) << dispatch.label << ": " << verified.message();
-      }
+      ExpectVerified(*lowered, profile);
       test.ExpectRight(lowered, Format("{} iterations on a {}: ", limit, profile.unrolling_is_costly ? "CPU" : "GPU"));
     }
   }
@@ -229,10 +233,7 @@ void ExpectGroupMatches(fusion::GroupKind kind, const std::string& body, std::in
     for (const target::DeviceProfile& profile : LimitedProfiles(limit)) {
       const auto lowered = LowerGroup(test.group, profile);
       ASSERT_TRUE(lowered.ok()) << lowered.status().message();
-      for (const Dispatch& dispatch : lowered->dispatches) {
-        const Status verified = Verify(dispatch.kernel, profile);
-        EXPECT_TRUE(verified.ok()) << dispatch.label << ": " << verified.message();
-      }
+      ExpectVerified(*lowered, profile);
       test.ExpectRight(lowered, 1e-5);
     }
   }

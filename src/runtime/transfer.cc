@@ -17,7 +17,7 @@ using vulkan::MemoryKind;
 constexpr uint64_t kStagingPieceBytes = 16ull << 20;
 constexpr uint64_t kReadbackPieceBytes = 32ull << 20;
 constexpr size_t kMaxReadbackPieces = 4;  // of one tensor under way; beyond, ToHost waits
-// The host reads this much of a card's memory in less time than a copy takes that waits for its turn.
+// So little the host reads from a card's memory itself: slowly, but without a copy that waits for the work before it.
 constexpr size_t kMaxSlowReadBytes = 1024;
 // A tensor larger than this goes through staging memory; what it costs is little beside what is done with it.
 constexpr uint64_t kMaxArrivalBytes = 32ull << 20;
@@ -75,10 +75,6 @@ StatusOr<uint64_t> UploadAll(Core& core, const TensorType& type, const HostView&
   return value;
 }
 
-bool HostMayWrite(Core& core, const Allocation& allocation) {
-  return allocation.host() != nullptr && core.queue->IsComplete(allocation.last_use());
-}
-
 // Memory for a tensor from the host, where it can be such that the host may write now: TensorFlow goes on only when a
 // tensor has arrived, and one that waited for the step before would keep host and device from working at once.
 StatusOr<std::shared_ptr<Allocation>> AllocateTarget(Core& core, uint64_t size_bytes, Placement placement, Stay stay) {
@@ -86,15 +82,11 @@ StatusOr<std::shared_ptr<Allocation>> AllocateTarget(Core& core, uint64_t size_b
   const bool may_arrive = core.arrivals != nullptr && placement == Placement::kDevice && stay == Stay::kPassing &&
                           size_bytes != 0 && size_bytes <= kMaxArrivalBytes;
   if (!may_arrive) return heap.Allocate(size_bytes);
-  std::shared_ptr<Allocation> allocation;
-  if (core.device->IsHostVisible(MemoryKind::kDevice)) {
-    ASSIGN_OR_RETURN(allocation, heap.Allocate(size_bytes));
-    if (HostMayWrite(core, *allocation)) return allocation;
-  }
+  const bool is_idle = core.queue->IsComplete(core.queue->current_value());
+  if (is_idle && core.device->IsHostVisible(MemoryKind::kDevice)) return heap.Allocate(size_bytes);
   core.queue->CollectRetired();
   StatusOr<std::shared_ptr<Allocation>> arrival = core.arrivals->Allocate(size_bytes);
-  if (arrival.ok()) return arrival;
-  return allocation != nullptr ? allocation : heap.Allocate(size_bytes);
+  return arrival.ok() ? arrival : heap.Allocate(size_bytes);
 }
 
 std::shared_ptr<Event> Deleted() { return ReadyEvent(InvalidArgument("The buffer was deleted or donated.")); }
@@ -157,7 +149,7 @@ StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& 
   auto shared_type = std::make_shared<const TensorType>(type);
   std::shared_ptr<Event> ready = ReadyEvent();
   uint64_t value = 0;
-  if (HostMayWrite(*core, *allocation)) {
+  if (allocation->host() != nullptr && core->queue->IsComplete(allocation->last_use())) {
     CopyToDense(type, view.data, view.byte_strides, allocation->host());
   } else if (size_bytes != 0) {
     ASSIGN_OR_RETURN(value, UploadAll(*core, type, view, *allocation));

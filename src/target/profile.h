@@ -78,7 +78,9 @@ struct DeviceProfile {
   int max_workgroup_invocations = 128;
   std::array<uint32_t, 3> max_workgroup_size = {128, 128, 64};
   // Invocations of a workgroup that lie along x, as all of ours do.
-  int widest_workgroup() const { return std::min(max_workgroup_invocations, static_cast<int>(max_workgroup_size[0])); }
+  int widest_workgroup() const {
+    return static_cast<int>(std::min(static_cast<uint32_t>(max_workgroup_invocations), max_workgroup_size[0]));
+  }
   std::array<uint32_t, 3> max_workgroup_count = {65535, 65535, 65535};
   int shared_memory_bytes = 16384;
   int push_constant_bytes = 128;

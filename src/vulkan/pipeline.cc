@@ -8,6 +8,23 @@
 #include "base/format.h"
 
 namespace dragoman::vulkan {
+
+std::vector<uint32_t> CodeForPieces(std::span<const uint32_t> spirv) {
+  constexpr size_t kHeaderWords = 5, kBoundWord = 3;
+  constexpr uint32_t kOpString = 7, kText = 0;
+  // OpMemoryModel, OpEntryPoint, OpExecutionMode, OpCapability, OpExtension, OpExtInstImport, OpExecutionModeId.
+  constexpr std::array<uint32_t, 7> kBefore = {14, 15, 16, 17, 10, 11, 331};
+  std::vector<uint32_t> words(spirv.begin(), spirv.end());
+  size_t at = kHeaderWords;
+  while (at < words.size() && std::ranges::find(kBefore, words[at] & 0xffff) != kBefore.end()) {
+    at += std::max(words[at] >> 16, 1u);
+  }
+  if (at >= words.size()) return words;
+  const std::array<uint32_t, 3> line = {3u << 16 | kOpString, words[kBoundWord]++, kText};
+  words.insert(words.begin() + static_cast<ptrdiff_t>(at), line.begin(), line.end());
+  return words;
+}
+
 namespace {
 
 constexpr VkPipelineShaderStageCreateFlags kFullSubgroups = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
@@ -41,25 +58,6 @@ std::vector<std::byte> DataOf(const Device& device, VkPipelineCache cache) {
   if (size_bytes == 0 || get(device.handle(), cache, &size_bytes, data.data()) != VK_SUCCESS) return {};
   data.resize(size_bytes);
   return data;
-}
-
-// The code with one string more, which no instruction uses, before its names, decorations and types. NVIDIA's driver
-// 580, when it has a pipeline of the same code, gives that one again whatever the flags say: without
-// VK_PIPELINE_CREATE_DISPATCH_BASE workgroups then count from 0, and every piece of a dispatch computes the first.
-std::vector<uint32_t> CodeForPieces(std::span<const uint32_t> spirv) {
-  constexpr size_t kHeaderWords = 5, kBoundWord = 3;
-  constexpr uint32_t kOpString = 7, kText = 0;
-  // OpMemoryModel, OpEntryPoint, OpExecutionMode, OpCapability, OpExtension, OpExtInstImport, OpExecutionModeId.
-  constexpr std::array<uint32_t, 7> kBefore = {14, 15, 16, 17, 10, 11, 331};
-  std::vector<uint32_t> words(spirv.begin(), spirv.end());
-  size_t at = kHeaderWords;
-  while (at < words.size() && std::ranges::find(kBefore, words[at] & 0xffff) != kBefore.end()) {
-    at += std::max(words[at] >> 16, 1u);
-  }
-  if (at >= words.size()) return words;
-  const std::array<uint32_t, 3> line = {3u << 16 | kOpString, words[kBoundWord]++, kText};
-  words.insert(words.begin() + static_cast<ptrdiff_t>(at), line.begin(), line.end());
-  return words;
 }
 
 StatusOr<OwnedPipeline> CreatePipeline(Device& device, VkPipelineCache cache, const PipelineOptions& options) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/cache_folder.h"
 #include "vulkan/device.h"
@@ -17,6 +18,11 @@ struct PipelineOptions {
   bool is_full_subgroups = false;
   bool takes_base = false;  // may be dispatched from another workgroup than the first on
 };
+
+// The code with one string more, which no instruction uses, before its names, decorations and types. NVIDIA's driver
+// 580, when it has a pipeline of the same code, gives that one again whatever the flags say: without
+// VK_PIPELINE_CREATE_DISPATCH_BASE workgroups then count from 0, and every piece of a dispatch computes the first.
+std::vector<uint32_t> CodeForPieces(std::span<const uint32_t> spirv);
 
 // One file a kernel: a process reads what it needs and nothing is written twice. Thread-safe. The files are only a
 // help: damaged, foreign or unwritable ones are ignored.

@@ -117,6 +117,20 @@ TEST_F(VulkanTest, RefusedDeviceIsNotOpened) {
   EXPECT_EQ(Device::Create(instance_, physical_).status().code(), StatusCode::kFailedPrecondition);
 }
 
+// A driver that knows a pipeline by its code alone must not take one for the other.
+TEST(CodeForPieces, IsOneStringLongerBeforeTheTypes) {
+  const std::vector<uint32_t> code = {0x07230203,    0x10300, 0, 7, 0,  // header; ids below 7
+                                      2u << 16 | 17, 1,                 // OpCapability
+                                      3u << 16 | 14, 0,       1,        // OpMemoryModel
+                                      2u << 16 | 19, 3};                // OpTypeVoid
+  std::vector<uint32_t> expected = code;
+  expected[3] = 8;
+  const uint32_t line[] = {3u << 16 | 7, 7, 0};  // OpString
+  expected.insert(expected.begin() + 10, std::begin(line), std::end(line));
+  EXPECT_EQ(CodeForPieces(code), expected);
+  EXPECT_TRUE(CodeForPieces({}).empty());
+}
+
 TEST_F(VulkanTest, EveryKindOfMemoryHasAnAddress) {
   const auto device = MakeDevice();
   for (int kind = 0; kind < kNumMemoryKinds; ++kind) {

@@ -266,8 +266,7 @@ StatusOr<Dispatch> ScatterKernel::EmitSequential() {
     const V first = b_.IMul(b_.LocalIndex(), b_.I32(lanes_));
     b_.ForEach({first, end, b_.I32(PlacesAtOnce()), NumBlocks()}, [&](V place) {
       Elemental::Scope inner(e_);
-      const auto updates = LoadUpdates(position, place);
-      Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
+      CombineUpdates(position, place);
     });
     b_.DeviceBarrier();
   });
@@ -275,6 +274,11 @@ StatusOr<Dispatch> ScatterKernel::EmitSequential() {
   return FinishDispatch(
       std::move(b_), e_, workgroup_size, 1,
       Format("scatter {} into {}: in order", g_.updates(0)->type.ToString(), g_.op().type().ToString()));
+}
+
+void ScatterKernel::CombineUpdates(V position, V place) {
+  const auto updates = LoadUpdates(position, place);
+  Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
 }
 
 StatusOr<Dispatch> ScatterKernel::EmitSequentialStage(int64_t stage) {
@@ -288,8 +292,7 @@ StatusOr<Dispatch> ScatterKernel::EmitSequentialStage(int64_t stage) {
     const V place = b_.MulAdd(block, PlacesAtOnce(), b_.IMul(b_.LocalIndex(), b_.I32(lanes_)));
     b_.If(b_.And(start->is_inside, b_.ULt(place, b_.I32(g_.window_size()))), [&] {
       Elemental::Scope inner(e_);
-      const auto updates = LoadUpdates(position, place);
-      Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
+      CombineUpdates(position, place);
     });
     b_.DeviceBarrier();
   });
@@ -382,8 +385,7 @@ StatusOr<Dispatch> ScatterKernel::EmitRuns(const SortedUpdates& sorted, ScatterC
         return;
       }
       const V position = Order(sorted, slot);
-      const auto updates = LoadUpdates(position, place);
-      Note(updates.ok() ? CombineInto(position, place, *updates) : updates.status());
+      CombineUpdates(position, place);
     });
     return OkStatus();
   });

@@ -76,6 +76,8 @@ class ScatterKernel {
   StatusOr<Values> Combine(const Values& results, const Values& updates);
   StatusOr<Index> TargetOf(V position, V place);
   Status CombineInto(V position, V place, const Values& values);
+  // Loads a position's updates and combines them into its place.
+  void CombineUpdates(V position, V place);
   std::vector<V> Flatten(const Values& values) const;
   Values Unflatten(std::span<const V> parts) const;
   // A part of the slots or chunks: [begin, end), `most` of them.
