@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hlo_text import PROGRAMS as TEXTS
-from test_reference import command, tolerance  # noqa: F401: a fixture
+from test_reference import tolerance
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 try:
@@ -56,7 +56,7 @@ def check(data, expected):
 
 @pytest.mark.skipif(not NAMES, reason='TensorFlow, whose programs and numbers these are, is not installed; pip install "tensorflow-cpu==2.21.*" brings it.')
 @pytest.mark.parametrize("name", NAMES)
-def test_programs_of_tensorflow(command, tmp_path, name):  # noqa: F811
+def test_programs_of_tensorflow(command, tmp_path, name):
     program, inputs, expected = make_hlo.build(name)
     check(evaluate(command, tmp_path, program, inputs), expected)
 
@@ -72,7 +72,7 @@ def arrays_of(types, random):
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
-def test_programs_of_text(command, tmp_path, name):  # noqa: F811
+def test_programs_of_text(command, tmp_path, name):
     jax = pytest.importorskip("jax", reason="JAX is not installed.")
     hlo = pytest.importorskip("jaxlib._hlo", reason="This JAX has no parser of HLO.")
     program = hlo.hlo_module_from_text(TEXTS[name].text).as_serialized_hlo_module_proto()
