@@ -47,6 +47,8 @@ need_venv() {
   "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"
 }
 
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1  # one checkout's compiled files serve another
+
 # Several files of a room are compiled as one: a third of the time. A bare cmake compiles file by file, for editing.
 unity=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=8)
 # DRAGOMAN_CMAKE_OPTIONS, for example "-DCMAKE_CXX_FLAGS_RELEASE=-O1", has the last word.
