@@ -17,11 +17,13 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 
 }  // namespace
 
-Hash128 Fingerprint(const Options& options) {
+Hash128 Fingerprint(const target::Options& options) {
   // A field that is added does not compile until somebody decides about it here.
-  const auto& [fuse, skipped_passes, dump, on_kernel] = options;
+  const auto& [fuse, skipped_passes, tuning] = options;
+  const auto& [products] = tuning;
   std::string text = Format("fuse={}", fuse);
   for (const std::string& pass : skipped_passes) text += Format(" without={}:{}", pass.size(), pass);
+  for (const auto& [key, name] : products) text += Format(" product={}:{}={}:{}", key.size(), key, name.size(), name);
   return HashString(text);
 }
 
@@ -42,16 +44,15 @@ StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, con
                                          const Options& options) {
   if (module->main() == nullptr) return InvalidArgument("The program has no function named main.");
   if (options.dump) Dump(options, "input", ir::Print(*module));
-  passes::PipelineOptions pipeline;
-  pipeline.skipped = options.skipped_passes;
+  const target::CompileContext context{profile, options};
+  passes::PipelineChecks checks;
   if (options.dump) {
-    pipeline.after_pass = [&](std::string_view pass, const ir::Module& after, double) {
+    checks.after_pass = [&](std::string_view pass, const ir::Module& after, double) {
       Dump(options, pass, ir::Print(after));
     };
   }
-  RETURN_IF_ERROR(passes::RunPipeline(*module, {profile}, pipeline));
-  const ScheduleContext context{*module, profile, {options.fuse}};
-  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(module->main()->body, context));
+  RETURN_IF_ERROR(passes::RunPipeline(*module, context, checks));
+  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(module->main()->body, {*module, context}));
   if (options.dump) Dump(options, "fusion", schedule->plan.ToString());
   if (options.dump) Dump(options, "kernel", PrintKernels(*schedule));
   ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule));

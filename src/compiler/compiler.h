@@ -14,7 +14,7 @@
 #include "compiler/artifact.h"
 #include "ir/ir.h"
 #include "program/program.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::kernel {
 struct Kernel;
@@ -22,17 +22,15 @@ struct Kernel;
 
 namespace dragoman::compiler {
 
-struct Options {
-  bool fuse = true;
-  std::vector<std::string> skipped_passes;
+struct Options : target::Options {
   // Called after each stage with its name and a text form; for `dragoman compile --dump`.
   std::function<void(std::string_view stage, std::string_view text)> dump;
   // Called with each kernel and what it was generated from; for running programs without a device.
   std::function<void(const program::Kernel& generated, const kernel::Kernel& source)> on_kernel;
 };
 
-// For keys of caches: differs where options do that a program depends on (all but `dump` and `on_kernel`).
-Hash128 Fingerprint(const Options& options);
+// For keys of caches: differs where options do that a program depends on (all of target::Options).
+Hash128 Fingerprint(const target::Options& options);
 
 // INVALID_ARGUMENT: damaged artifact. UNIMPLEMENTED: an operation, type or form that is not supported, by name, with
 // its types and the Python line that the framework recorded.

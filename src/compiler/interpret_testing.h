@@ -57,7 +57,7 @@ inline void ExpectSameElements(const ir::Literal& actual, const ir::Literal& exp
 // Runs the plan of main's block, which must hold no control flow.
 inline Status InterpretPlan(const fusion::Plan& plan, const target::DeviceProfile& profile, kernel::Memory& memory) {
   for (const fusion::Group& group : plan.groups) {
-    ASSIGN_OR_RETURN(const kernel::LoweredGroup lowered, kernel::LowerGroup(group, profile));
+    ASSIGN_OR_RETURN(const kernel::LoweredGroup lowered, kernel::LowerGroup(group, {profile}));
     StartInPlace(group, memory);
     RETURN_IF_ERROR(kernel::RunLoweredGroup(lowered, memory));
   }
@@ -77,7 +77,7 @@ inline void ExpectInterpretsRight(ir::Module& module, const target::DeviceProfil
   const Status passed = passes::RunPipeline(module, {profile}, {});
   ASSERT_TRUE(passed.ok()) << passed.message();
   const ir::Block& block = module.main()->body;
-  const auto plan = fusion::PlanBlock(block, profile, {});
+  const auto plan = fusion::PlanBlock(block, {profile});
   ASSERT_TRUE(plan.ok()) << plan.status().message();
   kernel::Memory memory = StartMemory(block, inputs);
   const Status run = InterpretPlan(*plan, profile, memory);

@@ -73,7 +73,7 @@ TEST_F(ProgramCacheTest, KeepsProgramsOfOtherDevicesAndOptionsApart) {
 }
 
 TEST(Fingerprint, DiffersByEachFieldThatAProgramDependsOn) {
-  const std::vector<Options> all = {
+  const std::vector<target::Options> all = {
       {},
       {.fuse = false},
       {.skipped_passes = {"fold"}},
@@ -83,17 +83,23 @@ TEST(Fingerprint, DiffersByEachFieldThatAProgramDependsOn) {
       {.skipped_passes = {"fold simplify"}},
       {.skipped_passes = {"fold without=8:simplify"}},
       {.fuse = false, .skipped_passes = {"fold"}},
+      {.tuning = {{{"a", "b"}}}},
+      {.tuning = {{{"a", "c"}}}},
+      {.tuning = {{{"a", "b"}, {"c", "d"}}}},
+      {.tuning = {{{"a", "b product=1:c=1:d"}}}},
   };
   std::set<Hash128> fingerprints;
-  for (const Options& options : all) {
-    EXPECT_EQ(Fingerprint(options), Fingerprint(Options(options)));
+  for (const target::Options& options : all) {
+    EXPECT_EQ(Fingerprint(options), Fingerprint(target::Options(options)));
     fingerprints.insert(Fingerprint(options));
   }
   EXPECT_EQ(fingerprints.size(), all.size());
 }
 
 TEST(Fingerprint, IsTheSameWhoeverLooksOn) {
-  EXPECT_EQ(Fingerprint({.dump = [](std::string_view, std::string_view) {}}), Fingerprint({}));
+  Options watched;
+  watched.dump = [](std::string_view, std::string_view) {};
+  EXPECT_EQ(Fingerprint(watched), Fingerprint(Options()));
 }
 
 TEST_F(ProgramCacheTest, FailsLikeTheCompiler) {

@@ -74,13 +74,13 @@ class Scheduler {
     schedule->block = &block;
     schedule->parent = parent;
     schedule->parent_item = parent_item;
-    ASSIGN_OR_RETURN(schedule->plan, fusion::PlanBlock(block, context_.profile, context_.fusion_options));
+    ASSIGN_OR_RETURN(schedule->plan, fusion::PlanBlock(block, context_.compile));
     for (const fusion::Group& group : schedule->plan.groups) {
       Item item;
       item.group = &group;
       item.view_of = ViewSource(group, block);
       if (item.view_of == nullptr && !IsControl(group.kind) && group.kind != GroupKind::kHostTransfer) {
-        auto lowered = kernel::LowerGroup(group, context_.profile);
+        auto lowered = kernel::LowerGroup(group, context_.compile);
         if (!lowered.ok()) return AddPlace(lowered.status(), group, context_.module);
         item.lowered = *std::move(lowered);
         std::erase_if(item.lowered.dispatches, [](const kernel::Dispatch& d) { return d.workgroups == 0; });
@@ -89,7 +89,7 @@ class Scheduler {
     }
     if (parent == nullptr) {
       DelaySinks(*schedule);
-      if (context_.fusion_options.fuse) BatchSinks(*schedule);
+      if (context_.compile.options.fuse) BatchSinks(*schedule);
     }
     RETURN_IF_ERROR(BuildBodies(*schedule));
     return schedule;

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "fusion/plan.h"
 #include "lower/lowering.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::compiler {
 
@@ -42,8 +42,7 @@ struct BlockSchedule {
 
 struct ScheduleContext {
   const ir::Module& module;
-  const target::DeviceProfile& profile;
-  fusion::Options fusion_options;
+  const target::CompileContext& compile;
 };
 
 // Plans and lowers `block` and everything inside, delays updates that only the caller sees to the end, batches equal

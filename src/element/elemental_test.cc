@@ -335,7 +335,7 @@ TEST(Elemental, SharedValuesAreEmittedOnce) {
     last = Format("%{}", 2 * i + 1);
   }
   TestGroup test(body + "return(" + last + ") }");
-  StatusOr<LoweredGroup> lowered = LowerLoop(test.group, ScalarProfile());
+  StatusOr<LoweredGroup> lowered = LowerLoop(test.group, {ScalarProfile()});
   ASSERT_TRUE(lowered.ok());
   EXPECT_LT(lowered->dispatches[0].kernel.value_types.size(), 200u);
 }
@@ -344,7 +344,7 @@ TEST(Elemental, LongChainsDoNotOverflowTheStack) {
   std::string body = "(%0: tensor<4xf32>) { ";
   for (int i = 1; i <= 20000; ++i) body += Format("%{} = negate(%{}) : tensor<4xf32> ", i, i - 1);
   TestGroup test(body + "return(%20000) }");
-  EXPECT_TRUE(LowerLoop(test.group, ScalarProfile()).ok());
+  EXPECT_TRUE(LowerLoop(test.group, {ScalarProfile()}).ok());
 }
 
 TEST(Elemental, ChainsOfConcatenationsStopBeforeTheyExplode) {
@@ -357,7 +357,7 @@ TEST(Elemental, ChainsOfConcatenationsStopBeforeTheyExplode) {
         3 * i + 1, 3 * i, 3 * i + 2, 3 * i + 3);
   }
   TestGroup test(body + "return(%120) }");
-  const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, ScalarProfile());
+  const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, {ScalarProfile()});
   if (!lowered.ok()) EXPECT_EQ(lowered.status().code(), StatusCode::kUnimplemented);
 }
 

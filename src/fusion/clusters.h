@@ -10,7 +10,6 @@
 #include "fusion/access.h"
 #include "fusion/graph.h"
 #include "fusion/positions.h"
-#include "target/profile.h"
 
 namespace dragoman::fusion {
 
@@ -65,6 +64,6 @@ class Clusters {
 };
 
 // Applies the merging rules.
-void MergeClusters(Clusters& clusters, const target::DeviceProfile& profile);
+void MergeClusters(Clusters& clusters);
 
 }  // namespace dragoman::fusion

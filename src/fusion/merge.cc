@@ -176,8 +176,7 @@ void ApplyRule(Clusters& clusters, Rule rule) {
 
 }  // namespace
 
-void MergeClusters(Clusters& clusters, const target::DeviceProfile& profile) {
-  (void)profile;
+void MergeClusters(Clusters& clusters) {
   ApplyRule(clusters, MergeByRows);
   for (int id = 0; id < clusters.size(); ++id) SimplifyRow(clusters, id);
   MergeSiblings(clusters);

@@ -68,11 +68,11 @@ std::string Plan::ToString() const {
   return text;
 }
 
-StatusOr<Plan> PlanBlock(const ir::Block& block, const target::DeviceProfile& profile, const Options& options) {
+StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& context) {
   Graph graph(block);
-  DecideMemory(graph, options.fuse);
+  DecideMemory(graph, context.options.fuse);
   Clusters clusters(graph);
-  if (options.fuse) MergeClusters(clusters, profile);
+  if (context.options.fuse) MergeClusters(clusters);
   Plan plan;
   size_t live = 0;
   for (int id = 0; id < clusters.size(); ++id) live += clusters.at(id).merged_away ? 0 : 1;

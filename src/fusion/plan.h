@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "ir/ir.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::fusion {
 
@@ -59,13 +59,9 @@ struct Plan {
   std::string ToString() const;
 };
 
-struct Options {
-  bool fuse = true;  // false: every op alone (a test mode)
-};
-
 // Plans one block. Operands from outside the block (captured, arguments) are inputs. Constants with more than one
 // distinct element, parameters and results of groups live in memory; splat constants and iota never do unless they
 // are results of the block.
-StatusOr<Plan> PlanBlock(const ir::Block& block, const target::DeviceProfile& profile, const Options& options);
+StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& context);
 
 }  // namespace dragoman::fusion

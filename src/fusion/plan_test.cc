@@ -49,7 +49,7 @@ void CheckPlan(const ir::Block& block, const Plan& plan) {
 Planned PlanText(const std::string& text, bool fuse = true) {
   auto module = ir::Parse("module @m func public @main" + text);
   EXPECT_TRUE(module.ok()) << module.status().message();
-  auto plan = PlanBlock((*module)->main()->body, target::DeviceProfile{}, {fuse});
+  auto plan = PlanBlock((*module)->main()->body, {target::DeviceProfile{}, target::Options{.fuse = fuse}});
   EXPECT_TRUE(plan.ok());
   CheckPlan((*module)->main()->body, *plan);
   return {*std::move(module), *std::move(plan)};

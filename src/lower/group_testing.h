@@ -93,13 +93,13 @@ struct TestGroup {
   StatusOr<LoweredGroup> Lower(const target::DeviceProfile& profile) const {
     switch (group.kind) {
       case fusion::GroupKind::kReduce:
-        return LowerReduce(group, profile);
+        return LowerReduce(group, {profile});
       case fusion::GroupKind::kRow:
-        return LowerRow(group, profile);
+        return LowerRow(group, {profile});
       case fusion::GroupKind::kDynamicUpdateSlice:
-        return LowerDynamicUpdateSlice(group, profile);
+        return LowerDynamicUpdateSlice(group, {profile});
       default:
-        return LowerLoop(group, profile);
+        return LowerLoop(group, {profile});
     }
   }
 

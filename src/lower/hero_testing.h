@@ -82,7 +82,7 @@ struct HeroTest {
 
   // Lowers and runs; empty on failure.
   std::vector<ir::Literal> Run(const target::DeviceProfile& profile, int num_in_place = 0) const {
-    const auto lowered = LowerGroup(group, profile);
+    const auto lowered = LowerGroup(group, {profile});
     EXPECT_TRUE(lowered.ok()) << lowered.status().message();
     if (!lowered.ok()) return {};
     for (const Dispatch& dispatch : lowered->dispatches) {

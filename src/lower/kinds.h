@@ -5,13 +5,13 @@
 #include "base/status.h"
 #include "element/dispatch.h"
 #include "fusion/plan.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::kernel {
 
-StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::DeviceProfile& profile);
-StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::DeviceProfile& profile);
-StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::DeviceProfile& profile);
-StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

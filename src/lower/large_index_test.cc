@@ -40,7 +40,7 @@ TEST(LargeIndex, LoopsReachTheirLastElements) {
     const TestGroup test(Format("(%0: tensor<{0}xui8>) {{ %1 = add(%0, %0) : tensor<{0}xui8> return(%1) }}", count));
     for (const target::DeviceProfile& profile : TestProfiles()) {
       SCOPED_TRACE(Format("{} elements, {}", count, profile.unrolling_is_costly ? "CPU" : "GPU"));
-      const auto lowered = LowerLoop(test.group, profile);
+      const auto lowered = LowerLoop(test.group, {profile});
       ASSERT_TRUE(lowered.ok()) << lowered.status().message();
       const Dispatch& dispatch = lowered->dispatches[0];
       const int64_t per_workgroup = dispatch.kernel.workgroup_size * ChooseLoop(test.group, profile).lanes;
@@ -71,10 +71,10 @@ TEST(LargeIndex, ProductsReachTheirLastResults) {
   const int64_t m = kTwoTo31 - (1 << 20);
   const ProductTest test = Column(m);
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    const auto lowered = LowerDot(test.group, profile);
+    const auto lowered = LowerDot(test.group, {profile});
     ASSERT_TRUE(lowered.ok()) << lowered.status().message();
     const Product product = test.Prepared();
-    const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), profile);
+    const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), {profile});
     const Dispatch& dispatch = lowered->dispatches[0];
     const int64_t first = (dispatch.workgroups - 3) * config.workgroup_size * config.rows * config.columns;
     std::vector<std::vector<std::byte>> buffers;
@@ -99,7 +99,7 @@ TEST(LargeIndex, ProductsReachTheirLastResults) {
 TEST(LargeIndex, ProductsThatCountFurtherAreRefused) {
   for (const target::DeviceProfile& profile : TestProfiles()) {
     for (const int64_t m : {kTwoTo31 - 3, kTwoTo31, 2 * kTwoTo31 + 5}) {
-      const auto lowered = LowerDot(Column(m).group, profile);
+      const auto lowered = LowerDot(Column(m).group, {profile});
       EXPECT_EQ(lowered.status().code(), StatusCode::kUnimplemented) << m;
     }
   }

@@ -34,11 +34,11 @@ void ExpectVerified(const LoweredGroup& lowered, const target::DeviceProfile& pr
 
 template <typename Test>
 void ExpectRightWithinLimits(const Test& test, std::initializer_list<int> limits) {
-  const auto unlimited = LowerGroup(test.group, HeroProfiles()[0]);
+  const auto unlimited = LowerGroup(test.group, {HeroProfiles()[0]});
   ASSERT_TRUE(unlimited.ok()) << unlimited.status().message();
   for (const int limit : limits) {
     for (const target::DeviceProfile& profile : LimitedProfiles(limit)) {
-      const auto lowered = LowerGroup(test.group, profile);
+      const auto lowered = LowerGroup(test.group, {profile});
       ASSERT_TRUE(lowered.ok()) << lowered.status().message();
       ExpectVerified(*lowered, profile);
       test.ExpectRight(lowered, Format("{} iterations on a {}: ", limit, profile.unrolling_is_costly ? "CPU" : "GPU"));
@@ -231,7 +231,7 @@ void ExpectGroupMatches(fusion::GroupKind kind, const std::string& body, std::in
   test.Evaluate();
   for (const int limit : limits) {
     for (const target::DeviceProfile& profile : LimitedProfiles(limit)) {
-      const auto lowered = LowerGroup(test.group, profile);
+      const auto lowered = LowerGroup(test.group, {profile});
       ASSERT_TRUE(lowered.ok()) << lowered.status().message();
       ExpectVerified(*lowered, profile);
       test.ExpectRight(lowered, 1e-5);

@@ -120,12 +120,12 @@ Status ExpectSmallMatrix(const ir::Op& op, int64_t shared_elements, const target
                               ir::Info(op.code).name, type.ToString(), shared_bytes, profile.shared_memory_bytes));
 }
 
-StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::CompileContext& context) {
   LoweredGroup lowered;
   const TensorType& type = group.hero->type();
   if (type.num_elements() == 0) return lowered;
-  RETURN_IF_ERROR(ExpectSmallMatrix(*group.hero, type.dims.back() * type.dims.back(), profile));
-  ASSIGN_OR_RETURN(Dispatch dispatch, CholeskyKernel(group, profile).Emit());
+  RETURN_IF_ERROR(ExpectSmallMatrix(*group.hero, type.dims.back() * type.dims.back(), context.profile));
+  ASSIGN_OR_RETURN(Dispatch dispatch, CholeskyKernel(group, context.profile).Emit());
   lowered.dispatches.push_back(std::move(dispatch));
   return lowered;
 }

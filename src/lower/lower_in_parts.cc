@@ -16,8 +16,8 @@ bool IsReduce(const ir::Op* op) { return op->code == ir::OpCode::kReduce; }
 
 class Parts {
  public:
-  Parts(const fusion::Group& group, const target::DeviceProfile& profile)
-      : group_(group), profile_(profile), members_(group.members.begin(), group.members.end()) {}
+  Parts(const fusion::Group& group, const target::CompileContext& context)
+      : group_(group), context_(context), members_(group.members.begin(), group.members.end()) {}
 
   StatusOr<LoweredGroup> Run() {
     for (ir::Op* op : group_.members) {
@@ -65,7 +65,7 @@ class Parts {
       }
     }
     const auto lower = part.kind == fusion::GroupKind::kReduce ? LowerReduce : LowerLoop;
-    ASSIGN_OR_RETURN(LoweredGroup lowered, lower(part, profile_));
+    ASSIGN_OR_RETURN(LoweredGroup lowered, lower(part, context_));
     Append(std::move(lowered));
     return OkStatus();
   }
@@ -103,7 +103,7 @@ class Parts {
   }
 
   const fusion::Group& group_;
-  const target::DeviceProfile& profile_;
+  const target::CompileContext& context_;
   const std::unordered_set<const ir::Op*> members_;
   std::unordered_map<const ir::Value*, int> temporaries_;
   LoweredGroup lowered_;
@@ -120,8 +120,8 @@ bool HasParts(const fusion::Group& group) {
                                 [](const ir::Value* output) { return IsReduce(output->op); });
 }
 
-StatusOr<LoweredGroup> LowerInParts(const fusion::Group& group, const target::DeviceProfile& profile) {
-  return Parts(group, profile).Run();
+StatusOr<LoweredGroup> LowerInParts(const fusion::Group& group, const target::CompileContext& context) {
+  return Parts(group, context).Run();
 }
 
 }  // namespace dragoman::kernel

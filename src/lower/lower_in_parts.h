@@ -11,6 +11,6 @@ namespace dragoman::kernel {
 
 // Whether the group's kernels can be had one by one: loops and rows with a reduce.
 bool HasParts(const fusion::Group& group);
-StatusOr<LoweredGroup> LowerInParts(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerInParts(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

@@ -65,7 +65,7 @@ TEST(LowerTriangularSolve, SolvesForManyColumns) {
 TEST(LowerCholesky, RefusesWhatDoesNotFitSharedMemory) {
   const HeroTest test(fusion::GroupKind::kCholesky,
                       "(%a: tensor<500x500xf32>) { %r = cholesky(%a) {lower = 1} : tensor<500x500xf32> return(%r) }");
-  EXPECT_EQ(LowerGroup(test.group, HeroProfiles()[1]).status().code(), StatusCode::kUnimplemented);
+  EXPECT_EQ(LowerGroup(test.group, {HeroProfiles()[1]}).status().code(), StatusCode::kUnimplemented);
 }
 
 }  // namespace

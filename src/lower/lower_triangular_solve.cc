@@ -113,7 +113,7 @@ class TriangularSolveKernel {
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::CompileContext& context) {
   LoweredGroup lowered;
   const ir::Op& op = *group.hero;
   if (op.type().num_elements() == 0) return lowered;
@@ -123,8 +123,8 @@ StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const ta
   if (!is_plain) {
     return Unimplemented("Operation triangular_solve has no kernel for the right side and for transposed matrices.");
   }
-  RETURN_IF_ERROR(ExpectSmallMatrix(op, n * n + n * kSolvedColumns, profile));
-  ASSIGN_OR_RETURN(Dispatch dispatch, TriangularSolveKernel(group, profile).Emit());
+  RETURN_IF_ERROR(ExpectSmallMatrix(op, n * n + n * kSolvedColumns, context.profile));
+  ASSIGN_OR_RETURN(Dispatch dispatch, TriangularSolveKernel(group, context.profile).Emit());
   lowered.dispatches.push_back(std::move(dispatch));
   return lowered;
 }

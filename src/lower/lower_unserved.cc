@@ -16,9 +16,9 @@ StatusOr<LoweredGroup> NoKernel(const fusion::Group& group) {
 }  // namespace
 
 // Passes write random bits as elementwise operations.
-StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::DeviceProfile&) {
+StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::CompileContext&) {
   return NoKernel(group);
 }
-StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::DeviceProfile&) { return NoKernel(group); }
+StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::CompileContext&) { return NoKernel(group); }
 
 }  // namespace dragoman::kernel

@@ -17,9 +17,9 @@
 namespace dragoman::kernel {
 namespace {
 
-using Lower = StatusOr<LoweredGroup> (*)(const fusion::Group&, const target::DeviceProfile&);
+using Lower = StatusOr<LoweredGroup> (*)(const fusion::Group&, const target::CompileContext&);
 
-StatusOr<LoweredGroup> LowerNothing(const fusion::Group& group, const target::DeviceProfile&) {
+StatusOr<LoweredGroup> LowerNothing(const fusion::Group& group, const target::CompileContext&) {
   return Internal(Format("Group kind {} has no kernel of its own.", fusion::Name(group.kind)));
 }
 
@@ -66,12 +66,13 @@ static_assert(RowsAreInOrder(), "Every group kind has one row, in the order of t
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerGroup(const fusion::Group& group, const target::DeviceProfile& profile) {
-  ASSIGN_OR_RETURN(LoweredGroup lowered, kKindRows[static_cast<int>(group.kind)].lower(group, profile));
-  const bool fits = std::all_of(lowered.dispatches.begin(), lowered.dispatches.end(),
-                                [&](const Dispatch& dispatch) { return FitsLoopLimit(dispatch.kernel, profile); });
+StatusOr<LoweredGroup> LowerGroup(const fusion::Group& group, const target::CompileContext& context) {
+  ASSIGN_OR_RETURN(LoweredGroup lowered, kKindRows[static_cast<int>(group.kind)].lower(group, context));
+  const bool fits = std::all_of(lowered.dispatches.begin(), lowered.dispatches.end(), [&](const Dispatch& dispatch) {
+    return FitsLoopLimit(dispatch.kernel, context.profile);
+  });
   if (fits || !HasParts(group)) return lowered;
-  return LowerInParts(group, profile);
+  return LowerInParts(group, context);
 }
 
 }  // namespace dragoman::kernel

@@ -41,7 +41,7 @@ StatusOr<Replacement> CanonicalizeOp(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> Canonicalize(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> Canonicalize(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, CanonicalizeOp));
   return PassResult{changed};
 }

@@ -13,6 +13,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> Canonicalize(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> Canonicalize(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

@@ -123,7 +123,7 @@ class StateCarrier {
 
 }  // namespace
 
-StatusOr<PassResult> CarryRandomState(Module& module, const PassContext&) {
+StatusOr<PassResult> CarryRandomState(Module& module, const target::CompileContext&) {
   if (module.main() == nullptr) return InvalidArgument("The program has no function main.");
   ASSIGN_OR_RETURN(const bool changed, StateCarrier(module).Run());
   return PassResult{changed};

@@ -10,6 +10,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> CarryRandomState(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> CarryRandomState(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

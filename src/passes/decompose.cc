@@ -54,7 +54,7 @@ StatusOr<Replacement> Apply(Op& op, RewriteContext& context, const target::Devic
 
 }  // namespace
 
-StatusOr<PassResult> Decompose(ir::Module& module, const PassContext& context) {
+StatusOr<PassResult> Decompose(ir::Module& module, const target::CompileContext& context) {
   const RewriteRule rule = [&](Op& op, RewriteContext& rewrite) { return Apply(op, rewrite, context.profile); };
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, rule));
   return PassResult{changed};

@@ -8,6 +8,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> Decompose(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> Decompose(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

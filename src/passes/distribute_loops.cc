@@ -350,7 +350,7 @@ StatusOr<Replacement> DistributeLoop(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> DistributeLoops(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> DistributeLoops(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, DistributeLoop));
   return PassResult{changed};
 }

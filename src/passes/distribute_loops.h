@@ -12,6 +12,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> DistributeLoops(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> DistributeLoops(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

@@ -61,7 +61,7 @@ class CommonSubexpressions {
 
 }  // namespace
 
-StatusOr<PassResult> EliminateCommonSubexpressions(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> EliminateCommonSubexpressions(ir::Module& module, const target::CompileContext&) {
   return VisitFunctions<CommonSubexpressions>(module);
 }
 

@@ -142,7 +142,7 @@ class DeadCode {
 
 }  // namespace
 
-StatusOr<PassResult> EliminateDeadCode(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> EliminateDeadCode(ir::Module& module, const target::CompileContext&) {
   return VisitFunctions<DeadCode>(module);
 }
 

@@ -70,7 +70,7 @@ StatusOr<Replacement> FlattenCase(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> FlattenCases(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> FlattenCases(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, FlattenCase));
   return PassResult{changed};
 }

@@ -98,7 +98,7 @@ StatusOr<Replacement> FoldConstant(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> FoldConstants(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> FoldConstants(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, FoldConstant));
   return PassResult{changed};
 }

@@ -70,7 +70,7 @@ class Hoisting {
 
 }  // namespace
 
-StatusOr<PassResult> HoistLoopInvariants(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> HoistLoopInvariants(ir::Module& module, const target::CompileContext&) {
   return VisitFunctions<Hoisting>(module);
 }
 

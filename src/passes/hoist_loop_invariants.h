@@ -7,6 +7,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> HoistLoopInvariants(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> HoistLoopInvariants(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

@@ -143,7 +143,7 @@ class Inliner {
 
 }  // namespace
 
-StatusOr<PassResult> InlineCalls(Module& module, const PassContext&) {
+StatusOr<PassResult> InlineCalls(Module& module, const target::CompileContext&) {
   Function* main = module.main();
   if (main == nullptr) return InvalidArgument("The program has no function main.");
   Inliner inliner(module);

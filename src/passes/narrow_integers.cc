@@ -93,7 +93,7 @@ StatusOr<Replacement> NarrowOp(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> NarrowIntegers(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> NarrowIntegers(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, NarrowOp));
   return PassResult{changed};
 }

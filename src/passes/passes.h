@@ -5,19 +5,13 @@
 
 #include <functional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/status.h"
 #include "ir/ir.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::passes {
-
-struct PassContext {
-  const target::DeviceProfile& profile;
-};
 
 struct PassResult {
   bool changed = false;
@@ -34,20 +28,20 @@ PassResult VisitFunctions(ir::Module& module) {
 
 struct Pass {
   std::string_view name;
-  StatusOr<PassResult> (*run)(ir::Module& module, const PassContext& context);
+  StatusOr<PassResult> (*run)(ir::Module& module, const target::CompileContext& context);
 };
 
 // In order of execution; names repeat where a pass runs again.
 std::span<const Pass> Pipeline();
 
-struct PipelineOptions {
-  std::vector<std::string> skipped;  // by name
-  bool verify_each = false;          // verify after each pass; always once at the end
+struct PipelineChecks {
+  bool verify_each = false;  // verify after each pass; always once at the end
   std::function<void(std::string_view pass, const ir::Module& module, double seconds)> after_pass;
 };
 
 // Afterwards the module holds main alone: no call, composite, custom_call of a known target; every reduce_window that
-// is a whole-axis scan is a scan; while loops with a known trip count carry AttrKey::kTripCount.
-Status RunPipeline(ir::Module& module, const PassContext& context, const PipelineOptions& options);
+// is a whole-axis scan is a scan; while loops with a known trip count carry AttrKey::kTripCount. Passes that the
+// context's options skip are left out.
+Status RunPipeline(ir::Module& module, const target::CompileContext& context, const PipelineChecks& checks);
 
 }  // namespace dragoman::passes

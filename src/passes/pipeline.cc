@@ -61,8 +61,9 @@ constexpr Pass kPipeline[] = {
     {"refuse_unsupported", RefuseUnsupported},
 };
 
-bool IsSkipped(const PipelineOptions& options, std::string_view name) {
-  return std::find(options.skipped.begin(), options.skipped.end(), name) != options.skipped.end();
+bool IsSkipped(const target::Options& options, std::string_view name) {
+  const auto& skipped = options.skipped_passes;
+  return std::find(skipped.begin(), skipped.end(), name) != skipped.end();
 }
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
@@ -73,17 +74,17 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
 
 std::span<const Pass> Pipeline() { return kPipeline; }
 
-Status RunPipeline(ir::Module& module, const PassContext& context, const PipelineOptions& options) {
+Status RunPipeline(ir::Module& module, const target::CompileContext& context, const PipelineChecks& checks) {
   for (const Pass& pass : kPipeline) {
-    if (IsSkipped(options, pass.name)) continue;
+    if (IsSkipped(context.options, pass.name)) continue;
     const auto start = std::chrono::steady_clock::now();
     const auto result = pass.run(module, context);
     if (!result.ok()) return result.status();
-    if (options.verify_each) {
+    if (checks.verify_each) {
       const Status status = ir::Verify(module);
       if (!status.ok()) return status.WithContext(Format("After the pass {}.", pass.name));
     }
-    if (options.after_pass) options.after_pass(pass.name, module, SecondsSince(start));
+    if (checks.after_pass) checks.after_pass(pass.name, module, SecondsSince(start));
   }
   return ir::Verify(module).WithContext("After the last pass.");
 }

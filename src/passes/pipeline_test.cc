@@ -57,10 +57,8 @@ func @same(%x: tensor<3xf32>) {
 }
 )";
 
-StatusOr<PassResult> RunAll(ir::Module& module, const PassContext& context) {
-  PipelineOptions options;
-  options.verify_each = true;
-  RETURN_IF_ERROR(RunPipeline(module, context, options));
+StatusOr<PassResult> RunAll(ir::Module& module, const target::CompileContext& context) {
+  RETURN_IF_ERROR(RunPipeline(module, context, {.verify_each = true}));
   return PassResult{true};
 }
 
@@ -89,10 +87,8 @@ TEST(Pipeline, AnyPassButTheOnesThatEstablishTheFormMaySkip) {
     for (const auto& argument : module->main()->body.arguments) inputs.push_back(RandomLiteral(argument->type, random));
     const auto before = reference::Evaluate(*module, "main", inputs);
     const target::DeviceProfile profile;
-    PipelineOptions options;
-    options.skipped = {std::string(skipped)};
-    options.verify_each = true;
-    const Status status = RunPipeline(*module, {profile}, options);
+    const target::Options options{.skipped_passes = {std::string(skipped)}};
+    const Status status = RunPipeline(*module, {profile, options}, {.verify_each = true});
     ASSERT_TRUE(status.ok()) << skipped << ": " << status.message();
     const auto after = reference::Evaluate(*module, "main", inputs);
     ASSERT_TRUE(before.ok() && after.ok()) << skipped;

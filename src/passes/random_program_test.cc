@@ -244,10 +244,8 @@ TEST(RandomProgram, ThePipelineKeepsWhatItComputes) {
     for (const auto& argument : module->main()->body.arguments) inputs.push_back(RandomLiteral(argument->type, random));
     const auto before = reference::Evaluate(*module, "main", inputs);
     ASSERT_TRUE(before.ok()) << before.status().message();
-    PipelineOptions options;
-    options.verify_each = true;
     const target::DeviceProfile profile;
-    const Status status = RunPipeline(*module, {profile}, options);
+    const Status status = RunPipeline(*module, {profile}, {.verify_each = true});
     ASSERT_TRUE(status.ok()) << seed << " " << status.message() << text;
     const auto after = reference::Evaluate(*module, "main", inputs);
     ASSERT_TRUE(after.ok()) << after.status().message();

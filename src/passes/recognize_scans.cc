@@ -58,7 +58,7 @@ StatusOr<Replacement> RecognizeScan(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> RecognizeScans(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> RecognizeScans(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, RecognizeScan));
   return PassResult{changed};
 }

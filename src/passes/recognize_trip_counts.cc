@@ -163,7 +163,7 @@ StatusOr<Replacement> Recognize(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> RecognizeTripCounts(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> RecognizeTripCounts(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, Recognize));
   return PassResult{changed};
 }

@@ -10,6 +10,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> RecognizeTripCounts(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> RecognizeTripCounts(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

@@ -25,7 +25,7 @@ Status Refuse(const Op& op, const ir::Module& module) {
 
 }  // namespace
 
-StatusOr<PassResult> RefuseUnsupported(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> RefuseUnsupported(ir::Module& module, const target::CompileContext&) {
   Status status;
   for (const auto& function : module.functions) {
     ir::Walk(function->body, [&](const Op* op) {

@@ -7,6 +7,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> RefuseUnsupported(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> RefuseUnsupported(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

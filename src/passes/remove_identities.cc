@@ -83,7 +83,7 @@ StatusOr<Replacement> RemoveIdentity(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> RemoveIdentities(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> RemoveIdentities(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, RemoveIdentity));
   return PassResult{changed};
 }

@@ -86,6 +86,8 @@ class Settling {
 
 }  // namespace
 
-StatusOr<PassResult> SettleCarries(ir::Module& module, const PassContext&) { return VisitFunctions<Settling>(module); }
+StatusOr<PassResult> SettleCarries(ir::Module& module, const target::CompileContext&) {
+  return VisitFunctions<Settling>(module);
+}
 
 }  // namespace dragoman::passes

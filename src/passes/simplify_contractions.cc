@@ -182,7 +182,7 @@ class Contractions {
 
 }  // namespace
 
-StatusOr<PassResult> SimplifyContractions(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> SimplifyContractions(ir::Module& module, const target::CompileContext&) {
   Contractions contractions(module);
   const RewriteRule rule = [&](Op& op, RewriteContext& context) { return contractions.Apply(op, context); };
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, rule));

@@ -9,6 +9,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> SimplifyContractions(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> SimplifyContractions(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

@@ -62,7 +62,7 @@ class ControlFlow {
 
 }  // namespace
 
-StatusOr<PassResult> SimplifyControlFlow(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> SimplifyControlFlow(ir::Module& module, const target::CompileContext&) {
   return VisitFunctions<ControlFlow>(module);
 }
 

@@ -72,6 +72,8 @@ class Sinking {
 
 }  // namespace
 
-StatusOr<PassResult> SinkCheapValues(ir::Module& module, const PassContext&) { return VisitFunctions<Sinking>(module); }
+StatusOr<PassResult> SinkCheapValues(ir::Module& module, const target::CompileContext&) {
+  return VisitFunctions<Sinking>(module);
+}
 
 }  // namespace dragoman::passes

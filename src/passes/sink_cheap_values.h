@@ -8,6 +8,6 @@
 
 namespace dragoman::passes {
 
-StatusOr<PassResult> SinkCheapValues(ir::Module& module, const PassContext& context);
+StatusOr<PassResult> SinkCheapValues(ir::Module& module, const target::CompileContext& context);
 
 }  // namespace dragoman::passes

@@ -29,7 +29,7 @@ StatusOr<Replacement> SplitConcatenate(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> SplitConcatenates(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> SplitConcatenates(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, SplitConcatenate));
   return PassResult{changed};
 }

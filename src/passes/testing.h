@@ -25,7 +25,8 @@ inline std::unique_ptr<ir::Module> ParseForTest(std::string_view text) {
 }
 
 // Main's body alone, without its frame: "func public @main(...)" up to the closing brace.
-inline std::string RunForTest(StatusOr<PassResult> (*pass)(ir::Module&, const PassContext&), std::string_view text) {
+inline std::string RunForTest(StatusOr<PassResult> (*pass)(ir::Module&, const target::CompileContext&),
+                              std::string_view text) {
   auto module = ParseForTest(text);
   if (module == nullptr) return "";
   const target::DeviceProfile profile;
@@ -74,8 +75,8 @@ inline void ExpectNear(const ir::Literal& actual, const ir::Literal& expected, d
 
 // That the pass changes the program, and keeps what main computes of random inputs, up to
 // a relative tolerance (0: to the bit).
-inline void ExpectSameMeaning(StatusOr<PassResult> (*pass)(ir::Module&, const PassContext&), std::string_view text,
-                              double tolerance = 0) {
+inline void ExpectSameMeaning(StatusOr<PassResult> (*pass)(ir::Module&, const target::CompileContext&),
+                              std::string_view text, double tolerance = 0) {
   auto module = ParseForTest(text);
   ASSERT_NE(module, nullptr);
   std::mt19937 random(1);

@@ -58,7 +58,7 @@ StatusOr<Replacement> UnrollLoop(Op& op, RewriteContext& context) {
 
 }  // namespace
 
-StatusOr<PassResult> UnrollLoops(ir::Module& module, const PassContext&) {
+StatusOr<PassResult> UnrollLoops(ir::Module& module, const target::CompileContext&) {
   ASSIGN_OR_RETURN(const bool changed, Rewrite(module, UnrollLoop));
   return PassResult{changed};
 }

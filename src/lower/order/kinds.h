@@ -5,12 +5,12 @@
 #include "base/status.h"
 #include "element/dispatch.h"
 #include "fusion/plan.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::kernel {
 
-StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::DeviceProfile& profile);
-StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::DeviceProfile& profile);
-StatusOr<LoweredGroup> LowerScatter(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerScatter(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

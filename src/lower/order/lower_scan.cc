@@ -16,7 +16,7 @@ constexpr int64_t kFewRows = 128;
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::CompileContext& context) {
   const ir::Op& hero = *group.hero;
   LoweredGroup lowered;
   const int64_t count = hero.type().num_elements();
@@ -26,12 +26,12 @@ StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::Devic
         Format("Operation scan on {} has no kernel; the limit is 2^31 - 1 elements.", hero.type().ToString()));
   }
   using Emit = StatusOr<Dispatch> (ScanKernel::*)(int);
-  const ScanKernel shape(group, profile);
+  const ScanKernel shape(group, context.profile);
   const bool is_serial = shape.extent() <= kMaxSerialExtent || (!shape.is_innermost() && shape.rows() >= kManyRows);
   if (is_serial || shape.rows() >= kFewRows || shape.chunks_per_row() <= 2) {
-    ScanKernel kernel(group, profile);
+    ScanKernel kernel(group, context.profile);
     ASSIGN_OR_RETURN(Dispatch dispatch, is_serial ? kernel.EmitSerialRows() : kernel.EmitRows());
-    if (FitsLoopLimit(dispatch.kernel, profile)) {
+    if (FitsLoopLimit(dispatch.kernel, context.profile)) {
       lowered.dispatches.push_back(std::move(dispatch));
       return lowered;
     }
@@ -40,7 +40,7 @@ StatusOr<LoweredGroup> LowerScan(const fusion::Group& group, const target::Devic
     lowered.temporaries.push_back(shape.rows() * shape.chunks_per_row() * SizeBytes(result->type.dtype));
   }
   for (const Emit emit : {&ScanKernel::EmitTotals, &ScanKernel::EmitCarries, &ScanKernel::EmitChunks}) {
-    ScanKernel kernel(group, profile);
+    ScanKernel kernel(group, context.profile);
     ASSIGN_OR_RETURN(Dispatch dispatch, (kernel.*emit)(0));
     lowered.dispatches.push_back(std::move(dispatch));
   }

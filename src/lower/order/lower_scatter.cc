@@ -148,8 +148,8 @@ class ScatterLowering {
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerScatter(const fusion::Group& group, const target::DeviceProfile& profile) {
-  return ScatterLowering(group, profile).Run();
+StatusOr<LoweredGroup> LowerScatter(const fusion::Group& group, const target::CompileContext& context) {
+  return ScatterLowering(group, context.profile).Run();
 }
 
 }  // namespace dragoman::kernel

@@ -145,7 +145,7 @@ TEST(LowerScatter, WritesUniqueElementsDirectly) {
     std::vector<int64_t> indices(200);
     for (int i = 0; i < 200; ++i) indices[i] = (i * 7) % 305;
     test.SetInts(1, indices);
-    const auto lowered = LowerGroup(test.group, profile);
+    const auto lowered = LowerGroup(test.group, {profile});
     ASSERT_TRUE(lowered.ok());
     EXPECT_EQ(lowered->dispatches.size(), 1u);
     test.ExpectMatches(profile, 1);

@@ -62,16 +62,16 @@ Status LowerByKeys(const fusion::Group& group, const target::DeviceProfile& prof
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::CompileContext& context) {
   const ir::Op& hero = *group.hero;
   const Dims& dims = hero.type().dims;
   LoweredGroup lowered;
   const int64_t count = NumElements(dims);
   if (count == 0) return lowered;
   const int dimension = static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension));
-  if (!dims.empty() && dims[dimension] == count && SuitsRadixSort(count, profile)) {
+  if (!dims.empty() && dims[dimension] == count && SuitsRadixSort(count, context.profile)) {
     if (const std::optional<SortKey> key = SortKey::Find(hero); key.has_value()) {
-      RETURN_IF_ERROR(LowerByKeys(group, profile, *key, lowered));
+      RETURN_IF_ERROR(LowerByKeys(group, context.profile, *key, lowered));
       return lowered;
     }
   }
@@ -104,7 +104,7 @@ StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::Devic
     }
     return OkStatus();
   };
-  RETURN_IF_ERROR(AppendSort(group, profile, sort, lowered));
+  RETURN_IF_ERROR(AppendSort(group, context.profile, sort, lowered));
   return lowered;
 }
 

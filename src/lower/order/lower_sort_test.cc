@@ -72,7 +72,7 @@ TEST(LowerSort, SortsLongRowsByKeys) {
       if (direction == kLess && SizeBytes(*DTypeFromName(dtype)) == 4) continue;  // in the next test
       HeroTest test(fusion::GroupKind::kSort,
                     SortOf(Format("tensor<33000x{}>", dtype), Format("tensor<{}>", dtype), 0, direction));
-      const auto lowered = LowerGroup(test.group, profile);
+      const auto lowered = LowerGroup(test.group, {profile});
       ASSERT_TRUE(lowered.ok());
       EXPECT_NE(lowered->dispatches[0].label.find("by keys"), std::string::npos);
       test.ExpectMatches(profile);
@@ -132,7 +132,7 @@ TEST(LowerSort, SortsLongRowsByCanonicalKeysStably) {
     std::vector<int64_t> order(40000);
     for (int i = 0; i < 40000; ++i) order[i] = i;
     if (test.inputs.size() > 1) test.SetInts(1, order);
-    const auto lowered = LowerGroup(test.group, profile);
+    const auto lowered = LowerGroup(test.group, {profile});
     ASSERT_TRUE(lowered.ok());
     EXPECT_NE(lowered->dispatches[0].label.find("by keys"), std::string::npos);
     test.ExpectMatches(profile);

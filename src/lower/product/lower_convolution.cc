@@ -139,8 +139,8 @@ class ConvolutionMapper {
 
 Product ConvolutionProduct(const ir::Op& op) { return ConvolutionMapper(op).Map(); }
 
-StatusOr<LoweredGroup> LowerConvolution(const fusion::Group& group, const target::DeviceProfile& profile) {
-  return LowerProduct(group, profile, ConvolutionProduct(*group.hero));
+StatusOr<LoweredGroup> LowerConvolution(const fusion::Group& group, const target::CompileContext& context) {
+  return LowerProduct(group, context, ConvolutionProduct(*group.hero));
 }
 
 }  // namespace dragoman::kernel

@@ -81,8 +81,8 @@ Product DotProduct(const ir::Op& op) {
   return product;
 }
 
-StatusOr<LoweredGroup> LowerDot(const fusion::Group& group, const target::DeviceProfile& profile) {
-  return LowerProduct(group, profile, DotProduct(*group.hero));
+StatusOr<LoweredGroup> LowerDot(const fusion::Group& group, const target::CompileContext& context) {
+  return LowerProduct(group, context, DotProduct(*group.hero));
 }
 
 }  // namespace dragoman::kernel

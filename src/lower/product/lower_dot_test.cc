@@ -56,7 +56,7 @@ TEST(LowerDot, TakesVectorsScalarsAndNoContraction) {
 TEST(LowerDot, SumsNothingToZeroAndDropsEmptyResults) {
   F32Dot({3, 0}, {0, 5}, {{}, {}, {1}, {0}}).ExpectRightEverywhere();
   const ProductTest empty = F32Dot({3, 4}, {4, 0}, {{}, {}, {1}, {0}});
-  const auto lowered = LowerDot(empty.group, VectorProfile());
+  const auto lowered = LowerDot(empty.group, {VectorProfile()});
   ASSERT_TRUE(lowered.ok());
   EXPECT_TRUE(lowered->dispatches.empty());
 }
@@ -87,7 +87,7 @@ TEST(LowerDot, AccumulatesNarrowFloatsInF32) {
   // 4096 ones: a sum kept in f16 or bf16 stops growing at 2048 or 256.
   const ProductTest test = Dot({DType::kBF16, {1, 3000}}, {DType::kBF16, {3000, 1}}, {{}, {}, {1}, {0}}, DType::kF32);
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    const auto lowered = LowerDot(test.group, profile);
+    const auto lowered = LowerDot(test.group, {profile});
     ASSERT_TRUE(lowered.ok());
     Memory memory;
     for (const ir::Value* operand : test.hero->operands) {
@@ -101,8 +101,8 @@ TEST(LowerDot, AccumulatesNarrowFloatsInF32) {
 }
 
 TEST(LowerDot, GivesEqualKernelsToEqualShapes) {
-  const auto first = LowerDot(F32Dot({64, 96}, {96, 80}, {{}, {}, {1}, {0}}).group, VectorProfile());
-  const auto second = LowerDot(F32Dot({64, 96}, {96, 80}, {{}, {}, {1}, {0}}).group, VectorProfile());
+  const auto first = LowerDot(F32Dot({64, 96}, {96, 80}, {{}, {}, {1}, {0}}).group, {VectorProfile()});
+  const auto second = LowerDot(F32Dot({64, 96}, {96, 80}, {{}, {}, {1}, {0}}).group, {VectorProfile()});
   ASSERT_TRUE(first.ok() && second.ok());
   ASSERT_EQ(first->dispatches.size(), second->dispatches.size());
   for (size_t i = 0; i < first->dispatches.size(); ++i) {

@@ -186,34 +186,35 @@ Product PrepareProduct(const fusion::Group& group, Product product) {
   return product;
 }
 
-StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::DeviceProfile& profile, Product product) {
+StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::CompileContext& context,
+                                    Product product) {
   if (group.hero->type().num_elements() == 0) return LoweredGroup{};
   RETURN_IF_ERROR(CheckEpilogue(group));
   product = PrepareProduct(group, std::move(product));
   const ProductForm form = SimplifyProduct(product);
   RETURN_IF_ERROR(CheckCounts(group, form));
-  ProductConfig config = ChooseProductKernel(product, form, profile);
-  ASSIGN_OR_RETURN(LoweredGroup lowered, LowerProductWith(group, profile, product, config));
+  ProductConfig config = ChooseProductKernel(product, form, context);
+  ASSIGN_OR_RETURN(LoweredGroup lowered, LowerProductWith(group, context, product, config));
   // Where the device limits loops, K has as many parts as that takes.
-  while (!FitsLoopLimit(lowered.dispatches[0].kernel, profile)) {
-    const int64_t times = LoopIterations(lowered.dispatches[0].kernel) / profile.max_loop_iterations + 1;
+  while (!FitsLoopLimit(lowered.dispatches[0].kernel, context.profile)) {
+    const int64_t times = LoopIterations(lowered.dispatches[0].kernel) / context.profile.max_loop_iterations + 1;
     if (!SplitFurther(config, form, times)) break;
-    ASSIGN_OR_RETURN(lowered, LowerProductWith(group, profile, product, config));
+    ASSIGN_OR_RETURN(lowered, LowerProductWith(group, context, product, config));
   }
   return lowered;
 }
 
-StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target::DeviceProfile& profile,
+StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target::CompileContext& context,
                                         const Product& product, const ProductConfig& config) {
   const ProductForm form = SimplifyProduct(product);
   LoweredGroup lowered;
   if (config.splits > 1) {
     lowered.temporaries.push_back(group.hero->type().num_elements() * SizeBytes(product.accumulator) * config.splits);
   }
-  ASSIGN_OR_RETURN(Dispatch main, ProductDispatch(group, profile, product, form, config));
+  ASSIGN_OR_RETURN(Dispatch main, ProductDispatch(group, context.profile, product, form, config));
   lowered.dispatches.push_back(std::move(main));
   if (config.splits > 1) {
-    ASSIGN_OR_RETURN(Dispatch reduce, ReduceDispatch(group, profile, product, form, config.splits));
+    ASSIGN_OR_RETURN(Dispatch reduce, ReduceDispatch(group, context.profile, product, form, config.splits));
     lowered.dispatches.push_back(std::move(reduce));
   }
   return lowered;

@@ -12,10 +12,10 @@
 namespace dragoman::kernel {
 
 // `product` describes the hero with its operands as they stand in the op; producers in the group are absorbed here.
-StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::DeviceProfile& profile, Product product);
+StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::CompileContext& context, Product product);
 
 // As LowerProduct with the kernel given, for tests and measurements.
-StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target::DeviceProfile& profile,
+StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target::CompileContext& context,
                                         const Product& product, const ProductConfig& config);
 
 // Absorbs producers and orients the product.

@@ -21,7 +21,7 @@ void ExpectMatches(ProductGroup group) {
   for (const ProductConfig& config : {split, TileTestConfig(16, 16, 8, 8, 8), direct}) {
     all.push_back(group.LowerWith(config));
   }
-  for (const target::DeviceProfile& profile : TestProfiles()) all.push_back(LowerGroup(group.group, profile));
+  for (const target::DeviceProfile& profile : TestProfiles()) all.push_back(LowerGroup(group.group, {profile}));
   for (const auto& lowered : all) group.ExpectRight(lowered, 1e-5);
 }
 
@@ -135,7 +135,7 @@ TEST(LowerProduct, AddressesTensorsOf4GiBAndMore) {
              "return(%3, %5) }}",
              kDot));
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    const auto lowered = LowerGroup(test.group, profile);
+    const auto lowered = LowerGroup(test.group, {profile});
     ASSERT_TRUE(lowered.ok()) << lowered.status().message();
     for (const Dispatch& dispatch : lowered->dispatches) {
       const Status verified = Verify(dispatch.kernel);
@@ -152,7 +152,7 @@ TEST(LowerProduct, RefusesAnEpilogueThatMovesElements) {
              "%3 = transpose(%2) {{permutation = [1, 0]}} : tensor<4x4xf32>"
              "return(%3) }}",
              kDot));
-  const auto lowered = LowerGroup(test.group, VectorProfile());
+  const auto lowered = LowerGroup(test.group, {VectorProfile()});
   EXPECT_EQ(lowered.status().code(), StatusCode::kInternal);
 }
 

@@ -80,7 +80,7 @@ struct ProductTest {
   }
 
   void ExpectRightWith(const ProductConfig& config, const std::string& what) const {
-    ExpectRight(LowerProductWith(group, VectorProfile(), Prepared(), config), what);
+    ExpectRight(LowerProductWith(group, {VectorProfile()}, Prepared(), config), what);
   }
 
   // Every kernel that can compute it, with tiles that fit badly, and what the profiles choose.
@@ -150,7 +150,7 @@ inline void ProductTest::ExpectRightEverywhere() const {
     }
   }
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    ExpectRight(LowerGroup(group, profile), profile.unrolling_is_costly ? "on a CPU: " : "on a GPU: ");
+    ExpectRight(LowerGroup(group, {profile}), profile.unrolling_is_costly ? "on a CPU: " : "on a GPU: ");
   }
 }
 
@@ -195,7 +195,7 @@ struct ProductGroup {
   StatusOr<LoweredGroup> LowerWith(const ProductConfig& config) const {
     const bool is_dot = group.kind == fusion::GroupKind::kDot;
     const Product product = PrepareProduct(group, is_dot ? DotProduct(*group.hero) : ConvolutionProduct(*group.hero));
-    return LowerProductWith(group, VectorProfile(), product, config);
+    return LowerProductWith(group, {VectorProfile()}, product, config);
   }
 
   void ExpectRight(const StatusOr<LoweredGroup>& lowered, double tolerance) const {

@@ -159,39 +159,40 @@ bool Fits(const ProductConfig& config, const ProductForm& form, const target::De
          TileRegisters(config, form, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
 }
 
-struct TileChoice {
-  std::optional<ProductConfig> config;
-  int64_t splits = 1;
-  double cycles = 0;
-};
-
-void ConsiderTiles(const UnitChoice& choice, const ProductForm& form, const target::DeviceProfile& profile,
-                   DType accumulator, TileChoice& best) {
-  const Extents e = ExtentsOf(form);
-  for (const TileRow& row : choice.rows) {
-    const ProductConfig config = RowConfiguration(choice, row, profile);
-    if (!Fits(config, form, profile, accumulator)) continue;
-    const int units = std::max(profile.compute_units, 1);
-    const double step_cycles = StepCycles(config, profile);
-    const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
-    for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
-      const double cycles = TileCycles(row, e, splits, units, step_cycles);
-      if (!best.config.has_value() || cycles < best.cycles) best = {config, splits, cycles};
-    }
-  }
-}
-
 // Splits that leave none of them empty.
 int EvenSplits(int64_t parts, int64_t splits) {
   if (splits <= 1) return 1;
   return static_cast<int>(CeilDiv(parts, CeilDiv(parts, splits)));
 }
 
-ProductConfig TileConfig(const TileChoice& choice, const Extents& e) {
-  ProductConfig config = *choice.config;
-  config.splits = EvenSplits(CeilDiv(e.k, config.tile_k), choice.splits);
-  config.reason = Format("The {} {}x{}x{} with {} parts of K takes the fewest estimated cycles ({:.0f}).",
-                         NameOf(config), config.tile_m, config.tile_n, config.tile_k, config.splits, choice.cycles);
+void AddCandidates(const UnitChoice& choice, const ProductForm& form, const target::DeviceProfile& profile,
+                   DType accumulator, std::vector<ProductCandidate>& candidates) {
+  const Extents e = ExtentsOf(form);
+  for (const TileRow& row : choice.rows) {
+    ProductConfig config = RowConfiguration(choice, row, profile);
+    if (!Fits(config, form, profile, accumulator)) continue;
+    const int units = std::max(profile.compute_units, 1);
+    const double step_cycles = StepCycles(config, profile);
+    const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
+    for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
+      config.splits = EvenSplits(steps, splits);
+      candidates.push_back({config, TileCycles(row, e, splits, units, step_cycles)});
+    }
+  }
+}
+
+// The one with the fewest estimated cycles, or the one that a measurement names.
+ProductConfig Pick(const std::vector<ProductCandidate>& candidates, const std::string* measured) {
+  const auto is_measured = [&](const ProductCandidate& candidate) { return TuningName(candidate.config) == *measured; };
+  const auto is_faster = [](const ProductCandidate& a, const ProductCandidate& b) { return a.cycles < b.cycles; };
+  auto best = candidates.end();
+  if (measured != nullptr) best = std::find_if(candidates.begin(), candidates.end(), is_measured);
+  const bool is_found = best != candidates.end();
+  if (!is_found) best = std::min_element(candidates.begin(), candidates.end(), is_faster);
+  ProductConfig config = best->config;
+  config.reason = is_found
+                      ? Format("The {} was measured to be the fastest.", TuningName(config))
+                      : Format("The {} takes the fewest estimated cycles ({:.0f}).", TuningName(config), best->cycles);
   return config;
 }
 
@@ -359,7 +360,8 @@ bool IsContiguousAlongK(const ProductForm& form, const LinearMap& map) {
   return !k.empty() && map.factors[k.back()] == 1;
 }
 
-ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const target::CompileContext& context) {
+  const target::DeviceProfile& profile = context.profile;
   const Extents e = ExtentsOf(form);
   constexpr int64_t kFew = 8;
   if (e.batch >= 16 && e.n <= 4 && e.k * e.n <= 256) {
@@ -376,21 +378,43 @@ ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const
   if (e.m <= kFew || e.n <= kFew / 2) {
     return DirectOnGpu(form, profile, ProductAxis::kN, "Few results along one axis: operands are read once anyway.");
   }
-  const bool is_wide = SizeBytes(product.accumulator) > 4;
-  const std::span<const TileRow> rows =
-      is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
-  TileChoice choice;
-  ConsiderTiles({TileUnit::kScalar, rows, {}}, form, profile, product.accumulator, choice);
-  if (const auto matrix = BestMatrix(product, form, profile)) {
-    ConsiderTiles({TileUnit::kMatrix, kMatrixTiles, *matrix}, form, profile, product.accumulator, choice);
-  }
-  if (!choice.config.has_value()) {
+  const std::vector<ProductCandidate> candidates = TileCandidates(product, form, profile);
+  if (candidates.empty()) {
     return DirectOnGpu(form, profile, ProductAxis::kN, "No tile fits the device's workgroup or shared memory.");
   }
-  return TileConfig(choice, e);
+  const auto& tuned = context.options.tuning.products;
+  const auto entry = tuned.empty() ? tuned.end() : tuned.find(TuningKey(product, form));
+  return Pick(candidates, entry == tuned.end() ? nullptr : &entry->second);
 }
 
 }  // namespace
+
+std::vector<ProductCandidate> TileCandidates(const Product& product, const ProductForm& form,
+                                             const target::DeviceProfile& profile) {
+  const bool is_wide = SizeBytes(product.accumulator) > 4;
+  const std::span<const TileRow> rows =
+      is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
+  std::vector<ProductCandidate> candidates;
+  AddCandidates({TileUnit::kScalar, rows, {}}, form, profile, product.accumulator, candidates);
+  if (const auto matrix = BestMatrix(product, form, profile)) {
+    AddCandidates({TileUnit::kMatrix, kMatrixTiles, *matrix}, form, profile, product.accumulator, candidates);
+  }
+  return candidates;
+}
+
+std::string TuningKey(const Product& product, const ProductForm& form) {
+  const auto operand = [&](const OperandMap& map, const LinearMap& linear) {
+    return Format("{}{}", Name(map.value->type.dtype), IsContiguousAlongK(form, linear) ? " along K" : "");
+  };
+  const Extents e = ExtentsOf(form);
+  return Format("{}x{}x{}x{} {}, {} to {}", e.batch, e.m, e.n, e.k, operand(product.lhs, form.lhs),
+                operand(product.rhs, form.rhs), Name(product.accumulator));
+}
+
+std::string TuningName(const ProductConfig& config) {
+  return Format("{} {}x{}x{} with {} parts of K", NameOf(config), config.tile_m, config.tile_n, config.tile_k,
+                config.splits);
+}
 
 std::string_view NameOf(const ProductConfig& config) {
   return config.unit == TileUnit::kMatrix ? "matrix tile" : kNames[static_cast<int>(config.kernel)];
@@ -411,9 +435,9 @@ bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times)
 }
 
 ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
-                                  const target::DeviceProfile& profile) {
-  if (profile.unrolling_is_costly) return DirectOnCpu(product, form, profile);
-  return ChooseOnGpu(product, form, profile);
+                                  const target::CompileContext& context) {
+  if (context.profile.unrolling_is_costly) return DirectOnCpu(product, form, context.profile);
+  return ChooseOnGpu(product, form, context);
 }
 
 }  // namespace dragoman::kernel

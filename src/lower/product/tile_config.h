@@ -6,9 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lower/product/product.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::kernel {
 
@@ -59,7 +60,22 @@ std::string_view NameOf(const ProductConfig& config);
 // At least `times` as many parts of K, for devices that limit the loops of an invocation; false where K has no more.
 bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times);
 
+// A tile that fits the device, and the estimate of its time in cycles.
+struct ProductCandidate {
+  ProductConfig config;
+  double cycles = 0;
+};
+// What a tuner would measure. Empty where no tile fits; some products take other kernels whatever tiles fit.
+std::vector<ProductCandidate> TileCandidates(const Product& product, const ProductForm& form,
+                                             const target::DeviceProfile& profile);
+
+// What target::Tuning::products calls a product and a candidate: "1x512x512x64 f32 along K, f32 to f32" and
+// "matrix tile 128x64x32 with 2 parts of K".
+std::string TuningKey(const Product& product, const ProductForm& form);
+std::string TuningName(const ProductConfig& config);
+
+// The candidate that context.options.tuning names, else the one with the fewest estimated cycles.
 ProductConfig ChooseProductKernel(const Product& product, const ProductForm& form,
-                                  const target::DeviceProfile& profile);
+                                  const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "lower/product/matrix_product.h"
 #include "lower/product/product_run_testing.h"
 #include "lower/product/tile_product.h"
@@ -23,7 +26,7 @@ ProductConfig ChooseDot(int64_t m, int64_t n, int64_t k, const target::DevicePro
                            return AppendDot(block, operands, {{}, {}, {1}, {0}}, DType::kF32);
                          });
   const Product product = test.Prepared();
-  return ChooseProductKernel(product, SimplifyProduct(product), profile);
+  return ChooseProductKernel(product, SimplifyProduct(product), {profile});
 }
 
 ProductConfig ChooseConvolution(const Dims& lhs, const Dims& rhs, const ConvolutionDims& dims,
@@ -33,7 +36,7 @@ ProductConfig ChooseConvolution(const Dims& lhs, const Dims& rhs, const Convolut
                            return AppendConvolution(block, operands, dims, DType::kF32);
                          });
   const Product product = test.Prepared();
-  return ChooseProductKernel(product, SimplifyProduct(product), profile);
+  return ChooseProductKernel(product, SimplifyProduct(product), {profile});
 }
 
 int64_t Workgroups(const ProductConfig& config, int64_t m, int64_t n) {
@@ -47,6 +50,31 @@ TEST(TileConfig, GivesLargeProductsTheLargestTile) {
   EXPECT_EQ(config.tile_n, 128);
   EXPECT_EQ(config.splits, 1);
   EXPECT_FALSE(config.reason.empty());
+}
+
+TEST(TileConfig, TakesTheCandidateThatWasMeasured) {
+  const ProductTest test({DType::kF32, {1024, 512}}, {DType::kF32, {512, 1024}},
+                         [](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                           return AppendDot(block, operands, {{}, {}, {1}, {0}}, DType::kF32);
+                         });
+  const Product product = test.Prepared();
+  const ProductForm form = SimplifyProduct(product);
+  const target::DeviceProfile profile = LargeGpu();
+  const ProductConfig estimated = ChooseProductKernel(product, form, {profile});
+  const std::string key = TuningKey(product, form);
+  EXPECT_EQ(key, "1x1024x1024x512 f32 along K, f32 to f32");
+  std::set<std::string> names;
+  for (const ProductCandidate& candidate : TileCandidates(product, form, profile)) {
+    const std::string name = TuningName(candidate.config);
+    names.insert(name);
+    const target::Options tuned{.tuning = {{{key, name}}}};
+    EXPECT_EQ(TuningName(ChooseProductKernel(product, form, {profile, tuned})), name);
+    const target::Options foreign{.tuning = {{{"1x1x1x1", name}}}};
+    EXPECT_EQ(TuningName(ChooseProductKernel(product, form, {profile, foreign})), TuningName(estimated));
+  }
+  EXPECT_GT(names.size(), 20u);
+  const target::Options unknown{.tuning = {{{key, "tile 1x2x3 with 4 parts of K"}}}};
+  EXPECT_EQ(TuningName(ChooseProductKernel(product, form, {profile, unknown})), TuningName(estimated));
 }
 
 TEST(TileConfig, KeepsWithinTheRegistersOfAnInvocation) {
@@ -105,7 +133,7 @@ TEST(TileConfig, TakesRowsForMatrixTimesVector) {
                            return AppendDot(block, operands, {{}, {}, {1}, {1}}, DType::kF32);
                          });
   const Product product = test.Prepared();
-  EXPECT_EQ(ChooseProductKernel(product, SimplifyProduct(product), LargeGpu()).kernel, ProductKernel::kRow);
+  EXPECT_EQ(ChooseProductKernel(product, SimplifyProduct(product), {LargeGpu()}).kernel, ProductKernel::kRow);
 }
 
 TEST(TileConfig, ComputesDepthwiseConvolutionsDirectly) {
@@ -165,7 +193,7 @@ TileUnit UnitFor(DType input, const Dims& lhs, const Dims& rhs, const target::De
     return AppendDot(block, operands, {{}, {}, {1}, {0}}, DType::kF32);
   });
   const Product product = test.Prepared();
-  const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), profile);
+  const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), {profile});
   if (config.unit == TileUnit::kMatrix) {
     EXPECT_EQ(config.matrix, (target::MatrixShape{16, 16, 16, DType::kBF16, DType::kF32}));
     EXPECT_LE(MatrixSharedBytes(config), profile.shared_memory_bytes);

@@ -89,7 +89,7 @@ StatusOr<LoweredGroup> LowerWith(const Reduction& reduction, const ReducePlan& p
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::CompileContext& context) {
   const ir::Op& hero = *group.hero;
   const ReduceSpace space(hero.operands[0]->type.dims, hero.attributes.Ints(ir::AttrKey::kDimensions));
   const ReduceExtents extents = ExtentsOf(space);
@@ -103,15 +103,15 @@ StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::Dev
   for (const ir::Op* op : reduces) {
     operands.insert(operands.end(), ReducedOperands(*op).begin(), ReducedOperands(*op).end());
   }
-  ReduceSource source = AnalyzeSource(group, operands, space, profile);
+  ReduceSource source = AnalyzeSource(group, operands, space, context.profile);
   source.is_ordered = Combiner(reduces).is_ordered();
   source.num_accumulators = static_cast<int>(operands.size());
-  const Reduction reduction = {group, reduces, space, extents, source, profile};
-  ReducePlan plan = ChooseReduce(extents, source, profile, true);
+  const Reduction reduction = {group, reduces, space, extents, source, context.profile};
+  ReducePlan plan = ChooseReduce(extents, source, context.profile, true);
   ASSIGN_OR_RETURN(LoweredGroup lowered, LowerWith(reduction, plan));
   // Where the device limits loops there are as many parts as that takes.
-  while (!FitsLoopLimit(lowered.dispatches[0].kernel, profile)) {
-    const int64_t times = LoopIterations(lowered.dispatches[0].kernel) / profile.max_loop_iterations + 1;
+  while (!FitsLoopLimit(lowered.dispatches[0].kernel, context.profile)) {
+    const int64_t times = LoopIterations(lowered.dispatches[0].kernel) / context.profile.max_loop_iterations + 1;
     if (!SplitFurther(plan, extents, times)) break;
     ASSIGN_OR_RETURN(lowered, LowerWith(reduction, plan));
   }

@@ -253,7 +253,7 @@ StatusOr<Dispatch> RowKernel::Emit() {
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerRow(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerRow(const fusion::Group& group, const target::CompileContext& context) {
   LoweredGroup lowered;
   ASSIGN_OR_RETURN(const RowPhases phases, FindRowPhases(group));
   if (phases.phases.empty()) return Internal("A row group has no reduction.");
@@ -262,8 +262,8 @@ StatusOr<LoweredGroup> LowerRow(const fusion::Group& group, const target::Device
     return Unimplemented(Format("{} rows of {} elements are more than the {} positions that their kernel counts.",
                                 phases.num_rows, phases.row_length, kMaxPositions));
   }
-  const RowPlan plan = ChooseRow(group, phases, profile);
-  ASSIGN_OR_RETURN(Dispatch dispatch, RowKernel(group, phases, plan, profile).Emit());
+  const RowPlan plan = ChooseRow(group, phases, context.profile);
+  ASSIGN_OR_RETURN(Dispatch dispatch, RowKernel(group, phases, plan, context.profile).Emit());
   lowered.dispatches.push_back(std::move(dispatch));
   return lowered;
 }

@@ -52,7 +52,7 @@ Status EmitUpdate(Elemental& elemental, const ir::Op& hero, V linear, int lanes)
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const target::CompileContext& context) {
   LoweredGroup lowered;
   const ir::Op& hero = *group.hero;
   if (group.outputs.size() != 1 || group.outputs[0] != hero.result()) {
@@ -60,10 +60,10 @@ StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const
   }
   const int64_t count = hero.operands[1]->type.num_elements();
   if (count == 0) return lowered;
-  const int lanes = ChooseUpdateLanes(group, profile);
-  const int workgroup_size = DefaultWorkgroupSize(profile);
+  const int lanes = ChooseUpdateLanes(group, context.profile);
+  const int workgroup_size = DefaultWorkgroupSize(context.profile);
   const int64_t num_invocations = count / lanes;
-  Builder builder(profile);
+  Builder builder(context.profile);
   Elemental elemental(builder, group);
   const V invocation = GlobalInvocation(builder, workgroup_size, count);
   const V linear = builder.IMul(invocation, builder.Int(invocation.type, lanes));

@@ -178,7 +178,7 @@ LoopPlan ChooseLoop(const fusion::Group& group, const target::DeviceProfile& pro
   return plan;
 }
 
-StatusOr<LoweredGroup> LowerLoop(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerLoop(const fusion::Group& group, const target::CompileContext& context) {
   LoweredGroup lowered;
   if (group.outputs.empty()) return lowered;
   const int64_t count = group.outputs[0]->type.num_elements();
@@ -188,10 +188,11 @@ StatusOr<LoweredGroup> LowerLoop(const fusion::Group& group, const target::Devic
                            group.outputs[0]->type.ToString(), output->type.ToString()));
   }
   if (count == 0) return lowered;
-  const LoopPlan plan = ChooseLoop(group, profile);
+  const LoopPlan plan = ChooseLoop(group, context.profile);
   const auto lower = [&]() -> StatusOr<Dispatch> {
-    if (plan.mode == LoopMode::kTransposed) return LowerTransposeTile(group, profile, *FindTransposeTile(group));
-    LoopEmitter emitter(group, plan, profile);
+    if (plan.mode == LoopMode::kTransposed)
+      return LowerTransposeTile(group, context.profile, *FindTransposeTile(group));
+    LoopEmitter emitter(group, plan, context.profile);
     if (plan.mode == LoopMode::kSingle) return LowerSingle(emitter);
     if (plan.mode == LoopMode::kLinear) return LowerLinear(emitter, count);
     return LowerIndexed(emitter, count);

@@ -20,9 +20,9 @@ std::string AddOf(const std::string& dims) {
 
 TEST(LowerLoop, EqualKernelsServeAllShapes) {
   for (const target::DeviceProfile& profile : TestProfiles()) {
-    const StatusOr<LoweredGroup> a = LowerLoop(TestGroup(AddOf("64x4")).group, profile);
+    const StatusOr<LoweredGroup> a = LowerLoop(TestGroup(AddOf("64x4")).group, {profile});
     const TestGroup other(AddOf("8x1x2x100"));
-    const StatusOr<LoweredGroup> b = LowerLoop(other.group, profile);
+    const StatusOr<LoweredGroup> b = LowerLoop(other.group, {profile});
     ASSERT_TRUE(a.ok() && b.ok());
     EXPECT_EQ(Print(a->dispatches[0].kernel), Print(b->dispatches[0].kernel));
     EXPECT_EQ(b->dispatches[0].params, std::vector<uint32_t>{1600});
@@ -62,7 +62,7 @@ TEST(LowerLoop, VectorsAreSixteenBytesOfTheWidestType) {
 
 TEST(LowerLoop, ZeroElementsGiveNoDispatch) {
   const TestGroup test("(%0: tensor<0x4xf32>) { %1 = negate(%0) : tensor<0x4xf32> return(%1) }");
-  const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, VectorProfile());
+  const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, {VectorProfile()});
   ASSERT_TRUE(lowered.ok());
   EXPECT_TRUE(lowered->dispatches.empty());
 }
@@ -105,7 +105,7 @@ TEST(LowerLoop, HugeTensorsUseWideIndices) {
         "return(%1) }"}) {
     const TestGroup test(body);
     for (const target::DeviceProfile& profile : TestProfiles()) {
-      const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, profile);
+      const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, {profile});
       ASSERT_TRUE(lowered.ok()) << lowered.status().message();
       const Status verified = Verify(lowered->dispatches[0].kernel);
       EXPECT_TRUE(verified.ok()) << verified.message();
@@ -185,14 +185,14 @@ TEST(LowerLoop, OutputsAreComputedBeforeAnyIsStored) {
   TestGroup test(
       "(%0: tensor<8xf32>) { %1 = negate(%0) : tensor<8xf32> %2 = add(%0, %0) : tensor<8xf32> "
       "return(%1, %2) }");
-  const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, ScalarProfile());
+  const StatusOr<LoweredGroup> lowered = LowerLoop(test.group, {ScalarProfile()});
   ASSERT_TRUE(lowered.ok());
   const std::string text = Print(lowered->dispatches[0].kernel);
   EXPECT_LT(text.rfind("load @"), text.find("store @"));
 }
 
 TEST(LowerLoop, SegmentedKernelsDifferInTheFlagOnly) {
-  const StatusOr<LoweredGroup> lowered = LowerLoop(TestGroup(AddOf("64")).group, ScalarProfile());
+  const StatusOr<LoweredGroup> lowered = LowerLoop(TestGroup(AddOf("64")).group, {ScalarProfile()});
   ASSERT_TRUE(lowered.ok());
   Kernel kernel = std::move(const_cast<LoweredGroup&>(*lowered).dispatches[0].kernel);
   EXPECT_FALSE(kernel.is_segmented);

@@ -5,11 +5,11 @@
 #include "base/status.h"
 #include "element/dispatch.h"
 #include "fusion/plan.h"
-#include "target/profile.h"
+#include "target/compile_context.h"
 
 namespace dragoman::kernel {
 
-StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const target::DeviceProfile& profile);
-StatusOr<LoweredGroup> LowerSelectAndScatter(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerSelectAndScatter(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

@@ -102,7 +102,7 @@ StatusOr<StagedDispatch> EmitWindows(const ReduceWindow& reduce, const fusion::G
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const target::DeviceProfile& profile) {
+StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const target::CompileContext& context) {
   const ir::Op& hero = *group.hero;
   LoweredGroup lowered;
   const int64_t count = hero.type().num_elements();
@@ -115,15 +115,16 @@ StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const targe
   for (const auto& result : hero.results) reduce.dtypes.push_back(result->type.dtype);
   std::vector<TensorType> types;
   for (const auto& result : hero.results) types.push_back(result->type);
-  reduce.lanes = WindowLanes(reduce.window, types, profile);
-  ASSIGN_OR_RETURN(StagedDispatch whole, EmitWindows(reduce, group, profile, std::nullopt, 0));
-  if (FitsLoopLimit(whole.dispatch.kernel, profile)) {
+  reduce.lanes = WindowLanes(reduce.window, types, context.profile);
+  ASSIGN_OR_RETURN(StagedDispatch whole, EmitWindows(reduce, group, context.profile, std::nullopt, 0));
+  if (FitsLoopLimit(whole.dispatch.kernel, context.profile)) {
     lowered.dispatches.push_back(std::move(whole.dispatch));
     return lowered;
   }
-  RETURN_IF_ERROR(AppendStages(lowered, profile, WindowSize(reduce.window), [&](int64_t stage, int first_temporary) {
-    return EmitWindows(reduce, group, profile, stage, first_temporary);
-  }));
+  RETURN_IF_ERROR(
+      AppendStages(lowered, context.profile, WindowSize(reduce.window), [&](int64_t stage, int first_temporary) {
+        return EmitWindows(reduce, group, context.profile, stage, first_temporary);
+      }));
   return lowered;
 }
 

@@ -290,8 +290,8 @@ class SelectAndScatter {
 
 }  // namespace
 
-StatusOr<LoweredGroup> LowerSelectAndScatter(const fusion::Group& group, const target::DeviceProfile& profile) {
-  return SelectAndScatter(group, profile).Run();
+StatusOr<LoweredGroup> LowerSelectAndScatter(const fusion::Group& group, const target::CompileContext& context) {
+  return SelectAndScatter(group, context.profile).Run();
 }
 
 }  // namespace dragoman::kernel
