@@ -153,15 +153,16 @@ class Emitter {
     return {static_cast<int>(slot.kind), slot.index, slot.offset_bytes};
   }
 
-  void MarkAliases(kernel::Kernel& kernel, const std::vector<uint32_t>& slots) const {
+  // Which bindings may be the memory of another one.
+  std::vector<bool> AliasesOf(const kernel::Kernel& kernel, const std::vector<uint32_t>& slots) const {
+    std::vector<bool> aliases(slots.size());
     for (size_t i = 0; i < slots.size(); ++i) {
       for (size_t j = i + 1; j < slots.size(); ++j) {
         const bool written = kernel.buffers[i].is_written || kernel.buffers[j].is_written;
-        if (written && MemoryOf(slots[i]) == MemoryOf(slots[j])) {
-          kernel.buffers[i].may_alias = kernel.buffers[j].may_alias = true;
-        }
+        if (written && MemoryOf(slots[i]) == MemoryOf(slots[j])) aliases[i] = aliases[j] = true;
       }
     }
+    return aliases;
   }
 
   std::vector<Access> AccessesOf(const kernel::Kernel& kernel, const std::vector<uint32_t>& slots) const {
@@ -174,12 +175,12 @@ class Emitter {
     return accesses;
   }
 
-  Status AddDispatch(kernel::Kernel kernel, Step step, std::vector<Step>& steps) {
+  Status AddDispatch(const KernelForm& form, Step step, std::vector<Step>& steps) {
     const uint64_t total = step.workgroups;
     if (total == 0 || total > kUnlimitedWorkgroups) return Internal("A dispatch has no workgroups, or too many.");
     step.kind = StepKind::kDispatch;
-    step.barrier_before = barriers_.Step(AccessesOf(kernel, step.buffers));
-    ASSIGN_OR_RETURN(step.kernel, kernels_.Get(kernel));
+    step.barrier_before = barriers_.Step(AccessesOf(*form.kernel, step.buffers));
+    ASSIGN_OR_RETURN(step.kernel, kernels_.Get(form));
     for (const uint32_t slot : step.buffers) program_.bytes_accessed += program_.slots[slot].size_bytes;
     program_.flops += step.flops;
     steps.push_back(std::move(step));
@@ -187,23 +188,22 @@ class Emitter {
   }
 
   Status EmitDispatches(const Item& item, std::vector<Step>& steps) {
-    const auto& dispatches = item.lowered.dispatches;
-    const auto largest = std::max_element(dispatches.begin(), dispatches.end(),
+    const auto& launches = item.lowered.launches;
+    const auto largest = std::max_element(launches.begin(), launches.end(),
                                           [](const auto& a, const auto& b) { return a.workgroups < b.workgroups; });
-    for (const kernel::Dispatch& dispatch : dispatches) {
-      if (dispatch.workgroups > static_cast<int64_t>(kUnlimitedWorkgroups)) {
+    for (const Launch& launch : launches) {
+      if (launch.workgroups > static_cast<int64_t>(kUnlimitedWorkgroups)) {
         return Unimplemented(
-            Format("{} needs {} workgroups, more than {}.", dispatch.label, dispatch.workgroups, kUnlimitedWorkgroups));
+            Format("{} needs {} workgroups, more than {}.", launch.label, launch.workgroups, kUnlimitedWorkgroups));
       }
       Step step;
-      step.workgroups = static_cast<uint32_t>(dispatch.workgroups);
-      step.params = dispatch.params;
-      step.label = dispatch.label;
-      if (&dispatch == &*largest) step.flops = FlopsOf(item);  // others of a product sum or arrange
-      for (const kernel::Argument& argument : dispatch.arguments) step.buffers.push_back(SlotOf(argument, item));
-      kernel::Kernel kernel = dispatch.kernel;
-      MarkAliases(kernel, step.buffers);
-      RETURN_IF_ERROR(AddDispatch(std::move(kernel), std::move(step), steps));
+      step.workgroups = static_cast<uint32_t>(launch.workgroups);
+      step.params = launch.params;
+      step.label = launch.label;
+      if (&launch == &*largest) step.flops = FlopsOf(item);  // others of a product sum or arrange
+      step.buffers = SlotsOf(launch, item);
+      const KernelForm form{launch.kernel, AliasesOf(*launch.kernel, step.buffers)};
+      RETURN_IF_ERROR(AddDispatch(form, std::move(step), steps));
     }
     return OkStatus();
   }
@@ -212,29 +212,23 @@ class Emitter {
   Status EmitBatch(std::span<const Item> items, std::vector<Step>& steps) {
     std::map<std::vector<bool>, std::vector<const Item*>> by_aliases;
     for (const Item& item : items) {
-      kernel::Kernel kernel = item.lowered.dispatches[0].kernel;
-      MarkAliases(kernel, SlotsOf(item));
-      std::vector<bool> aliases;
-      for (const auto& binding : kernel.buffers) aliases.push_back(binding.may_alias);
-      by_aliases[aliases].push_back(&item);
+      const Launch& launch = item.lowered.launches[0];
+      by_aliases[AliasesOf(*launch.kernel, SlotsOf(launch, item))].push_back(&item);
     }
     for (const auto& [aliases, batch] : by_aliases) {
       if (batch.size() == 1) {
         RETURN_IF_ERROR(EmitDispatches(*batch[0], steps));
         continue;
       }
-      kernel::Kernel kernel = batch[0]->lowered.dispatches[0].kernel;
-      for (size_t i = 0; i < aliases.size(); ++i) kernel.buffers[i].may_alias = aliases[i];
-      kernel.is_segmented = true;
-      RETURN_IF_ERROR(AddDispatch(std::move(kernel), SegmentedStep(batch), steps));
+      const KernelForm form{batch[0]->lowered.launches[0].kernel, aliases, /*is_segmented=*/true};
+      RETURN_IF_ERROR(AddDispatch(form, SegmentedStep(batch), steps));
     }
     return OkStatus();
   }
 
-  std::vector<uint32_t> SlotsOf(const Item& item) {
+  std::vector<uint32_t> SlotsOf(const Launch& launch, const Item& item) {
     std::vector<uint32_t> slots;
-    for (const kernel::Argument& argument : item.lowered.dispatches[0].arguments)
-      slots.push_back(SlotOf(argument, item));
+    for (const kernel::Argument& argument : launch.arguments) slots.push_back(SlotOf(argument, item));
     return slots;
   }
 
@@ -243,15 +237,15 @@ class Emitter {
     step.num_segments = static_cast<uint32_t>(batch.size());
     step.segment_starts = {0};
     for (const Item* item : batch) {
-      const kernel::Dispatch& dispatch = item->lowered.dispatches[0];
-      const std::vector<uint32_t> slots = SlotsOf(*item);
+      const Launch& launch = item->lowered.launches[0];
+      const std::vector<uint32_t> slots = SlotsOf(launch, *item);
       step.buffers.insert(step.buffers.end(), slots.begin(), slots.end());
-      step.params.insert(step.params.end(), dispatch.params.begin(), dispatch.params.end());
-      step.segment_starts.push_back(step.segment_starts.back() + static_cast<uint32_t>(dispatch.workgroups));
+      step.params.insert(step.params.end(), launch.params.begin(), launch.params.end());
+      step.segment_starts.push_back(step.segment_starts.back() + static_cast<uint32_t>(launch.workgroups));
       step.flops += FlopsOf(*item);
     }
     step.workgroups = step.segment_starts.back();
-    step.label = Format("{} x {}", batch.size(), batch[0]->lowered.dispatches[0].label);
+    step.label = Format("{} x {}", batch.size(), batch[0]->lowered.launches[0].label);
     return step;
   }
 

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "kernel/kernel_hash.h"
 
 namespace dragoman::compiler {
 namespace {
@@ -26,7 +27,7 @@ void DelaySinks(BlockSchedule& schedule) {
   std::unordered_set<const ir::Value*> read;
   for (const Item& item : schedule.items) read.insert(item.group->inputs.begin(), item.group->inputs.end());
   std::stable_partition(schedule.items.begin(), schedule.items.end(), [&](const Item& item) {
-    const bool is_sink = item.group->kind == GroupKind::kLoop && item.lowered.dispatches.size() == 1 &&
+    const bool is_sink = item.group->kind == GroupKind::kLoop && item.lowered.launches.size() == 1 &&
                          std::none_of(item.group->outputs.begin(), item.group->outputs.end(),
                                       [&](const ir::Value* output) { return read.contains(output); });
     return !is_sink;
@@ -40,15 +41,15 @@ void BatchSinks(BlockSchedule& schedule) {
   size_t first_sink = schedule.items.size();
   while (first_sink > 0) {
     const Item& item = schedule.items[first_sink - 1];
-    const bool is_sink = item.group->kind == GroupKind::kLoop && item.lowered.dispatches.size() == 1 &&
+    const bool is_sink = item.group->kind == GroupKind::kLoop && item.lowered.launches.size() == 1 &&
                          std::none_of(item.group->outputs.begin(), item.group->outputs.end(),
                                       [&](const ir::Value* output) { return read.contains(output); });
     if (!is_sink) break;
     --first_sink;
   }
-  std::unordered_map<std::string, int> batches;
+  std::unordered_map<Hash128, int, Hash128Hasher> batches;
   for (size_t i = first_sink; i < schedule.items.size(); ++i) {
-    const std::string key = kernel::Print(schedule.items[i].lowered.dispatches[0].kernel);
+    const Hash128 key = kernel::HashKernel(*schedule.items[i].lowered.launches[0].kernel);
     schedule.items[i].batch = batches.emplace(key, static_cast<int>(batches.size())).first->second;
   }
   std::stable_sort(schedule.items.begin() + static_cast<std::ptrdiff_t>(first_sink), schedule.items.end(),
@@ -67,7 +68,7 @@ const ir::Value* ViewSource(const fusion::Group& group, const ir::Block& block) 
 
 class Scheduler {
  public:
-  explicit Scheduler(const ScheduleContext& context) : context_(context) {}
+  explicit Scheduler(const ScheduleContext& context) : context_(context), groups_(context.compile) {}
 
   StatusOr<std::unique_ptr<BlockSchedule>> Build(const ir::Block& block, BlockSchedule* parent, int parent_item) {
     auto schedule = std::make_unique<BlockSchedule>();
@@ -80,10 +81,9 @@ class Scheduler {
       item.group = &group;
       item.view_of = ViewSource(group, block);
       if (item.view_of == nullptr && !IsControl(group.kind) && group.kind != GroupKind::kHostTransfer) {
-        auto lowered = kernel::LowerGroup(group, context_.compile);
+        auto lowered = groups_.Lower(group);
         if (!lowered.ok()) return AddPlace(lowered.status(), group, context_.module);
         item.lowered = *std::move(lowered);
-        std::erase_if(item.lowered.dispatches, [](const kernel::Dispatch& d) { return d.workgroups == 0; });
       }
       schedule->items.push_back(std::move(item));
     }
@@ -121,6 +121,7 @@ class Scheduler {
   }
 
   const ScheduleContext& context_;
+  LoweredGroups groups_;
   int clock_ = 0;
 };
 
@@ -147,9 +148,9 @@ std::string PrintKernels(const BlockSchedule& schedule) {
   for (const Item& item : schedule.items) {
     const auto group = item.group - schedule.plan.groups.data();
     if (item.view_of != nullptr) text += Format("group {}: no kernel, the same memory in another shape\n", group);
-    for (const kernel::Dispatch& dispatch : item.lowered.dispatches) {
-      text += Format("group {}: {}, {} workgroups\n{}", group, dispatch.label, dispatch.workgroups,
-                     kernel::Print(dispatch.kernel));
+    for (const Launch& launch : item.lowered.launches) {
+      text += Format("group {}: {}, {} workgroups\n{}", group, launch.label, launch.workgroups,
+                     kernel::Print(*launch.kernel));
     }
     for (size_t i = 0; i < item.bodies.size(); ++i) {
       text += Format("group {}, body {}:\n{}", group, i, PrintKernels(*item.bodies[i]));

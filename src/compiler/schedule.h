@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/status.h"
+#include "compiler/lowered_groups.h"
 #include "fusion/plan.h"
-#include "lower/lowering.h"
 #include "target/compile_context.h"
 
 namespace dragoman::compiler {
@@ -19,7 +19,7 @@ struct BlockSchedule;
 
 struct Item {
   const fusion::Group* group = nullptr;
-  kernel::LoweredGroup lowered;                        // empty for control flow, host transfers and views
+  Lowered lowered;                                     // empty for control flow, host transfers and views
   std::vector<std::unique_ptr<BlockSchedule>> bodies;  // while: condition, body; case: branches
   int begin = 0;                                       // equal to end but for control flow
   int end = 0;

@@ -3,9 +3,9 @@
 
 #include <unordered_map>
 
+#include "ir/structure.h"
 #include "passes/builder.h"
 #include "passes/effects.h"
-#include "passes/structure.h"
 
 namespace dragoman::passes {
 namespace {

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "passes/structure.h"
-
-#include <unordered_map>
+#include "ir/structure.h"
 
 #include "base/hash.h"
 
-namespace dragoman::passes {
+namespace dragoman::ir {
 namespace {
-
-using ir::Block;
-using ir::Literal;
-using ir::Op;
-using ir::Value;
 
 size_t Mix(size_t hash, size_t value) { return (hash ^ value) * 0x9e3779b97f4a7c15ull + (hash >> 29); }
 
@@ -21,7 +14,7 @@ size_t HashType(size_t hash, const TensorType& type) {
   return hash;
 }
 
-size_t HashAttribute(size_t hash, const ir::AttrValue& value) {
+size_t HashAttribute(size_t hash, const AttrValue& value) {
   if (const auto* number = std::get_if<int64_t>(&value)) return Mix(hash, static_cast<size_t>(*number));
   if (const auto* text = std::get_if<std::string>(&value)) return Mix(hash, std::hash<std::string>()(*text));
   if (const auto* literal = std::get_if<Literal>(&value)) {
@@ -43,8 +36,6 @@ size_t HashWithoutOperands(const Op& op) {
   }
   return hash;
 }
-
-using Correspondence = std::unordered_map<const Value*, const Value*>;
 
 bool SameValue(const Value* a, const Value* b, const Correspondence& inside) {
   const auto found = inside.find(a);
@@ -96,9 +87,18 @@ bool SameOps(const Op& a, const Op& b) {
   return SameOpsInside(a, b, inside);
 }
 
-bool SameRegions(const Block& a, const Block& b) {
-  Correspondence inside;
-  return SameBlocks(a, b, inside);
+size_t HashOps(std::span<const Op* const> ops) {
+  size_t hash = ops.size();
+  for (const Op* op : ops) hash = Mix(hash, HashWithoutOperands(*op));
+  return hash;
 }
 
-}  // namespace dragoman::passes
+bool SameOps(std::span<const Op* const> a, std::span<const Op* const> b, Correspondence& values) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!SameOpsInside(*a[i], *b[i], values)) return false;
+  }
+  return true;
+}
+
+}  // namespace dragoman::ir

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/lowered_groups.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "ir/structure.h"
+
+namespace dragoman::compiler {
+namespace {
+
+size_t HashGroup(const fusion::Group& group) {
+  const size_t shape = static_cast<size_t>(group.kind) << 32 | group.inputs.size() << 16 | group.outputs.size();
+  return ir::HashOps(group.members) * 31 + shape;
+}
+
+bool SameTypes(const std::vector<ir::Value*>& a, const std::vector<ir::Value*>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const ir::Value* x, const ir::Value* y) { return x->type == y->type; });
+}
+
+// Which value of `b` stands where one of `a` does, if the groups differ in nothing but their values.
+std::optional<ir::Correspondence> Match(const fusion::Group& a, const fusion::Group& b) {
+  if (a.kind != b.kind || !SameTypes(a.inputs, b.inputs) || !SameTypes(a.outputs, b.outputs)) return std::nullopt;
+  ir::Correspondence values;
+  for (size_t i = 0; i < a.inputs.size(); ++i) values[a.inputs[i]] = b.inputs[i];
+  if (!ir::SameOps(a.members, b.members, values)) return std::nullopt;
+  for (size_t i = 0; i < a.members.size(); ++i) {
+    if ((a.members[i] == a.hero) != (b.members[i] == b.hero)) return std::nullopt;
+  }
+  for (size_t i = 0; i < a.outputs.size(); ++i) {
+    const auto found = values.find(a.outputs[i]);
+    if (found == values.end() || found->second != b.outputs[i]) return std::nullopt;
+  }
+  return values;
+}
+
+Lowered Translate(Lowered lowered, const ir::Correspondence& values) {
+  for (Launch& launch : lowered.launches) {
+    for (kernel::Argument& argument : launch.arguments) {
+      if (argument.value != nullptr) argument.value = values.at(argument.value);
+    }
+  }
+  return lowered;
+}
+
+Lowered Share(kernel::LoweredGroup group) {
+  Lowered lowered;
+  lowered.temporaries = std::move(group.temporaries);
+  for (kernel::Dispatch& dispatch : group.dispatches) {
+    if (dispatch.workgroups == 0) continue;
+    lowered.launches.push_back({std::make_shared<const kernel::Kernel>(std::move(dispatch.kernel)),
+                                std::move(dispatch.arguments), std::move(dispatch.params), dispatch.workgroups,
+                                std::move(dispatch.label)});
+  }
+  return lowered;
+}
+
+}  // namespace
+
+StatusOr<Lowered> LoweredGroups::Lower(const fusion::Group& group) {
+  std::vector<Known>& alike = known_[HashGroup(group)];
+  for (const Known& known : alike) {
+    if (const auto values = Match(*known.group, group)) return Translate(known.lowered, *values);
+  }
+  ASSIGN_OR_RETURN(kernel::LoweredGroup lowered, kernel::LowerGroup(group, context_));
+  alike.push_back({&group, Share(std::move(lowered))});
+  return alike.back().lowered;
+}
+
+}  // namespace dragoman::compiler
