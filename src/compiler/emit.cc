@@ -120,8 +120,6 @@ class Emitter {
       case GroupKind::kDynamicUpdateSlice:
       case GroupKind::kCholesky:
       case GroupKind::kTriangularSolve:
-      case GroupKind::kFft:
-      case GroupKind::kRngBitGenerator:
         return items.size() > 1 ? EmitBatch(items, steps) : EmitDispatches(item, steps);
     }
     return Internal("Unknown group kind.");

@@ -48,6 +48,7 @@ Lowered Translate(Lowered lowered, const ir::Correspondence& values) {
 Lowered Share(kernel::LoweredGroup group) {
   Lowered lowered;
   lowered.temporaries = std::move(group.temporaries);
+  lowered.reason = std::move(group.reason);
   for (kernel::Dispatch& dispatch : group.dispatches) {
     if (dispatch.workgroups == 0) continue;
     lowered.launches.push_back({std::make_shared<const kernel::Kernel>(std::move(dispatch.kernel)),

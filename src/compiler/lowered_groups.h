@@ -28,6 +28,7 @@ struct Launch {
 struct Lowered {
   std::vector<int64_t> temporaries;  // size in bytes each
   std::vector<Launch> launches;      // in order; those without workgroups are left out
+  std::string reason;                // as in kernel::LoweredGroup
 };
 
 class LoweredGroups {

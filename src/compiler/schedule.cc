@@ -148,6 +148,7 @@ std::string PrintKernels(const BlockSchedule& schedule) {
   for (const Item& item : schedule.items) {
     const auto group = item.group - schedule.plan.groups.data();
     if (item.view_of != nullptr) text += Format("group {}: no kernel, the same memory in another shape\n", group);
+    if (!item.lowered.reason.empty()) text += Format("group {} because: {}\n", group, item.lowered.reason);
     for (const Launch& launch : item.lowered.launches) {
       text += Format("group {}: {}, {} workgroups\n{}", group, launch.label, launch.workgroups,
                      kernel::Print(*launch.kernel));

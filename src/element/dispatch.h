@@ -32,6 +32,7 @@ struct LoweredGroup {
   std::vector<int64_t> temporaries;  // size in bytes each
   // Run in order; the next one sees what the one before wrote (the planner puts a barrier between).
   std::vector<Dispatch> dispatches;
+  std::string reason;  // why the kernels have this form, for people; empty where there is no choice
 };
 
 }  // namespace dragoman::kernel

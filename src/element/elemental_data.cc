@@ -114,9 +114,9 @@ StatusOr<Lanes> EmitInlineReduce(Elemental& elemental, const ir::Op& op, const I
     };
     const StatusOr<std::vector<Scalar>> next = combine();
     if (!next.ok()) status = next.status();
-    return next.ok() ? Combiner::Flatten(*next) : std::vector<V>(carried.begin(), carried.end());
+    return next.ok() ? FlattenScalars(*next) : std::vector<V>(carried.begin(), carried.end());
   };
-  std::vector<V> carried = Combiner::Flatten(start);
+  std::vector<V> carried = FlattenScalars(start);
   const int64_t count = NumElements(reduced_extents);
   if (count == 1) {
     carried = body(builder.I32(0), carried);

@@ -114,15 +114,6 @@ std::vector<KType> Combiner::MachineTypes(const Builder& builder) const {
   return types;
 }
 
-std::vector<V> Combiner::Flatten(std::span<const Scalar> values) {
-  std::vector<V> flat;
-  for (const Scalar& value : values) {
-    flat.push_back(value.re);
-    if (value.im.id != kNoValue) flat.push_back(value.im);
-  }
-  return flat;
-}
-
 std::vector<Scalar> Combiner::Unflatten(std::span<const V> values) const {
   std::vector<Scalar> scalars;
   size_t next = 0;

@@ -25,7 +25,6 @@ class Combiner {
   DType accumulator(int i) const { return accumulators_[i]; }
   // The machine types that hold one set of accumulators: two for each complex one.
   std::vector<KType> MachineTypes(const Builder& builder) const;
-  static std::vector<V> Flatten(std::span<const Scalar> values);
   std::vector<Scalar> Unflatten(std::span<const V> values) const;
 
   // What an accumulator without elements holds: the identity of a known operation, else the initial values (which

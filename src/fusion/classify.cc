@@ -54,8 +54,6 @@ constexpr KindRow kKinds[] = {
     {OpCode::kDynamicUpdateSlice, GroupKind::kDynamicUpdateSlice},
     {OpCode::kCholesky, GroupKind::kCholesky},
     {OpCode::kTriangularSolve, GroupKind::kTriangularSolve},
-    {OpCode::kFft, GroupKind::kFft},
-    {OpCode::kRngBitGenerator, GroupKind::kRngBitGenerator},
     {OpCode::kWhile, GroupKind::kWhile},
     {OpCode::kCase, GroupKind::kCase},
     {OpCode::kSend, GroupKind::kHostTransfer},

@@ -29,8 +29,6 @@ namespace dragoman::fusion {
   X(kDynamicUpdateSlice, "dynamic_update_slice") /* in place: the output already holds operand 0 */               \
   X(kCholesky, "cholesky")                                                                                        \
   X(kTriangularSolve, "triangular_solve")                                                                         \
-  X(kFft, "fft")                                                                                                  \
-  X(kRngBitGenerator, "rng_bit_generator")                                                                        \
   X(kWhile, "while") /* no kernel of its own: planned by compiler/ */                                             \
   X(kCase, "case")                                                                                                \
   X(kHostTransfer, "host_transfer") /* send or recv */

@@ -11,7 +11,5 @@ namespace dragoman::kernel {
 
 StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::CompileContext& context);
 StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::CompileContext& context);
-StatusOr<LoweredGroup> LowerFft(const fusion::Group& group, const target::CompileContext& context);
-StatusOr<LoweredGroup> LowerRngBitGenerator(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

@@ -42,8 +42,6 @@ constexpr KindRow kKindRows[] = {
     {fusion::GroupKind::kDynamicUpdateSlice, LowerDynamicUpdateSlice},
     {fusion::GroupKind::kCholesky, LowerCholesky},
     {fusion::GroupKind::kTriangularSolve, LowerTriangularSolve},
-    {fusion::GroupKind::kFft, LowerFft},
-    {fusion::GroupKind::kRngBitGenerator, LowerRngBitGenerator},
     {fusion::GroupKind::kWhile, LowerNothing},
     {fusion::GroupKind::kCase, LowerNothing},
     {fusion::GroupKind::kHostTransfer, LowerNothing},

@@ -208,6 +208,7 @@ StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target
                                         const Product& product, const ProductConfig& config) {
   const ProductForm form = SimplifyProduct(product);
   LoweredGroup lowered;
+  lowered.reason = config.reason;
   if (config.splits > 1) {
     lowered.temporaries.push_back(group.hero->type().num_elements() * SizeBytes(product.accumulator) * config.splits);
   }

@@ -66,6 +66,7 @@ struct Reduction {
 
 StatusOr<LoweredGroup> LowerWith(const Reduction& reduction, const ReducePlan& plan) {
   LoweredGroup lowered;
+  lowered.reason = plan.reason;
   const ReduceExtents& extents = reduction.extents;
   if (plan.splits == 1) {
     ASSIGN_OR_RETURN(Dispatch dispatch, reduction.Emit(plan, extents, {}));

@@ -98,14 +98,14 @@ StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> redu
   std::vector<V> flat;
   for (size_t i = 0; i < reductions.size(); ++i) {
     is_ordered = is_ordered || reductions[i].combiner.is_ordered();
-    const std::vector<V> part = Combiner::Flatten(start[i]);
+    const std::vector<V> part = FlattenScalars(start[i]);
     flat.insert(flat.end(), part.begin(), part.end());
   }
   const auto unflatten = [&](std::span<const V> values) {
     std::vector<Set> sets;
     size_t next = 0;
     for (size_t i = 0; i < reductions.size(); ++i) {
-      const size_t width = Combiner::Flatten(start[i]).size();
+      const size_t width = FlattenScalars(start[i]).size();
       sets.push_back(reductions[i].combiner.Unflatten(values.subspan(next, width)));
       next += width;
     }
@@ -128,7 +128,7 @@ StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> redu
     }
     std::vector<V> next;
     for (const Set& set : *sums) {
-      const std::vector<V> part = Combiner::Flatten(set);
+      const std::vector<V> part = FlattenScalars(set);
       next.insert(next.end(), part.begin(), part.end());
     }
     return next;
@@ -263,6 +263,7 @@ StatusOr<LoweredGroup> LowerRow(const fusion::Group& group, const target::Compil
                                 phases.num_rows, phases.row_length, kMaxPositions));
   }
   const RowPlan plan = ChooseRow(group, phases, context.profile);
+  lowered.reason = plan.reason;
   ASSIGN_OR_RETURN(Dispatch dispatch, RowKernel(group, phases, plan, context.profile).Emit());
   lowered.dispatches.push_back(std::move(dispatch));
   return lowered;

@@ -13,7 +13,7 @@ namespace {
 std::vector<V> FlattenSets(const std::vector<std::vector<Scalar>>& sets) {
   std::vector<V> flat;
   for (const auto& set : sets) {
-    const std::vector<V> part = Combiner::Flatten(set);
+    const std::vector<V> part = FlattenScalars(set);
     flat.insert(flat.end(), part.begin(), part.end());
   }
   return flat;
@@ -120,7 +120,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AddElements(V kept, V red
 
 StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AccumulateStretch(V kept, const Stretch& stretch, int unroll,
                                                                          std::vector<Set> start) {
-  const size_t width = Combiner::Flatten(start[0]).size();
+  const size_t width = FlattenScalars(start[0]).size();
   const auto unflatten = [&](std::span<const V> flat) {
     std::vector<Set> sets;
     for (size_t i = 0; i < flat.size(); i += width) sets.push_back(combiner_.Unflatten(flat.subspan(i, width)));
@@ -241,7 +241,7 @@ Status ReduceKernel::Write(V kept, V split, std::vector<Set> sets) {
     const V position = b_.IAdd(kept, b_.I32(static_cast<int64_t>(lane)));
     const V at = plan_.kind == ReduceKind::kRow ? b_.MulAdd(position, pass_.num_partials, split)
                                                 : b_.MulAdd(split, extents_.kept(), position);
-    const std::vector<V> flat = Combiner::Flatten(sets[lane]);
+    const std::vector<V> flat = FlattenScalars(sets[lane]);
     for (size_t i = 0; i < flat.size(); ++i) b_.Store(written_partials_[i], at, flat[i]);
   }
   return OkStatus();

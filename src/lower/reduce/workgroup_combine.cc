@@ -23,7 +23,7 @@ int64_t WorkgroupCombine::SharedBytes(const Builder& builder, const Combiner& co
 
 void WorkgroupCombine::Put(V slot, int set, const std::vector<Scalar>& values) {
   Builder& b = elemental_.builder();
-  const std::vector<V> flat = Combiner::Flatten(values);
+  const std::vector<V> flat = FlattenScalars(values);
   const V at = b.IAdd(slot, b.I32(int64_t{set} * slots_));
   for (size_t i = 0; i < flat.size(); ++i) {
     const bool is_bool = types_[i] == KType::kBool;

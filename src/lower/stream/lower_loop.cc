@@ -139,11 +139,6 @@ StatusOr<Dispatch> LowerIndexed(LoopEmitter& emitter, int64_t count) {
 
 }  // namespace
 
-Kernel MakeSegmented(Kernel kernel) {
-  kernel.is_segmented = true;
-  return kernel;
-}
-
 LoopPlan ChooseLoop(const fusion::Group& group, const target::DeviceProfile& profile) {
   LoopPlan plan;
   plan.workgroup_size = DefaultWorkgroupSize(profile);
@@ -189,6 +184,7 @@ StatusOr<LoweredGroup> LowerLoop(const fusion::Group& group, const target::Compi
   }
   if (count == 0) return lowered;
   const LoopPlan plan = ChooseLoop(group, context.profile);
+  lowered.reason = plan.reason;
   const auto lower = [&]() -> StatusOr<Dispatch> {
     if (plan.mode == LoopMode::kTransposed)
       return LowerTransposeTile(group, context.profile, *FindTransposeTile(group));

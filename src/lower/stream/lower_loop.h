@@ -27,8 +27,4 @@ struct LoopPlan {
 };
 LoopPlan ChooseLoop(const fusion::Group& group, const target::DeviceProfile& profile);
 
-// The same kernel for a dispatch of several records (horizontal merging): nothing else differs, since kWorkgroupIndex
-// counts from the segment's start and buffers and parameters come from the segment's record.
-Kernel MakeSegmented(Kernel kernel);
-
 }  // namespace dragoman::kernel

@@ -191,13 +191,5 @@ TEST(LowerLoop, OutputsAreComputedBeforeAnyIsStored) {
   EXPECT_LT(text.rfind("load @"), text.find("store @"));
 }
 
-TEST(LowerLoop, SegmentedKernelsDifferInTheFlagOnly) {
-  const StatusOr<LoweredGroup> lowered = LowerLoop(TestGroup(AddOf("64")).group, {ScalarProfile()});
-  ASSERT_TRUE(lowered.ok());
-  Kernel kernel = std::move(const_cast<LoweredGroup&>(*lowered).dispatches[0].kernel);
-  EXPECT_FALSE(kernel.is_segmented);
-  EXPECT_TRUE(MakeSegmented(std::move(kernel)).is_segmented);
-}
-
 }  // namespace
 }  // namespace dragoman::kernel
