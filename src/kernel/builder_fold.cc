@@ -6,68 +6,10 @@
 #include <bit>
 
 #include "kernel/builder.h"
+#include "kernel/int_ops.h"
 
 namespace dragoman::kernel {
 namespace {
-
-// Integer operations on constants; nullopt where the result is undefined or the op is none of integers.
-std::optional<uint64_t> EvaluateInt(KOp op, KType type, uint64_t a, uint64_t b) {
-  const int64_t sa = SignExtend(type, a);
-  const int64_t sb = SignExtend(type, b);
-  const uint64_t width = type == KType::kI64 ? 64 : 32;
-  switch (op) {
-    case KOp::kIAdd:
-      return a + b;
-    case KOp::kISub:
-      return a - b;
-    case KOp::kIMul:
-      return a * b;
-    case KOp::kUDiv:
-      return b == 0 ? std::nullopt : std::optional(a / b);
-    case KOp::kURem:
-      return b == 0 ? std::nullopt : std::optional(a % b);
-    case KOp::kSDiv:
-      return sb == 0 || sb == -1 ? std::nullopt : std::optional<uint64_t>(sa / sb);
-    case KOp::kSRem:
-      return sb == 0 || sb == -1 ? std::nullopt : std::optional<uint64_t>(sa % sb);
-    case KOp::kSMin:
-      return sa < sb ? a : b;
-    case KOp::kSMax:
-      return sa < sb ? b : a;
-    case KOp::kUMin:
-      return std::min(a, b);
-    case KOp::kUMax:
-      return std::max(a, b);
-    case KOp::kAnd:
-      return a & b;
-    case KOp::kOr:
-      return a | b;
-    case KOp::kXor:
-      return a ^ b;
-    case KOp::kShl:
-      return b >= width ? std::nullopt : std::optional(a << b);
-    case KOp::kShrU:
-      return b >= width ? std::nullopt : std::optional(a >> b);
-    case KOp::kShrS:
-      return b >= width ? std::nullopt : std::optional<uint64_t>(sa >> b);
-    case KOp::kUMulHigh:
-      return (a * b) >> 32;
-    case KOp::kIEq:
-      return a == b;
-    case KOp::kINe:
-      return a != b;
-    case KOp::kSLt:
-      return sa < sb;
-    case KOp::kSLe:
-      return sa <= sb;
-    case KOp::kULt:
-      return a < b;
-    case KOp::kULe:
-      return a <= b;
-    default:
-      return std::nullopt;
-  }
-}
 
 // What x op x is when both operands are the same integer or boolean.
 std::optional<int> OfEqualOperands(KOp op) {
@@ -135,10 +77,6 @@ uint64_t Mask(KType type) {
   return 0;
 }
 
-int64_t SignExtend(KType type, uint64_t bits) {
-  return type == KType::kI32 ? static_cast<int32_t>(static_cast<uint32_t>(bits)) : static_cast<int64_t>(bits);
-}
-
 std::optional<V> Builder::Fold(KOp op, std::span<const V> operands, KType type) {
   if (op == KOp::kSelect) {
     const auto condition = ConstantInt(operands[0]);
@@ -159,14 +97,12 @@ std::optional<V> Builder::FoldConstants(KOp op, std::span<const V> operands, KTy
   if (operands.empty()) return std::nullopt;
   const KType from = operands[0].type;
   const uint64_t a = constants_[operands[0].id].bits;
-  if (operands.size() == 2 && (IsIntType(from) || from == KType::kBool)) {
-    const auto value = EvaluateInt(op, from, a, constants_[operands[1].id].bits);
+  if (Between(op, KOp::kIAdd, KOp::kULe)) {
+    const auto value = EvaluateInt(op, from, a, operands.size() > 1 ? constants_[operands[1].id].bits : 0);
     return value.has_value() ? std::optional(ConstantBits(type, *value)) : std::nullopt;
   }
   if (operands.size() != 1) return std::nullopt;
   switch (op) {
-    case KOp::kNot:
-      return ConstantBits(type, ~a);
     case KOp::kSExt:
       return ConstantBits(type, static_cast<uint64_t>(SignExtend(from, a)));
     case KOp::kZExt:

@@ -9,6 +9,5 @@ namespace dragoman::kernel {
 bool IsCommutative(KOp op);
 // The bits that values of the type have.
 uint64_t Mask(KType type);
-int64_t SignExtend(KType type, uint64_t bits);
 
 }  // namespace dragoman::kernel

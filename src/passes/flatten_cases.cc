@@ -13,29 +13,9 @@ namespace {
 bool IsCheapToCompute(const Op& op) {
   if (op.code == OpCode::kReturn || op.code == OpCode::kReduce) return true;
   if (op.code == OpCode::kScatter) return false;
-  switch (Info(op.code).kind) {
-    case ir::OpKind::kElementwise:
-      return true;
-    case ir::OpKind::kData:
-      return true;
-    case ir::OpKind::kMovement:
-      return true;
-    case ir::OpKind::kIndexing:
-      return true;
-    case ir::OpKind::kReduction:
-      return false;
-    case ir::OpKind::kContraction:
-      return false;
-    case ir::OpKind::kLinalg:
-      return false;
-    case ir::OpKind::kControl:
-      return false;
-    case ir::OpKind::kRandom:
-      return false;
-    case ir::OpKind::kEffect:
-      return false;
-  }
-  return false;
+  const ir::OpKind kind = Info(op.code).kind;
+  return kind == ir::OpKind::kElementwise || kind == ir::OpKind::kData || kind == ir::OpKind::kMovement ||
+         kind == ir::OpKind::kIndexing;
 }
 
 bool IsFlattenable(const Op& op) {

@@ -17,29 +17,9 @@ constexpr int64_t kMaxOperandElements = 65536;
 constexpr int64_t kMaxGrownElements = 64;  // of results that have more elements than the operands
 
 bool IsFoldableKind(const Op& op) {
-  switch (Info(op.code).kind) {
-    case ir::OpKind::kElementwise:
-      return true;
-    case ir::OpKind::kMovement:
-      return true;
-    case ir::OpKind::kIndexing:
-      return true;
-    case ir::OpKind::kReduction:
-      return true;
-    case ir::OpKind::kContraction:
-      return true;
-    case ir::OpKind::kData:
-      return false;
-    case ir::OpKind::kLinalg:
-      return false;
-    case ir::OpKind::kControl:
-      return false;
-    case ir::OpKind::kRandom:
-      return false;
-    case ir::OpKind::kEffect:
-      return false;
-  }
-  return false;
+  const ir::OpKind kind = Info(op.code).kind;
+  return kind == ir::OpKind::kElementwise || kind == ir::OpKind::kMovement || kind == ir::OpKind::kIndexing ||
+         kind == ir::OpKind::kReduction || kind == ir::OpKind::kContraction;
 }
 
 bool Captures(const Op& op) {
