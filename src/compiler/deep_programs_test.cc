@@ -9,13 +9,13 @@
 
 #include "compiler/compiler.h"
 #include "compiler/interpret_testing.h"
-#include "passes/builder.h"
+#include "ir/builder.h"
 #include "target/profile_json.h"
 
 namespace dragoman::compiler {
 namespace {
 
-using passes::Builder;
+using ir::Builder;
 using Value = ir::Value;
 using ir::OpCode;
 

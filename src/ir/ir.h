@@ -44,6 +44,9 @@ struct Op {
   const TensorType& type(int i = 0) const { return results[i]->type; }
 };
 
+// Every pass recurses over regions, so nobody's program may nest deeper.
+inline constexpr int kMaxRegionDepth = 100;
+
 // A straight list of ops ending in kReturn (whose operands are the block's results).
 struct Block {
   std::vector<std::unique_ptr<Value>> arguments;
@@ -123,6 +126,9 @@ Status Verify(const Module& module);
 // Text form; Parse(Print(m)) prints the same. Grammar in text.h.
 std::string Print(const Module& module);
 std::string PrintOp(const Op& op);
+// "(tensor<3xf32>, tensor<f32>) -> (tensor<3xf32>)", for messages.
+std::string Signature(const std::vector<std::string>& operands, const std::vector<std::string>& results);
+std::string Signature(const Op& op);
 StatusOr<std::unique_ptr<Module>> Parse(std::string_view text);
 
 }  // namespace dragoman::ir

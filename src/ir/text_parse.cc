@@ -11,8 +11,6 @@
 namespace dragoman::ir {
 namespace {
 
-constexpr int kMaxRegionDepth = 64;
-
 std::optional<AttrKey> AttrKeyFromName(std::string_view name) {
   static const auto* const keys = [] {
     auto* map = new std::unordered_map<std::string_view, AttrKey>;

@@ -9,6 +9,12 @@
 namespace dragoman::ir {
 namespace {
 
+std::string InParentheses(const std::vector<std::string>& texts) {
+  std::string joined = "(";
+  for (const std::string& text : texts) joined += (joined.size() > 1 ? ", " : "") + text;
+  return joined + ")";
+}
+
 bool IsPlainName(std::string_view name) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$-<>";
   return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
@@ -173,6 +179,17 @@ std::string PrintOp(const Op& op) {
   Printer printer;
   printer.PrintAlone(op);
   return printer.Take();
+}
+
+std::string Signature(const std::vector<std::string>& operands, const std::vector<std::string>& results) {
+  return InParentheses(operands) + " -> " + InParentheses(results);
+}
+
+std::string Signature(const Op& op) {
+  std::vector<std::string> operands, results;
+  for (const Value* operand : op.operands) operands.push_back(operand->type.ToString());
+  for (const auto& result : op.results) results.push_back(result->type.ToString());
+  return Signature(operands, results);
 }
 
 }  // namespace dragoman::ir

@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "passes/builder.h"
+#include "passes/names.h"
 #include "passes/random_draws.h"
 
 namespace dragoman::passes {

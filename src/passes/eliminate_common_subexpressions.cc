@@ -4,8 +4,8 @@
 #include <unordered_map>
 
 #include "ir/structure.h"
-#include "passes/builder.h"
 #include "passes/effects.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 namespace {

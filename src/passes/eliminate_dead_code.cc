@@ -3,8 +3,8 @@
 
 #include <unordered_set>
 
-#include "passes/builder.h"
 #include "passes/effects.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 namespace {

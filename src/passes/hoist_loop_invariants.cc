@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "passes/builder.h"
 #include "passes/effects.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 namespace {

@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
-#include "passes/builder.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 namespace {

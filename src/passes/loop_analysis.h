@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "passes/builder.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ir/ir.h"
-#include "passes/builder.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/status.h"
-#include "passes/builder.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 

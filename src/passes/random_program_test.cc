@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <random>
 
-#include "passes/builder.h"
+#include "passes/names.h"
 #include "passes/testing.h"
 
 namespace dragoman::passes {

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "ir/ir.h"
-#include "passes/builder.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "passes/builder.h"
 #include "passes/loop_analysis.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "passes/builder.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <unordered_map>
 
-#include "passes/builder.h"
 #include "passes/loop_analysis.h"
+#include "passes/names.h"
 
 namespace dragoman::passes {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds tensor IR at the end of a block, for passes that write new ops. Result types come from the ops' shape rules,
-// so a call that does not fit its operands is a bug of the pass and stops at once.
+// Builds tensor IR at the end of a block, for passes and readers that write ops of their own. Result types come from
+// the ops' shape rules, so a call that does not fit its operands is a bug of the caller and stops at once.
 #pragma once
 
 #include <functional>
@@ -9,23 +9,17 @@
 
 #include "ir/ir.h"
 
-namespace dragoman::passes {
-
-using ir::Attributes;
-using ir::AttrKey;
-using ir::Block;
-using ir::Op;
-using ir::OpCode;
-using ir::Value;
+namespace dragoman::ir {
 
 // A literal whose elements are all `value`, rounded to the type (complex: the real part).
-ir::Literal SplatLiteral(const TensorType& type, double value);
+Literal SplatLiteral(const TensorType& type, double value);
 // A rank-1 or higher literal from values in row-major order.
-ir::Literal DenseLiteral(const TensorType& type, std::span<const double> values);
+Literal DenseLiteral(const TensorType& type, std::span<const double> values);
 
 class Builder {
  public:
-  explicit Builder(Block& block) : block_(block) {}
+  // All of `location`.
+  explicit Builder(Block& block, LocationId location = 0) : block_(block), location_(location) {}
 
   Block& block() { return block_; }
 
@@ -34,7 +28,7 @@ class Builder {
   Op* MakeTyped(OpCode code, std::vector<Value*> operands, std::vector<TensorType> types, Attributes attributes = {});
 
   // Data.
-  Value* Constant(ir::Literal literal);
+  Value* Constant(Literal literal);
   Value* Splat(const TensorType& type, double value) { return Constant(SplatLiteral(type, value)); }
   Value* Scalar(DType dtype, double value) { return Splat({dtype, {}}, value); }
   Value* SplatLike(const Value* other, double value) { return Splat(other->type, value); }
@@ -48,7 +42,7 @@ class Builder {
   Value* Multiply(Value* lhs, Value* rhs) { return Binary(OpCode::kMultiply, lhs, rhs); }
   Value* Divide(Value* lhs, Value* rhs) { return Binary(OpCode::kDivide, lhs, rhs); }
   Value* And(Value* lhs, Value* rhs) { return Binary(OpCode::kAnd, lhs, rhs); }
-  Value* Compare(ComparisonDirection direction, Value* lhs, Value* rhs);
+  Value* Compare(ComparisonDirection direction, Value* lhs, Value* rhs, ComparisonType type = ComparisonType::kNoType);
   Value* Select(Value* predicate, Value* on_true, Value* on_false);
   Value* Convert(Value* operand, DType dtype);
   Value* Bitcast(Value* operand, TensorType type);
@@ -88,6 +82,7 @@ class Builder {
 
  private:
   Block& block_;
+  const LocationId location_;
 };
 
-}  // namespace dragoman::passes
+}  // namespace dragoman::ir

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "passes/builder.h"
+#include "ir/builder.h"
 
 #include <unordered_map>
 
@@ -7,7 +7,7 @@
 #include "ir/shape_rules.h"
 #include "ir/text.h"
 
-namespace dragoman::passes {
+namespace dragoman::ir {
 namespace {
 
 template <typename T>
@@ -26,7 +26,7 @@ void AppendElement(DType dtype, double value, std::vector<std::byte>& out) {
   } else if (dtype == DType::kF32) {
     AppendBytes(static_cast<float>(value), out);
   } else if (IsFloat(dtype)) {
-    const uint32_t bits = ir::EncodeSmallFloat(*SmallFloat(dtype), value);
+    const uint32_t bits = EncodeSmallFloat(*SmallFloat(dtype), value);
     for (int i = 0; i < info.size_bytes; ++i) out.push_back(static_cast<std::byte>(bits >> (8 * i)));
   } else if (IsPred(dtype)) {
     out.push_back(static_cast<std::byte>(value != 0));
@@ -48,22 +48,22 @@ Block* LoopCondition(Op* loop, int64_t trip_count, const std::vector<Value*>& ca
 
 }  // namespace
 
-ir::Literal SplatLiteral(const TensorType& type, double value) {
+Literal SplatLiteral(const TensorType& type, double value) {
   std::vector<std::byte> bytes;
   AppendElement(type.dtype, value, bytes);
-  return ir::Literal(type, std::move(bytes));
+  return Literal(type, std::move(bytes));
 }
 
-ir::Literal DenseLiteral(const TensorType& type, std::span<const double> values) {
+Literal DenseLiteral(const TensorType& type, std::span<const double> values) {
   CHECK(static_cast<int64_t>(values.size()) == type.num_elements());
   std::vector<std::byte> bytes;
   for (const double value : values) AppendElement(type.dtype, value, bytes);
-  return ir::Literal(type, std::move(bytes));
+  return Literal(type, std::move(bytes));
 }
 
 Op* Builder::Make(OpCode code, std::vector<Value*> operands, Attributes attributes) {
-  Op* op = block_.Append(code, std::move(operands), {TensorType{}}, std::move(attributes));
-  auto types = ir::InferTypes(*op);
+  Op* op = MakeTyped(code, std::move(operands), {TensorType{}}, std::move(attributes));
+  auto types = InferTypes(*op);
   CHECK(types.ok() && types->size() == 1);
   op->results[0]->type = std::move((*types)[0]);
   return op;
@@ -72,10 +72,11 @@ Op* Builder::Make(OpCode code, std::vector<Value*> operands, Attributes attribut
 Op* Builder::MakeTyped(OpCode code, std::vector<Value*> operands, std::vector<TensorType> types,
                        Attributes attributes) {
   Op* op = block_.Append(code, std::move(operands), std::move(types), std::move(attributes));
+  op->location = location_;
   return op;
 }
 
-Value* Builder::Constant(ir::Literal literal) {
+Value* Builder::Constant(Literal literal) {
   TensorType type = literal.type();
   Attributes attributes;
   attributes.Set(AttrKey::kValue, std::move(literal));
@@ -88,10 +89,10 @@ Value* Builder::Iota(const TensorType& type, int64_t dimension) {
   return MakeTyped(OpCode::kIota, {}, {type}, std::move(attributes))->result();
 }
 
-Value* Builder::Compare(ComparisonDirection direction, Value* lhs, Value* rhs) {
+Value* Builder::Compare(ComparisonDirection direction, Value* lhs, Value* rhs, ComparisonType type) {
   Attributes attributes;
   attributes.Set(AttrKey::kComparisonDirection, static_cast<int64_t>(direction));
-  attributes.Set(AttrKey::kCompareType, static_cast<int64_t>(ComparisonType::kNoType));
+  attributes.Set(AttrKey::kCompareType, static_cast<int64_t>(type));
   return Make(OpCode::kCompare, {lhs, rhs}, std::move(attributes))->result();
 }
 
@@ -183,8 +184,8 @@ Value* Builder::Dot(Value* lhs, Value* rhs, const DotDimensions& dimensions) {
   attributes.Set(AttrKey::kLhsContractingDimensions, dimensions.lhs_contracting);
   attributes.Set(AttrKey::kRhsContractingDimensions, dimensions.rhs_contracting);
   attributes.Set(AttrKey::kPrecision, static_cast<int64_t>(dimensions.precision));
-  Op* op = block_.Append(OpCode::kDotGeneral, {lhs, rhs}, {{lhs->type.dtype, {}}}, std::move(attributes));
-  auto types = ir::InferTypes(*op);
+  Op* op = MakeTyped(OpCode::kDotGeneral, {lhs, rhs}, {{lhs->type.dtype, {}}}, std::move(attributes));
+  auto types = InferTypes(*op);
   CHECK(types.ok());
   op->results[0]->type = (*types)[0];
   return op->result();
@@ -195,13 +196,13 @@ Value* Builder::Reduce(Value* operand, double initial, std::vector<int64_t> dime
   Value* start = Scalar(dtype, initial);
   Attributes attributes;
   attributes.Set(AttrKey::kDimensions, std::move(dimensions));
-  Op* op = block_.Append(OpCode::kReduce, {operand, start}, {TensorType{}}, std::move(attributes));
+  Op* op = MakeTyped(OpCode::kReduce, {operand, start}, {TensorType{}}, std::move(attributes));
   Block* region = block_.AddRegion(op);
   Value* lhs = region->AddArgument({dtype, {}});
   Value* rhs = region->AddArgument({dtype, {}});
   Value* combined = region->Append(combiner, {lhs, rhs}, {{dtype, {}}})->result();
   region->Append(OpCode::kReturn, {combined}, {});
-  auto types = ir::InferTypes(*op);
+  auto types = InferTypes(*op);
   CHECK(types.ok());
   op->results[0]->type = (*types)[0];
   return op->result();
@@ -212,7 +213,7 @@ void Builder::CopyRegion(const Block& region, Op* op) {
   std::unordered_map<const Value*, Value*> mapping;
   for (const auto& argument : region.arguments) mapping[argument.get()] = copy->AddArgument(argument->type);
   for (const auto& inner : region.ops) {
-    copy->ops.push_back(ir::CloneOp(*inner, mapping));
+    copy->ops.push_back(CloneOp(*inner, mapping));
     copy->ops.back()->parent = copy;
   }
 }
@@ -224,7 +225,7 @@ std::vector<Value*> Builder::ForLoop(int64_t trip_count, const std::vector<Value
   for (const Value* value : carried) types.push_back(value->type);
   Attributes attributes;
   attributes.Set(AttrKey::kTripCount, trip_count);
-  Op* loop = block_.Append(OpCode::kWhile, carried, types, std::move(attributes));
+  Op* loop = MakeTyped(OpCode::kWhile, carried, types, std::move(attributes));
   LoopCondition(loop, trip_count, carried);
   Block* region = block_.AddRegion(loop);
   std::vector<Value*> arguments;
@@ -239,4 +240,4 @@ std::vector<Value*> Builder::ForLoop(int64_t trip_count, const std::vector<Value
   return results;
 }
 
-}  // namespace dragoman::passes
+}  // namespace dragoman::ir
