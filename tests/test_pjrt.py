@@ -224,6 +224,21 @@ def test_several_partitions_are_refused_with_a_reason(jax, device):
         jax.pmap(lambda x: x)(np.ones((2, 3), np.float32))
 
 
+def test_collectives_over_one_device(jax, device):
+    lax, mesh = jax.lax, jax.sharding.Mesh(np.array([device]), ("d",))
+    x = np.arange(8, dtype=np.float32).reshape(4, 2)
+
+    def exchange(x):
+        moved = [lax.ppermute(x, "d", [(0, 0)]), lax.ppermute(x, "d", [])]
+        parts = [lax.all_gather(x, "d", tiled=True), lax.psum_scatter(x, "d", tiled=True), lax.all_to_all(x, "d", 0, 1, tiled=True)]
+        return [lax.psum(x, "d"), lax.pmax(x, "d"), *parts, *moved, lax.axis_index("d")]
+
+    spec = jax.sharding.PartitionSpec()
+    results = jax.jit(jax.shard_map(exchange, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False))(x)
+    for result, wanted in zip(results, [x, x, x, x, x, x, np.zeros_like(x), 0], strict=True):
+        np.testing.assert_array_equal(result, wanted)
+
+
 def test_compiler_options_are_checked(jax, device):
     x = jax.device_put(np.ones(4, np.float32), device)
     assert float(jax.jit(lambda a: a.sum(), compiler_options={"dragoman_fuse": False})(x)) == 4

@@ -22,6 +22,7 @@ bool IsElemental(const ir::Op& op) {
     case OpKind::kLinalg:
     case OpKind::kControl:
     case OpKind::kRandom:
+    case OpKind::kCollective:
     case OpKind::kEffect:
       return false;
   }

@@ -9,85 +9,86 @@
 namespace dragoman::hlo {
 namespace {
 
+using ir::Builder;
 using ir::OpCode;
 using ir::Value;
 
-Value* IsLarge(OpWriter& w, Value* magnitude) {
+Value* IsLarge(Builder& b, Value* magnitude) {
   const double limit = magnitude->type.dtype == DType::kF64 ? 1e150 : 1e18;  // its square is finite
-  return w.Compare(ComparisonDirection::kGt, ComparisonType::kFloat, magnitude, w.Like(magnitude, limit));
+  return b.Compare(ComparisonDirection::kGt, magnitude, b.SplatLike(magnitude, limit), ComparisonType::kFloat);
 }
 
 // log(2 x), where 2 x may be infinite.
-Value* LogOfTwice(OpWriter& w, Value* x) { return w.Add(w.Unary(OpCode::kLog, x), w.Like(x, std::numbers::ln2)); }
+Value* LogOfTwice(Builder& b, Value* x) { return b.Add(b.Unary(OpCode::kLog, x), b.SplatLike(x, std::numbers::ln2)); }
 
-Value* WithSignOf(OpWriter& w, Value* magnitude, Value* x) {
-  Value* is_negative = w.Compare(ComparisonDirection::kLt, ComparisonType::kFloat, x, w.Like(x, 0));
-  Value* is_zero = w.Compare(ComparisonDirection::kEq, ComparisonType::kFloat, x, w.Like(x, 0));
-  Value* signed_value = w.Select(is_negative, w.Unary(OpCode::kNegate, magnitude), magnitude);
-  return w.Select(is_zero, x, signed_value);  // -0 stays
+Value* WithSignOf(Builder& b, Value* magnitude, Value* x) {
+  Value* is_negative = b.Compare(ComparisonDirection::kLt, x, b.SplatLike(x, 0), ComparisonType::kFloat);
+  Value* is_zero = b.Compare(ComparisonDirection::kEq, x, b.SplatLike(x, 0), ComparisonType::kFloat);
+  Value* signed_value = b.Select(is_negative, b.Unary(OpCode::kNegate, magnitude), magnitude);
+  return b.Select(is_zero, x, signed_value);  // -0 stays
 }
 
 // sqrt((1 - x)(1 + x))
-Value* CosineOfSine(OpWriter& w, Value* x) {
-  Value* one = w.Like(x, 1);
-  return w.Unary(OpCode::kSqrt, w.Multiply(w.Subtract(one, x), w.Add(one, x)));
+Value* CosineOfSine(Builder& b, Value* x) {
+  Value* one = b.SplatLike(x, 1);
+  return b.Unary(OpCode::kSqrt, b.Multiply(b.Subtract(one, x), b.Add(one, x)));
 }
 
 // 2 atan2(x, 1 + sqrt(1 - x^2))
-Value* Asin(OpWriter& w, Value* x) {
-  Value* half = w.Binary(OpCode::kAtan2, x, w.Add(w.Like(x, 1), CosineOfSine(w, x)));
-  return w.Add(half, half);
+Value* Asin(Builder& b, Value* x) {
+  Value* half = b.Binary(OpCode::kAtan2, x, b.Add(b.SplatLike(x, 1), CosineOfSine(b, x)));
+  return b.Add(half, half);
 }
 
 // 2 atan2(sqrt(1 - x), sqrt(1 + x))
-Value* Acos(OpWriter& w, Value* x) {
-  Value* one = w.Like(x, 1);
+Value* Acos(Builder& b, Value* x) {
+  Value* one = b.SplatLike(x, 1);
   Value* half =
-      w.Binary(OpCode::kAtan2, w.Unary(OpCode::kSqrt, w.Subtract(one, x)), w.Unary(OpCode::kSqrt, w.Add(one, x)));
-  return w.Add(half, half);
+      b.Binary(OpCode::kAtan2, b.Unary(OpCode::kSqrt, b.Subtract(one, x)), b.Unary(OpCode::kSqrt, b.Add(one, x)));
+  return b.Add(half, half);
 }
 
 // log1p(t + sqrt(t (t + 2))) with t = x - 1
-Value* Acosh(OpWriter& w, Value* x) {
-  Value* t = w.Subtract(x, w.Like(x, 1));
-  Value* root = w.Unary(OpCode::kSqrt, w.Multiply(t, w.Add(t, w.Like(x, 2))));
-  return w.Select(IsLarge(w, x), LogOfTwice(w, x), w.Unary(OpCode::kLogPlusOne, w.Add(t, root)));
+Value* Acosh(Builder& b, Value* x) {
+  Value* t = b.Subtract(x, b.SplatLike(x, 1));
+  Value* root = b.Unary(OpCode::kSqrt, b.Multiply(t, b.Add(t, b.SplatLike(x, 2))));
+  return b.Select(IsLarge(b, x), LogOfTwice(b, x), b.Unary(OpCode::kLogPlusOne, b.Add(t, root)));
 }
 
 // log1p(a + a^2 / (1 + sqrt(1 + a^2))) with a = |x|, and x's sign
-Value* Asinh(OpWriter& w, Value* x) {
-  Value* a = w.Unary(OpCode::kAbs, x);
-  Value* one = w.Like(x, 1);
-  Value* square = w.Multiply(a, a);
-  Value* root = w.Unary(OpCode::kSqrt, w.Add(one, square));
-  Value* small = w.Unary(OpCode::kLogPlusOne, w.Add(a, w.Divide(square, w.Add(one, root))));
-  return WithSignOf(w, w.Select(IsLarge(w, a), LogOfTwice(w, a), small), x);
+Value* Asinh(Builder& b, Value* x) {
+  Value* a = b.Unary(OpCode::kAbs, x);
+  Value* one = b.SplatLike(x, 1);
+  Value* square = b.Multiply(a, a);
+  Value* root = b.Unary(OpCode::kSqrt, b.Add(one, square));
+  Value* small = b.Unary(OpCode::kLogPlusOne, b.Add(a, b.Divide(square, b.Add(one, root))));
+  return WithSignOf(b, b.Select(IsLarge(b, a), LogOfTwice(b, a), small), x);
 }
 
 // (log1p(x) - log1p(-x)) / 2
-Value* Atanh(OpWriter& w, Value* x) {
-  Value* above = w.Unary(OpCode::kLogPlusOne, x);
-  Value* below = w.Unary(OpCode::kLogPlusOne, w.Unary(OpCode::kNegate, x));
-  return w.Multiply(w.Subtract(above, below), w.Like(x, 0.5));
+Value* Atanh(Builder& b, Value* x) {
+  Value* above = b.Unary(OpCode::kLogPlusOne, x);
+  Value* below = b.Unary(OpCode::kLogPlusOne, b.Unary(OpCode::kNegate, x));
+  return b.Multiply(b.Subtract(above, below), b.SplatLike(x, 0.5));
 }
 
 // exp(x) / 2, which is finite wherever the result is
-Value* HalfExponential(OpWriter& w, Value* x) {
-  return w.Unary(OpCode::kExponential, w.Subtract(x, w.Like(x, std::numbers::ln2)));
+Value* HalfExponential(Builder& b, Value* x) {
+  return b.Unary(OpCode::kExponential, b.Subtract(x, b.SplatLike(x, std::numbers::ln2)));
 }
 
-Value* Cosh(OpWriter& w, Value* x) {
-  return w.Add(HalfExponential(w, x), HalfExponential(w, w.Unary(OpCode::kNegate, x)));
+Value* Cosh(Builder& b, Value* x) {
+  return b.Add(HalfExponential(b, x), HalfExponential(b, b.Unary(OpCode::kNegate, x)));
 }
 
 // (e + e / (e + 1)) / 2 with e = expm1(x) where |x| is small, the difference of exponentials elsewhere
-Value* Sinh(OpWriter& w, Value* x) {
-  Value* one = w.Like(x, 1);
-  Value* e = w.Unary(OpCode::kExponentialMinusOne, x);
-  Value* near = w.Multiply(w.Add(e, w.Divide(e, w.Add(e, one))), w.Like(x, 0.5));
-  Value* far = w.Subtract(HalfExponential(w, x), HalfExponential(w, w.Unary(OpCode::kNegate, x)));
-  Value* is_near = w.Compare(ComparisonDirection::kLt, ComparisonType::kFloat, w.Unary(OpCode::kAbs, x), one);
-  return w.Select(is_near, near, far);
+Value* Sinh(Builder& b, Value* x) {
+  Value* one = b.SplatLike(x, 1);
+  Value* e = b.Unary(OpCode::kExponentialMinusOne, x);
+  Value* near = b.Multiply(b.Add(e, b.Divide(e, b.Add(e, one))), b.SplatLike(x, 0.5));
+  Value* far = b.Subtract(HalfExponential(b, x), HalfExponential(b, b.Unary(OpCode::kNegate, x)));
+  Value* is_near = b.Compare(ComparisonDirection::kLt, b.Unary(OpCode::kAbs, x), one, ComparisonType::kFloat);
+  return b.Select(is_near, near, far);
 }
 
 struct CompositionRow {

@@ -4,12 +4,12 @@
 
 #include <string_view>
 
-#include "hlo/op_writer.h"
+#include "ir/builder.h"
 
 namespace dragoman::hlo {
 
 // Writes the function of an f32 or f64 tensor.
-using Composition = ir::Value* (*)(OpWriter& writer, ir::Value* x);
+using Composition = ir::Value* (*)(ir::Builder& builder, ir::Value* x);
 
 // nullptr when there is none.
 Composition CompositionOf(std::string_view opcode);

@@ -46,6 +46,7 @@ enum : uint32_t {
   kDistribution = 23,
   kEpsilon = 24,
   kFeatureIndex = 25,
+  kChannelId = 26,
   kCustomCallTarget = 28,
   kDotDimensions = 30,
   kFftType = 31,
@@ -57,6 +58,7 @@ enum : uint32_t {
   kCalledComputationIds = 38,
   kBackendConfig = 43,
   kScatterDimensions = 48,
+  kReplicaGroups = 49,
   kFeatureGroupCount = 50,
   kPrecisionConfig = 51,
   kSourceTargetPairs = 52,
@@ -69,11 +71,23 @@ enum : uint32_t {
   kIndicesAreSorted = 67,
   kUniqueIndices = 69,
   kRngAlgorithm = 70,
+  kUseGlobalDeviceIds = 71,
   kComparisonType = 72,
   kK = 81,
   kLargest = 85,
   kDotSparsity = 86,
+  kCollectiveDevices = 87,
 };
+}
+// Of a collective: groups one by one, or all numbers in order as a tensor that is reshaped and transposed.
+namespace devices_field {
+enum : uint32_t { kReplicaGroups = 1, kIota = 2 };
+}
+namespace group_field {
+enum : uint32_t { kReplicaIds = 1 };
+}
+namespace iota_field {
+enum : uint32_t { kNumGroups = 1, kDevicesPerGroup = 2, kTransposePermutation = 4 };
 }
 namespace pair_field {
 enum : uint32_t { kSource = 1, kTarget = 2 };

@@ -7,24 +7,13 @@
 #include "base/format.h"
 #include "hlo/fields.h"
 #include "hlo/op_attributes.h"
+#include "read/checks.h"
 
 namespace dragoman::hlo {
 namespace {
 
 using ir::AttrKey;
 using ir::OpCode;
-
-// Every pass recurses over regions, so nobody's program may nest deeper.
-constexpr int kMaxDepth = 100;
-// Computations that several instructions call are written several times; real programs share reducers only.
-constexpr size_t kMaxCopies = 64;
-constexpr size_t kSmallProgram = 1000;
-
-ir::Literal Int32(int64_t value) {
-  std::vector<std::byte> bytes;
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::byte>(value >> (8 * i)));
-  return {{DType::kS32, {}}, std::move(bytes)};
-}
 
 Dims Permuted(const Dims& dims, const std::vector<int64_t>& order) {
   Dims result;
@@ -42,13 +31,8 @@ std::vector<int64_t> Inverse(const std::vector<int64_t>& order) {
 
 const Importer::RuleRow Importer::kRules[] = {
     {"add-dependency", &Importer::Identity},
-    {"all-gather", &Importer::OnOneDevice},
-    {"all-reduce", &Importer::OnOneDevice},
-    {"all-to-all", &Importer::OnOneDevice},
     {"bitcast", &Importer::Bitcast},
     {"call", &Importer::Call},
-    {"collective-broadcast", &Importer::OnOneDevice},
-    {"collective-permute", &Importer::CollectivePermute},
     {"conditional", &Importer::Conditional},
     {"constant", &Importer::Constant},
     {"copy", &Importer::Identity},
@@ -59,9 +43,6 @@ const Importer::RuleRow Importer::kRules[] = {
     {"get-tuple-element", &Importer::GetTupleElement},
     {"map", &Importer::Map},
     {"parameter", &Importer::Parameter},
-    {"partition-id", &Importer::DeviceNumber},
-    {"reduce-scatter", &Importer::OnOneDevice},
-    {"replica-id", &Importer::DeviceNumber},
     {"rng", &Importer::Rng},
     {"set-dimension-size", &Importer::Identity},  // to what it is: a result of dynamic size was refused with its shape
     {"topk", &Importer::TopK},
@@ -70,10 +51,11 @@ const Importer::RuleRow Importer::kRules[] = {
 };
 
 Importer::Importer(const ModuleTable& table, ir::Module& module, LocationTable& locations)
-    : table_(table), module_(module), locations_(locations), function_of_(table.computations.size()) {
-  for (const Computation& computation : table.computations) budget_ += computation.instructions.size();
-  budget_ = budget_ * kMaxCopies + kSmallProgram;
-}
+    : table_(table),
+      module_(module),
+      locations_(locations),
+      writer_(table.message.size_bytes()),
+      function_of_(table.computations.size()) {}
 
 Status Importer::Run() {
   module_.functions.push_back(std::make_unique<ir::Function>());
@@ -85,33 +67,38 @@ Status Importer::Run() {
   return ImportAliases(main, table_.computations[table_.entry].root_instruction().shape);
 }
 
-Status Importer::Charge(const Computation& computation) {
-  if (computation.instructions.size() > budget_) {
-    return InvalidArgument(
-        Format("The program's computations call each other until it is {} times its size.", kMaxCopies));
-  }
-  budget_ -= computation.instructions.size();
-  return OkStatus();
-}
-
 StatusOr<Importer::Values> Importer::Write(Scope scope) {
-  RETURN_IF_ERROR(Charge(scope.computation));
-  if (depth_ == kMaxDepth) return InvalidArgument(Format("Computations call each other {} deep.", kMaxDepth));
-  ++depth_;
-  const ir::LocationId caller = location_;
+  // A computation that several instructions call is written several times.
+  RETURN_IF_ERROR(writer_.ChargeOps(scope.computation.instructions.size()));
+  RETURN_IF_ERROR(writer_.Enter());
+  const Computation* caller = std::exchange(computation_, &scope.computation);
+  const ir::LocationId caller_location = location_;
   for (const Instruction& instruction : scope.computation.instructions) {
     location_ = locations_.Add(instruction.message.Bytes(instruction_field::kMetadata));
-    ASSIGN_OR_RETURN(Values leaves, WriteInstruction(scope, instruction));
-    const auto num_leaves = static_cast<size_t>(instruction.shape.num_leaves());
-    if (leaves.size() != num_leaves) {
-      return InvalidArgument(
-          Format("{} has {} values, but its shape says {}.", Describe(instruction), leaves.size(), num_leaves));
-    }
-    scope.values.push_back(std::move(leaves));
+    StatusOr<Values> leaves = WriteInstruction(scope, instruction);
+    if (!leaves.ok()) return WithPlace(leaves.status(), instruction);
+    RETURN_IF_ERROR(WithPlace(ExpectLeaves(scope, instruction, *leaves), instruction));
+    scope.values.push_back(*std::move(leaves));
   }
-  location_ = caller;
-  --depth_;
+  location_ = caller_location;
+  computation_ = caller;
+  writer_.Leave();
   return scope.values[scope.computation.root];
+}
+
+// The innermost instruction is the one that an error is about.
+Status Importer::WithPlace(const Status& error, const Instruction& instruction) {
+  if (error.ok() || std::exchange(error_has_place_, true)) return error;
+  return error.WithContext(read::WhileReading(instruction.opcode, locations_.Describe(location_)));
+}
+
+Status Importer::ExpectLeaves(const Scope& scope, const Instruction& instruction, const Values& leaves) const {
+  const std::vector<TensorType> types = LeavesOf(instruction.shape);
+  const auto has_type = [&](const ir::Value* value, const TensorType& type) {
+    return value->type.dtype == type.dtype && (scope.lifted.has_value() || value->type.dims == type.dims);
+  };
+  if (std::equal(leaves.begin(), leaves.end(), types.begin(), types.end(), has_type)) return OkStatus();
+  return InvalidArgument(Describe(instruction) + " has values of other types than its shape says.");
 }
 
 StatusOr<Importer::Values> Importer::WriteInstruction(Scope& scope, const Instruction& instruction) {
@@ -122,7 +109,7 @@ StatusOr<Importer::Values> Importer::WriteInstruction(Scope& scope, const Instru
     return WriteComposed(scope, instruction, composition);
   }
   const std::optional<OpCode> code = PlainOpOf(instruction.opcode);
-  if (!code.has_value()) return Unimplemented(Describe(instruction) + " is not supported.");
+  if (!code.has_value()) return Refuse(instruction);
   return scope.lifted.has_value() ? WriteLifted(scope, instruction, *code) : WritePlain(scope, instruction, *code);
 }
 
@@ -132,18 +119,15 @@ StatusOr<Importer::Values> Importer::WriteLifted(Scope& scope, const Instruction
   }
   const Values operands = OperandLeaves(scope, instruction);
   if (operands.empty()) return InvalidArgument(Describe(instruction) + " has no operand.");
-  StatusOr<ir::Attributes> attributes = ReadAttributes(instruction, code, operands[0]->type);
-  if (!attributes.ok()) return attributes.status().WithContext("In " + Describe(instruction) + ".");
-  return Values{Append(scope, code, operands, {instruction.shape.type.dtype, *scope.lifted}, *std::move(attributes))};
+  ASSIGN_OR_RETURN(ir::Attributes attributes, ReadAttributes(instruction, code));
+  ASSIGN_OR_RETURN(ir::Op * op, Append(scope, instruction, code, operands, std::move(attributes)));
+  return ResultsOf(*op);
 }
 
 StatusOr<Importer::Values> Importer::WritePlain(Scope& scope, const Instruction& instruction, OpCode code) {
-  const Values operands = OperandLeaves(scope, instruction);
-  const TensorType operand = operands.empty() ? TensorType{} : operands[0]->type;
-  StatusOr<ir::Attributes> attributes = ReadAttributes(instruction, code, operand);
-  if (!attributes.ok()) return attributes.status().WithContext("In " + Describe(instruction) + ".");
-  ir::Op* op = scope.block.Append(code, operands, LeavesOf(instruction.shape), *std::move(attributes));
-  op->location = location_;
+  ASSIGN_OR_RETURN(ir::Attributes attributes, ReadAttributes(instruction, code));
+  ASSIGN_OR_RETURN(ir::Op * op,
+                   Append(scope, instruction, code, OperandLeaves(scope, instruction), std::move(attributes)));
   const int num_regions = ir::Info(code).num_regions;
   if (num_regions > 0) RETURN_IF_ERROR(ExpectCalled(instruction, num_regions));
   for (int i = 0; i < num_regions; ++i) RETURN_IF_ERROR(WriteRegion(op, instruction.called[i]));
@@ -195,13 +179,11 @@ StatusOr<Importer::Values> Importer::Parameter(Scope& scope, const Instruction& 
 StatusOr<Importer::Values> Importer::Constant(Scope& scope, const Instruction& instruction) {
   ASSIGN_OR_RETURN(const Message literal, instruction.message.Sub(instruction_field::kLiteral, "constant"));
   StatusOr<Values> leaves = LiteralLeaves(scope, literal, instruction.shape);
-  if (!leaves.ok()) return leaves.status().WithContext("In " + Describe(instruction) + ".");
+  if (!leaves.ok()) return leaves;
   if (!scope.lifted.has_value()) return leaves;
   for (ir::Value*& leaf : *leaves) {
     if (leaf->type.rank() != 0) return Unimplemented("A map's computation holds a constant that is not a scalar.");
-    ir::Attributes attributes;
-    attributes.Set(AttrKey::kBroadcastDimensions, std::vector<int64_t>{});
-    leaf = Append(scope, OpCode::kBroadcastInDim, {leaf}, {leaf->type.dtype, *scope.lifted}, std::move(attributes));
+    leaf = BuilderIn(scope).Fill(leaf, *scope.lifted);
   }
   return leaves;
 }
@@ -209,9 +191,8 @@ StatusOr<Importer::Values> Importer::Constant(Scope& scope, const Instruction& i
 StatusOr<Importer::Values> Importer::LiteralLeaves(Scope& scope, const Message& literal, const Shape& shape) {
   if (!shape.is_tuple) {
     ASSIGN_OR_RETURN(ir::Literal value, ReadLiteral(literal, shape));
-    ir::Attributes attributes;
-    attributes.Set(AttrKey::kValue, std::move(value));
-    return Values{Append(scope, OpCode::kConstant, {}, shape.type, std::move(attributes))};
+    RETURN_IF_ERROR(writer_.Charge(value.bytes().size()));
+    return Values{BuilderIn(scope).Constant(std::move(value))};
   }
   ASSIGN_OR_RETURN(const auto elements, literal.Subs(literal_field::kTupleLiterals, "constant"));
   if (elements.size() != shape.elements.size()) return InvalidArgument("A constant tuple lacks elements.");
@@ -244,25 +225,6 @@ StatusOr<Importer::Values> Importer::Identity(Scope& scope, const Instruction& i
   return scope.values[instruction.operands[0]];
 }
 
-// What a collective operation over one device is, where it changes no extent.
-StatusOr<Importer::Values> Importer::OnOneDevice(Scope& scope, const Instruction& instruction) {
-  Values leaves = OperandLeaves(scope, instruction);
-  const auto has_type = [](const ir::Value* value, const TensorType& type) { return value->type == type; };
-  const std::vector<TensorType> types = LeavesOf(instruction.shape);
-  if (std::equal(leaves.begin(), leaves.end(), types.begin(), types.end(), has_type)) return leaves;
-  return Unimplemented(Describe(instruction) + " over several devices is not supported.");
-}
-
-// The only device sends to itself, or nobody sends to it.
-StatusOr<Importer::Values> Importer::CollectivePermute(Scope& scope, const Instruction& instruction) {
-  ASSIGN_OR_RETURN(const auto pairs, instruction.message.Subs(instruction_field::kSourceTargetPairs, "pair"));
-  const auto stays = [](const Message& pair) {
-    return pair.Int(pair_field::kSource) == 0 && pair.Int(pair_field::kTarget) == 0;
-  };
-  if (std::any_of(pairs.begin(), pairs.end(), stays)) return OnOneDevice(scope, instruction);
-  return Unimplemented(Describe(instruction) + " from no device is not supported.");
-}
-
 // The memory of the operand, in its layout, read as the result's in the result's layout.
 StatusOr<Importer::Values> Importer::Bitcast(Scope& scope, const Instruction& instruction) {
   RETURN_IF_ERROR(ExpectOperands(instruction, 1));
@@ -270,20 +232,15 @@ StatusOr<Importer::Values> Importer::Bitcast(Scope& scope, const Instruction& in
   const Shape& to = instruction.shape;
   if (from.is_tuple || to.is_tuple || from.type.dtype != to.type.dtype || scope.lifted.has_value() ||
       from.type.num_elements() != to.type.num_elements()) {
-    return Unimplemented(Describe(instruction) + " is not supported.");
+    return Refuse(instruction);
   }
+  ir::Builder builder = BuilderIn(scope);
   const auto transposed = [&](ir::Value* value, const std::vector<int64_t>& order) {
-    if (std::is_sorted(order.begin(), order.end())) return value;
-    ir::Attributes attributes;
-    attributes.Set(AttrKey::kPermutation, order);
-    return Append(scope, OpCode::kTranspose, {value}, {value->type.dtype, Permuted(value->type.dims, order)},
-                  std::move(attributes));
+    return std::is_sorted(order.begin(), order.end()) ? value : builder.Transpose(value, order);
   };
   const std::vector<int64_t> order = MajorToMinor(to);
   ir::Value* value = transposed(scope.values[instruction.operands[0]][0], MajorToMinor(from));
-  const TensorType in_memory{to.type.dtype, Permuted(to.type.dims, order)};
-  if (!(value->type == in_memory)) value = Append(scope, OpCode::kReshape, {value}, in_memory);
-  return Values{transposed(value, Inverse(order))};
+  return Values{transposed(builder.Reshape(value, Permuted(to.type.dims, order)), Inverse(order))};
 }
 
 StatusOr<Importer::Values> Importer::DimensionSize(Scope& scope, const Instruction& instruction) {
@@ -293,20 +250,8 @@ StatusOr<Importer::Values> Importer::DimensionSize(Scope& scope, const Instructi
   if (operand.is_tuple || dimensions.size() != 1 || dimensions[0] < 0 || dimensions[0] >= operand.type.rank()) {
     return InvalidArgument(Describe(instruction) + " asks for a dimension that is not there.");
   }
-  ir::Attributes attributes;
-  attributes.Set(AttrKey::kValue, Int32(operand.type.dims[dimensions[0]]));
-  return Values{Append(scope, OpCode::kConstant, {}, {DType::kS32, {}}, std::move(attributes))};
-}
-
-// One device: it is the first.
-StatusOr<Importer::Values> Importer::DeviceNumber(Scope& scope, const Instruction& instruction) {
-  const TensorType type{DType::kU32, {}};
-  if (instruction.shape.is_tuple || !(instruction.shape.type == type)) {
-    return InvalidArgument(Describe(instruction) + " is not a number.");
-  }
-  ir::Attributes attributes;
-  attributes.Set(AttrKey::kValue, ir::Literal(type, std::vector<std::byte>(4)));
-  return Values{Append(scope, OpCode::kConstant, {}, type, std::move(attributes))};
+  const auto extent = static_cast<double>(operand.type.dims[dimensions[0]]);
+  return Values{BuilderIn(scope).Scalar(DType::kS32, extent)};
 }
 
 std::vector<TensorType> Importer::LeavesOf(const Shape& shape) {
@@ -330,11 +275,13 @@ Importer::Values Importer::OperandLeaves(const Scope& scope, const Instruction& 
   return leaves;
 }
 
-ir::Value* Importer::Append(Scope& scope, OpCode code, const Values& operands, const TensorType& type,
-                            ir::Attributes attributes) {
-  ir::Op* op = scope.block.Append(code, operands, {type}, std::move(attributes));
-  op->location = location_;
-  return op->result();
+StatusOr<ir::Op*> Importer::Append(Scope& scope, const Instruction& instruction, OpCode code, Values operands,
+                                   ir::Attributes attributes) {
+  std::vector<TensorType> types = LeavesOf(instruction.shape);
+  for (TensorType& type : types) {
+    if (scope.lifted.has_value()) type.dims = *scope.lifted;
+  }
+  return writer_.Append(scope.block, {code, std::move(operands), std::move(types), std::move(attributes), location_});
 }
 
 Status Importer::ExpectOperands(const Instruction& instruction, size_t count) const {
@@ -397,10 +344,15 @@ Status Importer::ImportAliases(ir::Function& main, const Shape& result) {
 }
 
 std::string Importer::Describe(const Instruction& instruction) const {
-  std::string shape = "a tuple";
-  if (!instruction.shape.is_tuple) shape = instruction.shape.type.ToString();
-  const std::string place = locations_.Describe(location_);
-  return Format("The operation {} ({}{}{})", instruction.opcode, shape, place.empty() ? "" : ", at ", place);
+  const auto add = [](const Shape& shape, std::vector<std::string>& texts) {
+    for (const TensorType& type : LeavesOf(shape)) texts.push_back(type.ToString());
+  };
+  std::vector<std::string> operands, results;
+  for (const int operand : instruction.operands) add(computation_->instructions[operand].shape, operands);
+  add(instruction.shape, results);
+  return read::Describe(instruction.opcode, operands, results);
 }
+
+Status Importer::Refuse(const Instruction& instruction) const { return read::RefuseOperation(Describe(instruction)); }
 
 }  // namespace dragoman::hlo

@@ -10,7 +10,9 @@
 #include "hlo/composed_ops.h"
 #include "hlo/location_table.h"
 #include "hlo/module_table.h"
+#include "ir/builder.h"
 #include "ir/ir.h"
+#include "read/op_writer.h"
 
 namespace dragoman::hlo {
 
@@ -54,8 +56,6 @@ class Importer {
   StatusOr<Values> Tuple(Scope& scope, const Instruction& instruction);
   StatusOr<Values> GetTupleElement(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Identity(Scope& scope, const Instruction& instruction);
-  StatusOr<Values> OnOneDevice(Scope& scope, const Instruction& instruction);
-  StatusOr<Values> CollectivePermute(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Bitcast(Scope& scope, const Instruction& instruction);
   StatusOr<Values> While(Scope& scope, const Instruction& instruction);
   StatusOr<Values> Conditional(Scope& scope, const Instruction& instruction);
@@ -66,29 +66,35 @@ class Importer {
   StatusOr<Values> Rng(Scope& scope, const Instruction& instruction);
   StatusOr<Values> TopK(Scope& scope, const Instruction& instruction);
   StatusOr<Values> CustomCall(Scope& scope, const Instruction& instruction);
-  StatusOr<Values> DeviceNumber(Scope& scope, const Instruction& instruction);
 
   static std::vector<TensorType> LeavesOf(const Shape& shape);
   static Values ResultsOf(const ir::Op& op);
   StatusOr<Values> LiteralLeaves(Scope& scope, const Message& literal, const Shape& shape);
   Values OperandLeaves(const Scope& scope, const Instruction& instruction, size_t first = 0) const;
-  ir::Value* Append(Scope& scope, ir::OpCode code, const Values& operands, const TensorType& type,
-                    ir::Attributes attributes = {});
+  // For operations that no instruction states.
+  ir::Builder BuilderIn(Scope& scope) const { return ir::Builder(scope.block, location_); }
+  // The operation that the instruction states, without its regions.
+  StatusOr<ir::Op*> Append(Scope& scope, const Instruction& instruction, ir::OpCode code, Values operands,
+                           ir::Attributes attributes = {});
   Status RefuseLifted(const Scope& scope, const Instruction& instruction) const;
   Status ExpectOperands(const Instruction& instruction, size_t count) const;
   Status ExpectCalled(const Instruction& instruction, size_t count) const;
-  Status Charge(const Computation& computation);
+  Status ExpectLeaves(const Scope& scope, const Instruction& instruction, const Values& leaves) const;
+  Status WithPlace(const Status& error, const Instruction& instruction);
   Status ImportAliases(ir::Function& main, const Shape& result);
   StatusOr<int64_t> LeafOf(const Shape& shape, const std::vector<int64_t>& index) const;
+  // With its types, for messages. Of the computation that is being written.
   std::string Describe(const Instruction& instruction) const;
+  Status Refuse(const Instruction& instruction) const;
 
   const ModuleTable& table_;
   ir::Module& module_;
   LocationTable& locations_;
-  ir::LocationId location_ = 0;           // of what is being written
+  read::OpWriter writer_;
+  const Computation* computation_ = nullptr;  // being written, and
+  ir::LocationId location_ = 0;               // its instruction's place
+  bool error_has_place_ = false;
   std::vector<std::string> function_of_;  // by computation; empty: none yet
-  int depth_ = 0;
-  size_t budget_ = 0;  // of instructions
 };
 
 }  // namespace dragoman::hlo

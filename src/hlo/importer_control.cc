@@ -27,8 +27,7 @@ Status Importer::RefuseLifted(const Scope& scope, const Instruction& instruction
 StatusOr<Importer::Values> Importer::While(Scope& scope, const Instruction& instruction) {
   RETURN_IF_ERROR(RefuseLifted(scope, instruction));
   RETURN_IF_ERROR(ExpectCalled(instruction, 2));
-  ir::Op* op = scope.block.Append(OpCode::kWhile, OperandLeaves(scope, instruction), LeavesOf(instruction.shape));
-  op->location = location_;
+  ASSIGN_OR_RETURN(ir::Op * op, Append(scope, instruction, OpCode::kWhile, OperandLeaves(scope, instruction)));
   // HLO names the body first.
   RETURN_IF_ERROR(WriteRegion(op, instruction.called[1]));
   RETURN_IF_ERROR(WriteRegion(op, instruction.called[0]));
@@ -43,11 +42,10 @@ StatusOr<Importer::Values> Importer::Conditional(Scope& scope, const Instruction
   if (selector.size() != 1) return InvalidArgument(Describe(instruction) + " chooses by a tuple.");
   ir::Value* index = selector[0];
   if (IsPred(index->type.dtype)) {  // branch 0 is the one for true
-    index = Append(scope, OpCode::kNot, {index}, index->type);
-    index = Append(scope, OpCode::kConvert, {index}, {DType::kS32, index->type.dims});
+    ir::Builder builder = BuilderIn(scope);
+    index = builder.Convert(builder.Unary(OpCode::kNot, index), DType::kS32);
   }
-  ir::Op* op = scope.block.Append(OpCode::kCase, {index}, LeavesOf(instruction.shape));
-  op->location = location_;
+  ASSIGN_OR_RETURN(ir::Op * op, Append(scope, instruction, OpCode::kCase, {index}));
   for (size_t i = 0; i < instruction.called.size(); ++i) {
     const Computation& branch = table_.computations[instruction.called[i]];
     if (branch.parameters.size() != 1) {
@@ -74,9 +72,8 @@ StatusOr<Importer::Values> Importer::Call(Scope& scope, const Instruction& instr
   }
   ir::Attributes attributes;
   attributes.Set(AttrKey::kCallee, name);
-  ir::Op* op = scope.block.Append(OpCode::kCall, OperandLeaves(scope, instruction), LeavesOf(instruction.shape),
-                                  std::move(attributes));
-  op->location = location_;
+  ASSIGN_OR_RETURN(ir::Op * op,
+                   Append(scope, instruction, OpCode::kCall, OperandLeaves(scope, instruction), std::move(attributes)));
   return ResultsOf(*op);
 }
 
@@ -89,7 +86,7 @@ StatusOr<Importer::Values> Importer::Fusion(Scope& scope, const Instruction& ins
 
 StatusOr<Importer::Values> Importer::Map(Scope& scope, const Instruction& instruction) {
   RETURN_IF_ERROR(ExpectCalled(instruction, 1));
-  if (instruction.shape.is_tuple) return Unimplemented(Describe(instruction) + " is not supported.");
+  if (instruction.shape.is_tuple) return Refuse(instruction);
   std::vector<Values> arguments;
   for (const int operand : instruction.operands) arguments.push_back(scope.values[operand]);
   const Dims dims = scope.lifted.has_value() ? *scope.lifted : instruction.shape.type.dims;

@@ -26,8 +26,8 @@ void WriteComparison(ir::Op* sort, ComparisonDirection direction) {
   for (const ir::Value* operand : sort->operands) {
     for (int side = 0; side < 2; ++side) arguments.push_back(block.AddArgument({operand->type.dtype, {}}));
   }
-  OpWriter writer(block, sort->location);
-  ir::Value* before = writer.Compare(direction, OrderOf(arguments[0]->type.dtype), arguments[0], arguments[1]);
+  ir::Builder builder(block, sort->location);
+  ir::Value* before = builder.Compare(direction, arguments[0], arguments[1], OrderOf(arguments[0]->type.dtype));
   block.Append(OpCode::kReturn, {before}, {});
 }
 
@@ -39,12 +39,12 @@ StatusOr<Importer::Values> Importer::WriteComposed(Scope& scope, const Instructi
   RETURN_IF_ERROR(ExpectOperands(instruction, 1));
   const Values& operand = scope.values[instruction.operands[0]];
   if (operand.size() != 1 || !IsFloat(operand[0]->type.dtype)) {
-    return Unimplemented(Describe(instruction) + " is not supported.");
+    return Refuse(instruction);
   }
   const DType dtype = operand[0]->type.dtype;
-  OpWriter writer(scope.block, location_);
-  ir::Value* x = writer.Convert(operand[0], dtype == DType::kF64 ? dtype : DType::kF32);
-  return Values{writer.Convert(composition(writer, x), dtype)};
+  ir::Builder builder = BuilderIn(scope);
+  ir::Value* x = builder.Convert(operand[0], dtype == DType::kF64 ? dtype : DType::kF32);
+  return Values{builder.Convert(composition(builder, x), dtype)};
 }
 
 // Draws from a state that outlives the program. Its operation has the extents as an operand too.
@@ -55,12 +55,12 @@ StatusOr<Importer::Values> Importer::Rng(Scope& scope, const Instruction& instru
   const Dims& dims = instruction.shape.type.dims;
   std::vector<std::byte> bytes(dims.size() * sizeof(int64_t));
   if (!dims.empty()) std::memcpy(bytes.data(), dims.data(), bytes.size());
-  OpWriter writer(scope.block, location_);
+  ir::Builder builder = BuilderIn(scope);
   Values operands = OperandLeaves(scope, instruction);
-  operands.push_back(writer.Constant({{DType::kS64, {static_cast<int64_t>(dims.size())}}, std::move(bytes)}));
+  operands.push_back(builder.Constant({{DType::kS64, {static_cast<int64_t>(dims.size())}}, std::move(bytes)}));
   Attributes attributes;
   attributes.Set(AttrKey::kRngDistribution, instruction.message.Int(instruction_field::kDistribution));
-  return Values{writer.Make(OpCode::kRng, operands, {instruction.shape.type}, std::move(attributes))->result()};
+  return Values{builder.MakeTyped(OpCode::kRng, operands, {instruction.shape.type}, std::move(attributes))->result()};
 }
 
 // The first k of each row of a sort, with their indices.
@@ -75,17 +75,18 @@ StatusOr<Importer::Values> Importer::TopK(Scope& scope, const Instruction& instr
   }
   const Dims& dims = operand[0]->type.dims;
   const auto last = static_cast<int64_t>(dims.size()) - 1;
-  OpWriter writer(scope.block, location_);
+  ir::Builder builder = BuilderIn(scope);
   const auto with = [](AttrKey key, ir::AttrValue value) {
     Attributes attributes;
     attributes.Set(key, std::move(value));
     return attributes;
   };
   const TensorType index_type{types[1].dtype, dims};
-  ir::Value* index = writer.Make(OpCode::kIota, {}, {index_type}, with(AttrKey::kIotaDimension, last))->result();
+  ir::Value* index = builder.Iota(index_type, last);
   Attributes sorting = with(AttrKey::kDimension, last);
   sorting.Set(AttrKey::kIsStable, int64_t{1});
-  ir::Op* sort = writer.Make(OpCode::kSort, {operand[0], index}, {operand[0]->type, index_type}, std::move(sorting));
+  ir::Op* sort =
+      builder.MakeTyped(OpCode::kSort, {operand[0], index}, {operand[0]->type, index_type}, std::move(sorting));
   if (instruction.called.empty()) {
     const bool is_largest = instruction.opcode != "topk" || instruction.message.Bool(instruction_field::kLargest);
     WriteComparison(sort, is_largest ? ComparisonDirection::kGt : ComparisonDirection::kLt);
@@ -97,7 +98,7 @@ StatusOr<Importer::Values> Importer::TopK(Scope& scope, const Instruction& instr
   slicing.Set(AttrKey::kStrides, std::vector<int64_t>(dims.size(), 1));
   Values leaves;
   for (int i = 0; i < 2; ++i) {
-    leaves.push_back(writer.Make(OpCode::kSlice, {sort->result(i)}, {types[i]}, slicing)->result());
+    leaves.push_back(builder.MakeTyped(OpCode::kSlice, {sort->result(i)}, {types[i]}, slicing)->result());
   }
   return leaves;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hlo/location_table.h"
 
-#include "base/format.h"
 #include "hlo/fields.h"
+#include "read/checks.h"
 
 namespace dragoman::hlo {
 
@@ -19,12 +19,8 @@ std::string LocationTable::Describe(ir::LocationId id) const {
 std::string PlaceOf(std::span<const std::byte> bytes) {
   const StatusOr<Message> metadata = Message::Open(bytes, "metadata");
   if (!metadata.ok()) return "";
-  const std::string_view file = metadata->Text(metadata_field::kSourceFile);
-  const std::string_view name = metadata->Text(metadata_field::kOpName);
-  std::string place;
-  if (!file.empty()) place = Format("{}:{}", file, metadata->Int(metadata_field::kSourceLine));
-  if (!name.empty()) place += Format("{}{}", place.empty() ? "" : " in ", name);
-  return place;
+  return read::PlaceText(metadata->Text(metadata_field::kSourceFile), metadata->Int(metadata_field::kSourceLine),
+                         metadata->Text(metadata_field::kOpName));
 }
 
 }  // namespace dragoman::hlo

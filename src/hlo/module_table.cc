@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "hlo/fields.h"
 #include "hlo/location_table.h"
+#include "read/checks.h"
 
 namespace dragoman::hlo {
 namespace {
@@ -45,13 +46,12 @@ class ComputationReader {
     instruction.opcode = message.Text(instruction_field::kOpcode);
     if (message.size_bytes() < kMinInstructionBytes) return InvalidArgument("An instruction says nothing.");
     ASSIGN_OR_RETURN(const Message shape, message.Sub(instruction_field::kShape, "shape"));
-    StatusOr<Shape> read = ReadShape(shape);
-    if (!read.ok()) {
-      const std::string place = PlaceOf(message.Bytes(instruction_field::kMetadata));
-      return read.status().WithContext(Format("It is the shape of {} ({}{}{}).", message.Text(instruction_field::kName),
-                                              instruction.opcode, place.empty() ? "" : ", at ", place));
+    StatusOr<Shape> own = ReadShape(shape);
+    if (!own.ok()) {
+      return own.status().WithContext(
+          read::WhileReading(instruction.opcode, PlaceOf(message.Bytes(instruction_field::kMetadata))));
     }
-    instruction.shape = *std::move(read);
+    instruction.shape = *std::move(own);
     RETURN_IF_ERROR(Resolve(instruction));
     if (instruction.opcode == "parameter") RETURN_IF_ERROR(AddParameter(instruction));
     const auto position = static_cast<int>(computation_.instructions.size());

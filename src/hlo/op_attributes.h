@@ -12,7 +12,7 @@ namespace dragoman::hlo {
 
 // The op with operands, results and regions in the same order; nothing for instructions that need more than that.
 std::optional<ir::OpCode> PlainOpOf(std::string_view opcode);
-// Its attributes, all that the op table asks for. `operand` is the type of the first operand.
-StatusOr<ir::Attributes> ReadAttributes(const Instruction& instruction, ir::OpCode code, const TensorType& operand);
+// Its attributes, all that the op table asks for.
+StatusOr<ir::Attributes> ReadAttributes(const Instruction& instruction, ir::OpCode code);
 
 }  // namespace dragoman::hlo

@@ -47,7 +47,7 @@ class Proto {
   std::string bytes_;
 };
 
-constexpr int64_t kF32Code = 11, kS32Code = 4, kPredCode = 1, kTupleCode = 13;
+constexpr int64_t kF32Code = 11, kS32Code = 4, kU32Code = 8, kPredCode = 1, kTupleCode = 13;
 
 inline Proto ShapeProto(int64_t code, const std::vector<int64_t>& dims,
                         const std::vector<int64_t>& minor_to_major = {}) {

@@ -3,6 +3,7 @@
 
 #include "hlo/fields.h"
 #include "hlo/importer.h"
+#include "read/checks.h"
 
 namespace dragoman::hlo {
 
@@ -13,10 +14,7 @@ StatusOr<std::unique_ptr<ir::Module>> ReadHlo(std::span<const std::byte> proto) 
   auto locations = std::make_shared<LocationTable>();
   module->locations = locations;
   RETURN_IF_ERROR(Importer(table, *module, *locations).Run());
-  // What does not verify is the program's fault, not ours: it was checked only as far as reading it needs.
-  const Status verified = ir::Verify(*module);
-  if (!verified.ok()) return InvalidArgument(verified.message()).WithContext("The program is not valid.");
-  return module;
+  return read::CheckModule(std::move(module));
 }
 
 }  // namespace dragoman::hlo

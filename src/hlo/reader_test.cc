@@ -135,12 +135,15 @@ TEST(ReadHlo, NamesWhatItDoesNotSupport) {
   ComputationProto main(1);
   Proto metadata;
   metadata.Text(metadata_field::kOpName, "model/dense")
-      .Text(metadata_field::kSourceFile, "train.py")
+      .Text(metadata_field::kSourceFile, "/home/me/train.py")
       .Int(metadata_field::kSourceLine, 17);
   main.Add("infeed", kVector, {main.Parameter(0, kVector)}, Proto().Sub(instruction_field::kMetadata, metadata));
   const Status status = StatusOf(ModuleProto({main}));
   EXPECT_EQ(status.code(), StatusCode::kUnimplemented);
-  EXPECT_EQ(status.message(), "The operation infeed (tensor<4xf32>, at train.py:17 in model/dense) is not supported.");
+  EXPECT_EQ(status.message(),
+            "The operation infeed (tensor<4xf32>) -> (tensor<4xf32>) is not supported. While reading infeed. At "
+            "train.py:17 in "
+            "model/dense.");
 }
 
 TEST(ReadHlo, RefusesDynamicDimensions) {
@@ -153,7 +156,7 @@ TEST(ReadHlo, RefusesDynamicDimensions) {
   const Status status = StatusOf(ModuleProto({main}));
   EXPECT_EQ(status.code(), StatusCode::kUnimplemented);
   EXPECT_THAT(status.message(), HasSubstr("dynamic dimension"));
-  EXPECT_THAT(status.message(), HasSubstr("set-dimension-size, at model/where"));
+  EXPECT_THAT(status.message(), HasSubstr("While reading set-dimension-size. At model/where."));
 }
 
 TEST(ReadHlo, RefusesWhatIsDamaged) {
@@ -173,6 +176,44 @@ TEST(ReadHlo, RefusesWhatIsDamaged) {
       EXPECT_EQ(read.status().code(), StatusCode::kInvalidArgument) << size;
     }
   }
+}
+
+TEST(ReadHlo, ReadsCollectivesWithTheirGroups) {
+  ComputationProto main(2);
+  const int64_t x = main.Parameter(0, kVector);
+  const Proto group = Proto().Ints(group_field::kReplicaIds, {0, 1});
+  const Proto iota = Proto().Int(iota_field::kNumGroups, 2).Int(iota_field::kDevicesPerGroup, 1);
+  Proto reduce = Called({1});
+  reduce.Sub(instruction_field::kReplicaGroups, group).Int(instruction_field::kChannelId, 3);
+  const int64_t sum = main.Add("all-reduce", kVector, {x}, reduce);
+  Proto gather = Dims({0});
+  gather.Sub(instruction_field::kCollectiveDevices, Proto().Sub(devices_field::kIota, iota));
+  const int64_t parts = main.Add("all-gather", kVector, {sum}, gather);
+  const Proto pair = Proto().Int(pair_field::kSource, 1).Int(pair_field::kTarget, 0);
+  const int64_t moved =
+      main.Add("collective-permute", kVector, {parts}, Proto().Sub(instruction_field::kSourceTargetPairs, pair));
+  main.Add("tuple", TupleProto({kVector, ShapeProto(kU32Code, {})}),
+           {moved, main.Add("partition-id", ShapeProto(kU32Code, {}))});
+  const std::string text = Text(ModuleProto({Adder(1), main}));
+  EXPECT_THAT(text,
+              HasSubstr("all_reduce(%0) {channel_id = 3, replica_groups = [0, 1, -1], use_global_device_ids = 0}"));
+  EXPECT_THAT(text, HasSubstr("replica_groups = [0, -1, 1, -1], use_global_device_ids = 0, all_gather_dim = 0}"));
+  EXPECT_THAT(text, HasSubstr("source_target_pairs = [1, 0]}"));
+  EXPECT_THAT(text, HasSubstr("partition_id() : tensor<ui32>"));
+}
+
+// A copy that states another type than its operand's.
+TEST(ReadHlo, RefusesValuesThatAreNotOfTheStatedShape) {
+  ComputationProto main(1);
+  const int64_t x = main.Parameter(0, kScalar);
+  main.Add("bitcast", ShapeProto(kF32Code, {1, 1, 1}, {0, 1, 2}),
+           {main.Add("copy", ShapeProto(kF32Code, {1, 1, 1}, {0, 2, 1}), {x})});
+  const Status status = StatusOf(ModuleProto({main}));
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      status.message(),
+      "The operation copy (tensor<f32>) -> (tensor<1x1x1xf32>) has values of other types than its shape says. While "
+      "reading copy.");
 }
 
 // Each computation calls the one before twice: written out it would have 2^40 instructions.

@@ -2,13 +2,12 @@
 #include "hlo/shape.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <optional>
 
 #include "base/format.h"
 #include "hlo/fields.h"
-#include "types/limits.h"
+#include "read/checks.h"
 
 namespace dragoman::hlo {
 namespace {
@@ -68,22 +67,12 @@ const ElementRow* FindElementRow(const Match& matches) {
   return row == std::end(kElementRows) ? nullptr : row;
 }
 
-StatusOr<Dims> ReadDims(const Message& shape) {
-  for (const int64_t is_dynamic : shape.Ints(shape_field::kIsDynamicDimension)) {
-    if (is_dynamic != 0) return Unimplemented("It has a dynamic dimension; only fixed ones are supported.");
-  }
+// XLA states a bound for a dynamic dimension, or none.
+Dims ReadDims(const Message& shape) {
   Dims dims = shape.Ints(shape_field::kDimensions);
-  if (dims.size() > kMaxRank) {
-    return Unimplemented(Format("A tensor of rank {} is not supported, the limit is {}.", dims.size(), kMaxRank));
-  }
-  for (const int64_t extent : dims) {
-    if (extent == std::numeric_limits<int64_t>::min()) {
-      return Unimplemented("It has a dimension without a bound; only fixed ones are supported.");
-    }
-    if (extent < 0) return InvalidArgument(Format("A tensor has the extents {}.", ToString(dims)));
-    if (extent > kMaxExtent) {
-      return Unimplemented(Format("An extent of {} is not supported, the limit is {}.", extent, kMaxExtent));
-    }
+  const std::vector<int64_t> is_dynamic = shape.Ints(shape_field::kIsDynamicDimension);
+  for (size_t i = 0; i < std::min(dims.size(), is_dynamic.size()); ++i) {
+    if (is_dynamic[i] != 0) dims[i] = read::kDynamicExtent;
   }
   return dims;
 }
@@ -117,9 +106,7 @@ StatusOr<Shape> ReadShapeAt(const Message& message, int depth) {
   }
   const ElementRow* row = FindElementRow([&](const ElementRow& candidate) { return candidate.code == code; });
   if (row == nullptr) return Unimplemented(Format("Element type {} of XLA is not supported.", code));
-  shape.type.dtype = row->dtype;
-  ASSIGN_OR_RETURN(shape.type.dims, ReadDims(message));
-  if (IsTooLarge(shape.type)) return InvalidArgument(Format("The type {} exceeds 2^48 bytes.", shape.type.ToString()));
+  ASSIGN_OR_RETURN(shape.type, read::CheckType(row->dtype, ReadDims(message)));
   ASSIGN_OR_RETURN(shape.minor_to_major, ReadLayout(message, shape.type.rank()));
   return shape;
 }
@@ -216,13 +203,8 @@ StatusOr<ir::Literal> ReadLiteral(const Message& literal, const Shape& shape) {
     return InvalidArgument(Format("A constant of {} holds {} bytes, expected {}.", shape.type.ToString(), bytes.size(),
                                   shape.type.size_bytes()));
   }
-  if (IsPred(shape.type.dtype)) {
-    for (std::byte& byte : bytes) byte = byte == std::byte{0} ? byte : std::byte{1};
-  } else if (const int bits = Info(shape.type.dtype).bits; bits < 8) {
-    for (std::byte& byte : bytes) byte &= static_cast<std::byte>((1 << bits) - 1);
-  }
   if (!stored.is_row_major()) bytes = InRowMajorOrder(bytes, stored);
-  return ir::Literal(shape.type, std::move(bytes));
+  return read::CheckLiteral(shape.type, std::move(bytes));
 }
 
 }  // namespace dragoman::hlo

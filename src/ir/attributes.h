@@ -48,7 +48,8 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
 
 // X(enumerator, name, type). Names are StableHLO's. Matrices n x 2 (padding) are flattened row-major into kInts.
 // Enumerations (comparison_direction, ...) are kInt with the values of types/scalar_ops.h; booleans are kInt 0 or 1.
-// Numbers that are not whole (epsilon) are scalars of f32.
+// Numbers that are not whole (epsilon) are scalars of f32. replica_groups lists each group's devices, then -1; an empty
+// list is one group of all devices.
 // clang-format off: a table, one row a line
 #define DRAGOMAN_ATTRIBUTES(X)                                              \
   X(kValue, "value", kLiteral)                                              \
@@ -128,7 +129,15 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
   X(kIsHostTransfer, "is_host_transfer", kInt)                              \
   X(kCalledComputations, "called_computations", kText)                      \
   X(kTripCount, "trip_count", kInt)                                         \
-  X(kIsReverse, "is_reverse", kInt)
+  X(kIsReverse, "is_reverse", kInt)                                         \
+  X(kReplicaGroups, "replica_groups", kInts)                                \
+  X(kUseGlobalDeviceIds, "use_global_device_ids", kInt)                     \
+  X(kAllGatherDim, "all_gather_dim", kInt)                                  \
+  X(kScatterDimension, "scatter_dimension", kInt)                           \
+  X(kSplitDimension, "split_dimension", kInt)                               \
+  X(kConcatDimension, "concat_dimension", kInt)                             \
+  X(kSplitCount, "split_count", kInt)                                       \
+  X(kSourceTargetPairs, "source_target_pairs", kInts)
 // clang-format on
 
 enum class AttrKey : uint8_t {

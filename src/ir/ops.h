@@ -24,7 +24,8 @@ enum class OpKind : uint8_t {
   kLinalg,       // cholesky, triangular_solve, fft, normalisations, custom calls of linear algebra
   kControl,      // while, case, call, composite, optimization_barrier
   kRandom,
-  kEffect,  // host transfers, tokens
+  kCollective,  // exchanges data with the program's other devices, or asks which of them this is
+  kEffect,      // host transfers, tokens
 };
 
 // X(enumerator, name, min operands, max operands (-1: any), regions (-1: any), kind, attributes...)
@@ -88,6 +89,18 @@ enum class OpKind : uint8_t {
   X(kAfterAll, "after_all", 0, -1, 0, kEffect)                                                                         \
   X(kSend, "send", 1, -1, 0, kEffect, AttrKey::kChannelId, AttrKey::kChannelType, AttrKey::kIsHostTransfer)            \
   X(kRecv, "recv", 1, 1, 0, kEffect, AttrKey::kChannelId, AttrKey::kChannelType, AttrKey::kIsHostTransfer)             \
+  X(kAllReduce, "all_reduce", 1, -1, 1, kCollective, AttrKey::kReplicaGroups, AttrKey::kChannelId,                     \
+    AttrKey::kUseGlobalDeviceIds)                                                                                      \
+  X(kAllGather, "all_gather", 1, -1, 0, kCollective, AttrKey::kAllGatherDim, AttrKey::kReplicaGroups,                  \
+    AttrKey::kChannelId, AttrKey::kUseGlobalDeviceIds)                                                                 \
+  X(kReduceScatter, "reduce_scatter", 1, -1, 1, kCollective, AttrKey::kScatterDimension, AttrKey::kReplicaGroups,      \
+    AttrKey::kChannelId, AttrKey::kUseGlobalDeviceIds)                                                                 \
+  X(kAllToAll, "all_to_all", 1, -1, 0, kCollective, AttrKey::kSplitDimension, AttrKey::kConcatDimension,               \
+    AttrKey::kSplitCount, AttrKey::kReplicaGroups, AttrKey::kChannelId)                                                \
+  X(kCollectivePermute, "collective_permute", 1, -1, 0, kCollective, AttrKey::kSourceTargetPairs, AttrKey::kChannelId) \
+  X(kCollectiveBroadcast, "collective_broadcast", 1, -1, 0, kCollective, AttrKey::kReplicaGroups, AttrKey::kChannelId) \
+  X(kPartitionId, "partition_id", 0, 0, 0, kCollective)                                                                \
+  X(kReplicaId, "replica_id", 0, 0, 0, kCollective)                                                                    \
   X(kReturn, "return", 0, -1, 0, kControl)
 // clang-format on
 

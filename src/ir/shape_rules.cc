@@ -49,6 +49,14 @@ constexpr Row kRows[] = {
     {OpCode::kAfterAll, TokenTypes},
     {OpCode::kSend, TokenTypes},
     {OpCode::kRecv, DeclaredTypes},
+    {OpCode::kAllReduce, AllReduceTypes},
+    {OpCode::kAllGather, AllGatherTypes},
+    {OpCode::kReduceScatter, ReduceScatterTypes},
+    {OpCode::kAllToAll, AllToAllTypes},
+    {OpCode::kCollectivePermute, CollectivePermuteTypes},
+    {OpCode::kCollectiveBroadcast, CollectiveBroadcastTypes},
+    {OpCode::kPartitionId, DeviceNumberTypes},
+    {OpCode::kReplicaId, DeviceNumberTypes},
     {OpCode::kReturn, DeclaredTypes},
 };
 

@@ -57,6 +57,15 @@ Types BatchNormTrainingTypes(const Op& op);
 Types BatchNormInferenceTypes(const Op& op);
 Types BatchNormGradTypes(const Op& op);
 
+// Collectives.
+Types AllReduceTypes(const Op& op);
+Types AllGatherTypes(const Op& op);
+Types ReduceScatterTypes(const Op& op);
+Types AllToAllTypes(const Op& op);
+Types CollectivePermuteTypes(const Op& op);
+Types CollectiveBroadcastTypes(const Op& op);
+Types DeviceNumberTypes(const Op& op);
+
 // Control flow, random numbers, effects.
 Types WhileTypes(const Op& op);
 Types CaseTypes(const Op& op);

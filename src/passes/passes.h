@@ -39,9 +39,9 @@ struct PipelineChecks {
   std::function<void(std::string_view pass, const ir::Module& module, double seconds)> after_pass;
 };
 
-// Afterwards the module holds main alone: no call, composite, custom_call of a known target; every reduce_window that
-// is a whole-axis scan is a scan; while loops with a known trip count carry AttrKey::kTripCount. Passes that the
-// context's options skip are left out.
+// Afterwards the module holds main alone: no collective, call, composite, custom_call of a known target; every
+// reduce_window that is a whole-axis scan is a scan; while loops with a known trip count carry AttrKey::kTripCount.
+// Passes that the context's options skip are left out.
 Status RunPipeline(ir::Module& module, const target::CompileContext& context, const PipelineChecks& checks);
 
 }  // namespace dragoman::passes

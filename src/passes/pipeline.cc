@@ -19,6 +19,7 @@
 #include "passes/recognize_trip_counts.h"
 #include "passes/refuse_unsupported.h"
 #include "passes/remove_identities.h"
+#include "passes/resolve_collectives.h"
 #include "passes/settle_carries.h"
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
@@ -30,6 +31,7 @@ namespace dragoman::passes {
 namespace {
 
 constexpr Pass kPipeline[] = {
+    {"resolve_collectives", ResolveCollectives},
     {"carry_random_state", CarryRandomState},
     {"decompose", Decompose},
     {"inline_calls", InlineCalls},

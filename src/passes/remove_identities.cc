@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/collectives.h"
 #include "passes/patterns.h"
 #include "passes/rewrite.h"
 
@@ -15,21 +16,6 @@ bool CountsUp(const std::vector<int64_t>& list) {
     if (list[i] != static_cast<int64_t>(i)) return false;
   }
   return true;
-}
-
-// Marks of the two partitioners; on one device they say nothing.
-bool IsPartitioningMark(const Op& op) {
-  constexpr std::string_view kTargets[] = {
-      "Sharding",
-      "SPMDFullToShardShape",
-      "SPMDShardToFullShape",
-      "xla.sdy.FuncResultSharding",
-      "xla.sdy.GlobalToLocalShape",
-      "xla.sdy.LocalToGlobalShape",
-      "annotate_device_placement",
-  };
-  const std::string& target = op.attributes.Text(AttrKey::kCallTargetName);
-  return std::find(std::begin(kTargets), std::end(kTargets), target) != std::end(kTargets);
 }
 
 bool ReversesNothing(const Op& op) {
@@ -71,8 +57,7 @@ bool IsIdentity(const Op& op) {
 StatusOr<Replacement> RemoveIdentity(Op& op, RewriteContext& context) {
   if (op.code == OpCode::kOptimizationBarrier) return Replacement(op.operands);
   if (op.code == OpCode::kCustomCall) {
-    const bool is_mark = context.module.num_partitions == 1 && op.operands.size() == 1 && op.results.size() == 1 &&
-                         op.operands[0]->type == op.type() && IsPartitioningMark(op);
+    const bool is_mark = context.module.num_partitions == 1 && ir::IsPartitioningMark(op);
     return is_mark ? ReplaceWith(op.operands[0]) : Replacement();
   }
   // The update covers all; the indices are clamped to 0.

@@ -61,6 +61,14 @@ constexpr StructuredRow kStructuredRows[] = {
     {OpCode::kAfterAll, EvaluateToken},
     {OpCode::kSend, RefuseOp},
     {OpCode::kRecv, RefuseOp},
+    {OpCode::kAllReduce, EvaluateCollective},
+    {OpCode::kAllGather, EvaluateCollective},
+    {OpCode::kReduceScatter, EvaluateCollective},
+    {OpCode::kAllToAll, EvaluateCollective},
+    {OpCode::kCollectivePermute, EvaluateCollective},
+    {OpCode::kCollectiveBroadcast, EvaluateCollective},
+    {OpCode::kPartitionId, EvaluateCollective},
+    {OpCode::kReplicaId, EvaluateCollective},
     {OpCode::kReturn, RefuseOp},
 };
 

@@ -43,6 +43,8 @@ Results EvaluateComposite(const OpCall& call);
 Results EvaluateCustomCall(const OpCall& call);
 Results EvaluateOptimizationBarrier(const OpCall& call);
 Results EvaluateToken(const OpCall& call);
+// As on the only device of a program (ir/collectives.h).
+Results EvaluateCollective(const OpCall& call);
 // rng (its result is not a function of its operands), host transfers, and return (not an op that runs).
 Results RefuseOp(const OpCall& call);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "read/checks.h"
 #include "stablehlo/attribute_codes.h"
 
 namespace dragoman::stablehlo {
@@ -24,17 +25,15 @@ int64_t SignExtend(uint64_t value, int bits) {
 }
 
 // Booleans come eight a byte, least significant bit first; a splat of more than eight is one byte 00 or FF.
-std::vector<std::byte> UnpackBooleans(std::span<const std::byte> packed, int64_t count) {
-  std::vector<std::byte> bytes(packed.size() == 1 && count > 8 ? 1 : count);
+StatusOr<std::vector<std::byte>> UnpackBooleans(std::span<const std::byte> packed, const TensorType& type) {
+  const int64_t count = type.num_elements();
+  const auto size = static_cast<int64_t>(packed.size());
+  if (size != (count + 7) / 8 && size != 1) {
+    return InvalidArgument(Format("A constant of type {} has {} bytes of data.", type.ToString(), size));
+  }
+  std::vector<std::byte> bytes(size == 1 && count > 8 ? 1 : count);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = packed[i / 8] >> (i % 8) & std::byte{1};
   return bytes;
-}
-
-bool HasRightSize(const TensorType& type, size_t size) {
-  const auto count = static_cast<uint64_t>(type.num_elements());
-  if (IsPred(type.dtype)) return size == (count + 7) / 8 || size == 1;
-  const auto element = static_cast<uint64_t>(SizeBytes(type.dtype));
-  return size == element || size == count * element;  // one element stands for all, also for none
 }
 
 int64_t ElementAt(const ir::Literal& literal, int64_t index) {
@@ -145,16 +144,9 @@ StatusOr<ir::Literal> AttributeTable::DecodeLiteral(AttrIndex index) {
   ASSIGN_OR_RETURN(const TensorType* type, types_.Tensor(opened.reader.Varint()));
   const std::span<const std::byte> data = opened.reader.Bytes(opened.reader.Varint());
   RETURN_IF_ERROR(opened.reader.status("attribute"));
-  if (IsToken(type->dtype) || !HasRightSize(*type, data.size())) {
-    return InvalidArgument(Format("A constant of type {} has {} bytes of data.", type->ToString(), data.size()));
-  }
-  if (IsPred(type->dtype)) return ir::Literal(*type, UnpackBooleans(data, type->num_elements()));
-  std::vector<std::byte> bytes(data.begin(), type->num_elements() == 0 ? data.begin() : data.end());
-  const int bits = Info(type->dtype).bits;
-  if (bits < 8) {
-    for (std::byte& byte : bytes) byte &= static_cast<std::byte>((1 << bits) - 1);
-  }
-  return ir::Literal(*type, std::move(bytes));
+  if (!IsPred(type->dtype)) return read::CheckLiteral(*type, {data.begin(), data.end()});
+  ASSIGN_OR_RETURN(std::vector<std::byte> bytes, UnpackBooleans(data, *type));
+  return read::CheckLiteral(*type, std::move(bytes));
 }
 
 // A number as a scalar.

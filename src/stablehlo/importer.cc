@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "read/checks.h"
 #include "stablehlo/location_table.h"
 #include "stablehlo/meaning.h"
 #include "stablehlo/op_attributes.h"
@@ -13,67 +14,18 @@
 namespace dragoman::stablehlo {
 namespace {
 
-// Every pass recurses over regions, so nobody's program may nest deeper.
-constexpr int kMaxRegionDepth = 100;
-// Real programs stay under ten bytes of shared types and attributes for each byte of the artifact.
-constexpr size_t kExpansionLimit = 256;
-constexpr size_t kSmallExpansion = size_t{1} << 20;
-
 // The bit of a block's op count that says arguments follow.
 constexpr uint64_t kHasArguments = 1;
-
-size_t SizeBytesOf(const ir::Attributes& attributes) {
-  size_t size = 0;
-  for (const auto& [key, value] : attributes.entries()) {
-    size += sizeof(std::pair<ir::AttrKey, ir::AttrValue>);
-    if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
-    if (const auto* ints = std::get_if<std::vector<int64_t>>(&value)) size += ints->size() * sizeof(int64_t);
-    if (const auto* literal = std::get_if<ir::Literal>(&value)) size += literal->type().dims.size() * sizeof(int64_t);
-  }
-  return size;
-}
-
-// StableHLO lets the type of comparison follow from the operands' type.
-void StateCompareType(const TensorType& operand, ir::Attributes& attributes) {
-  if (attributes.Int(ir::AttrKey::kCompareType) != static_cast<int64_t>(ComparisonType::kNoType)) return;
-  ComparisonType type = ComparisonType::kUnsigned;
-  if (IsSigned(operand.dtype)) type = ComparisonType::kSigned;
-  if (IsFloat(operand.dtype) || IsComplex(operand.dtype)) type = ComparisonType::kFloat;
-  attributes.Set(ir::AttrKey::kCompareType, static_cast<int64_t>(type));
-}
-
-// Only control flow and effects hand tokens on; nothing computes with them.
-bool MayHaveTokens(ir::OpCode code) {
-  const ir::OpKind kind = ir::Info(code).kind;
-  return kind == ir::OpKind::kControl || kind == ir::OpKind::kEffect || code == ir::OpCode::kCustomCall;
-}
-
-Status RefuseTokens(const std::vector<ir::Value*>& operands, const std::vector<TensorType>& results) {
-  bool has_token = false;
-  for (const ir::Value* operand : operands) has_token |= IsToken(operand->type.dtype);
-  for (const TensorType& type : results) has_token |= IsToken(type.dtype);
-  return has_token ? InvalidArgument("The operation takes or gives a token, which it cannot.") : OkStatus();
-}
 
 }  // namespace
 
 Importer::Importer(std::shared_ptr<const Container> container, ir::Module& module)
-    : container_(std::move(container)),
-      table_(container_),
-      module_(module),
-      budget_bytes_(container_->data.size() * kExpansionLimit + kSmallExpansion) {}
+    : container_(std::move(container)), table_(container_), module_(module), writer_(container_->data.size()) {}
 
-Status Importer::Charge(size_t bytes) {
-  if (bytes > budget_bytes_) {
-    return InvalidArgument(Format("The artifact expands to more than {} times its size.", kExpansionLimit));
-  }
-  budget_bytes_ -= bytes;
-  return OkStatus();
-}
-
-std::string Importer::Where(const StreamOp& op) const {
-  const std::string place = LocationTable(container_).Describe(LocationIdOf(op.location));
-  return place.empty() ? "" : Format(" At {}.", place);
+std::string Importer::WhileReading(const StreamOp& op) const {
+  const VhloOp* row = VhloOpOf(op);
+  return read::WhileReading(row == nullptr ? op.name->name : row->base_name,
+                            LocationTable(container_).Describe(LocationIdOf(op.location)));
 }
 
 // The section holds one block: builtin.module alone.
@@ -129,8 +81,7 @@ Status Importer::ImportTopLevelOp(ByteReader& reader) {
   ASSIGN_OR_RETURN(const StreamOp op, ReadStreamOp(reader, *container_));
   const VhloOp* row = VhloOpOf(op);
   if (row != nullptr && row->name == "func_v1") return ImportFunction(op, *row, reader);
-  ASSIGN_OR_RETURN(const Meaning meaning, MeaningOf(op, IsSingleDevice(), table_));
-  return meaning == Meaning::kNothing && op.num_regions == 0 ? OkStatus() : RefuseOp(op);
+  return MeaningOf(op) == Meaning::kNothing && op.num_regions == 0 ? OkStatus() : RefuseOp(op);
 }
 
 Status Importer::ImportFunction(const StreamOp& op, const VhloOp& row, ByteReader& reader) {
@@ -222,16 +173,14 @@ Status Importer::WithRegions(const StreamOp& op, ByteReader& reader, Read read) 
 }
 
 Status Importer::ImportRegions(const StreamOp& op, ir::Op& target, ByteReader& reader) {
-  if (++depth_ > kMaxRegionDepth) {
-    return Unimplemented(Format("Regions nested deeper than {} are not supported.", kMaxRegionDepth));
-  }
+  RETURN_IF_ERROR(writer_.Enter());
   RETURN_IF_ERROR(WithRegions(op, reader, [&](ByteReader& regions) -> Status {
     for (uint64_t i = 0; i < op.num_regions; ++i) {
       RETURN_IF_ERROR(ImportRegion(*target.parent->AddRegion(&target), regions));
     }
     return OkStatus();
   }));
-  --depth_;
+  writer_.Leave();
   return OkStatus();
 }
 
@@ -242,7 +191,7 @@ Status Importer::ImportRegion(ir::Block& block, ByteReader& reader) {
   if (num_blocks != 1) {
     return InvalidArgument(Format("A region of the artifact has {} blocks, only one is allowed.", num_blocks));
   }
-  RETURN_IF_ERROR(Charge(num_values * sizeof(ir::Value*)));
+  RETURN_IF_ERROR(writer_.Charge(num_values * sizeof(ir::Value*)));
   const size_t base = values_.size();
   const size_t outer_next = std::exchange(next_value_, base);
   values_.resize(base + num_values);
@@ -273,7 +222,7 @@ Status Importer::ImportBlock(ir::Block& block, ByteReader& reader) {
   ASSIGN_OR_RETURN(const BlockHeader header, ReadBlockHeader(reader));
   for (const uint64_t index : header.argument_types) {
     ASSIGN_OR_RETURN(const TensorType* type, table_.types().Tensor(index));
-    RETURN_IF_ERROR(Charge(type->dims.size() * sizeof(int64_t)));
+    RETURN_IF_ERROR(writer_.Charge(type->dims.size() * sizeof(int64_t)));
     RETURN_IF_ERROR(Define(block.AddArgument(*type)));
   }
   for (size_t i = 0; i < header.num_ops; ++i) RETURN_IF_ERROR(ImportOp(block, reader));
@@ -286,10 +235,7 @@ Status Importer::ImportBlock(ir::Block& block, ByteReader& reader) {
 Status Importer::ImportOp(ir::Block& block, ByteReader& reader) {
   ASSIGN_OR_RETURN(const StreamOp op, ReadStreamOp(reader, *container_));
   StatusOr<ir::Op*> target = ImportOpHead(op, block);
-  if (!target.ok()) {
-    return target.status().WithContext(
-        Format("While reading {}.{}.{}", op.name->dialect->name, op.name->name, Where(op)));
-  }
+  if (!target.ok()) return target.status().WithContext(WhileReading(op));
   if (op.num_regions == 0) return OkStatus();
   if (*target != nullptr) return ImportRegions(op, **target, reader);
   // The region of an identity is read only to get past it.
@@ -298,14 +244,11 @@ Status Importer::ImportOp(ir::Block& block, ByteReader& reader) {
 }
 
 StatusOr<ir::Op*> Importer::ImportOpHead(const StreamOp& op, ir::Block& block) {
-  ASSIGN_OR_RETURN(const Meaning meaning, MeaningOf(op, IsSingleDevice(), table_));
-  switch (meaning) {
+  switch (MeaningOf(op)) {
     case Meaning::kOperation:
       return ImportVhloOp(op, *VhloOpOf(op), block);
     case Meaning::kIdentity:
       return ImportIdentity(op);
-    case Meaning::kDeviceNumber:
-      return ImportDeviceNumber(op, block);
     case Meaning::kNothing:
       return op.result_types.empty() ? StatusOr<ir::Op*>(nullptr) : RefuseOp(op);
     case Meaning::kUnsupported:
@@ -322,12 +265,9 @@ StatusOr<ir::Op*> Importer::ImportVhloOp(const StreamOp& op, const VhloOp& row, 
   }
   ASSIGN_OR_RETURN(ir::Attributes attributes, ImportAttributes(row, op, table_));
   ASSIGN_OR_RETURN(std::vector<ir::Value*> operands, Operands(op));
-  if (row.code == ir::OpCode::kCompare && !operands.empty()) StateCompareType(operands[0]->type, attributes);
   ASSIGN_OR_RETURN(std::vector<TensorType> types, ResultTypes(op));
-  if (!MayHaveTokens(*row.code)) RETURN_IF_ERROR(RefuseTokens(operands, types));
-  RETURN_IF_ERROR(Charge(SizeBytesOf(attributes)));
-  ir::Op* target = block.Append(*row.code, std::move(operands), std::move(types), std::move(attributes));
-  target->location = LocationIdOf(op.location);
+  ASSIGN_OR_RETURN(ir::Op * target, writer_.Append(block, {*row.code, std::move(operands), std::move(types),
+                                                           std::move(attributes), LocationIdOf(op.location)}));
   for (const auto& result : target->results) RETURN_IF_ERROR(Define(result.get()));
   return target;
 }
@@ -349,30 +289,17 @@ StatusOr<ir::Op*> Importer::ImportIdentity(const StreamOp& op) {
   return nullptr;
 }
 
-StatusOr<ir::Op*> Importer::ImportDeviceNumber(const StreamOp& op, ir::Block& block) {
-  const TensorType type{DType::kU32, {}};
-  ASSIGN_OR_RETURN(const std::vector<TensorType> types, ResultTypes(op));
-  if (types != std::vector<TensorType>{type}) return RefuseOp(op);
-  ir::Attributes attributes;
-  attributes.Set(ir::AttrKey::kValue, ir::Literal(type, std::vector<std::byte>(SizeBytes(type.dtype))));
-  ir::Op* target = block.Append(ir::OpCode::kConstant, {}, types, std::move(attributes));
-  target->location = LocationIdOf(op.location);
-  RETURN_IF_ERROR(Define(target->result()));
-  return target;
-}
-
 Status Importer::RefuseOp(const StreamOp& op) {
   const VhloOp* row = VhloOpOf(op);
-  std::string operands;
+  std::vector<std::string> operands, results;
   for (const uint64_t number : op.operands) {
     const ir::Value* value = number < values_.size() ? values_[number] : nullptr;
-    operands += (operands.empty() ? "" : ", ") + (value == nullptr ? "unknown" : value->type.ToString());
+    operands.push_back(value == nullptr ? "unknown" : value->type.ToString());
   }
-  std::string results;
-  for (const uint64_t type : op.result_types) results += (results.empty() ? "" : ", ") + table_.types().Text(type);
+  for (const uint64_t type : op.result_types) results.push_back(table_.types().Text(type));
   const std::string name =
       row != nullptr ? std::string(row->base_name) : Format("{}.{}", op.name->dialect->name, op.name->name);
-  return Unimplemented(Format("The operation {} ({}) -> ({}) is not supported.", name, operands, results));
+  return read::RefuseOperation(read::Describe(name, operands, results));
 }
 
 StatusOr<std::vector<ir::Value*>> Importer::Operands(const StreamOp& op) const {
@@ -393,7 +320,6 @@ StatusOr<std::vector<TensorType>> Importer::ResultTypes(const StreamOp& op) {
   types.reserve(op.result_types.size());
   for (const uint64_t index : op.result_types) {
     ASSIGN_OR_RETURN(const TensorType* type, table_.types().Tensor(index));
-    RETURN_IF_ERROR(Charge(type->dims.size() * sizeof(int64_t)));
     types.push_back(*type);
   }
   return types;

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "ir/ir.h"
+#include "read/op_writer.h"
 #include "stablehlo/attribute_table.h"
 #include "stablehlo/container.h"
 #include "stablehlo/op_stream.h"
@@ -48,15 +49,12 @@ class Importer {
   StatusOr<ir::Op*> ImportOpHead(const StreamOp& op, ir::Block& block);
   StatusOr<ir::Op*> ImportVhloOp(const StreamOp& op, const VhloOp& row, ir::Block& block);
   StatusOr<ir::Op*> ImportIdentity(const StreamOp& op);
-  StatusOr<ir::Op*> ImportDeviceNumber(const StreamOp& op, ir::Block& block);
   Status RefuseOp(const StreamOp& op);
 
   StatusOr<std::vector<ir::Value*>> Operands(const StreamOp& op) const;
   StatusOr<std::vector<TensorType>> ResultTypes(const StreamOp& op);
   Status Define(ir::Value* value);
-  bool IsSingleDevice() const { return module_.num_partitions == 1 && module_.num_replicas == 1; }
-  Status Charge(size_t bytes);
-  std::string Where(const StreamOp& op) const;
+  std::string WhileReading(const StreamOp& op) const;
 
   std::shared_ptr<const Container> container_;
   AttributeTable table_;
@@ -68,9 +66,7 @@ class Importer {
   std::vector<ir::Value*> values_;
   size_t next_value_ = 0;
 
-  int depth_ = 0;
-  // What is left of the memory that expanding shared types and attributes may take.
-  size_t budget_bytes_;
+  read::OpWriter writer_;
 };
 
 }  // namespace dragoman::stablehlo

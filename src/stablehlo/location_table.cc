@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/format.h"
+#include "read/checks.h"
 #include "stablehlo/attribute_codes.h"
 
 namespace dragoman::stablehlo {
@@ -59,10 +59,7 @@ std::string LocationTable::Describe(ir::LocationId id) const {
   Place place;
   std::optional<uint64_t> next = uint64_t{id} - 1;
   for (int depth = 0; next.has_value() && depth < kMaxLocationDepth; ++depth) next = Visit(*container_, *next, place);
-  const std::string_view file = place.file.substr(place.file.find_last_of("/\\") + 1);
-  std::string text = file.empty() ? "" : Format("{}:{}", file, place.line);
-  if (!place.name.empty()) text += (text.empty() ? "" : " in ") + std::string(place.name);
-  return text;
+  return read::PlaceText(place.file, static_cast<int64_t>(place.line), place.name);
 }
 
 }  // namespace dragoman::stablehlo

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stablehlo/op_attributes.h"
 
-#include <algorithm>
-#include <span>
 #include <string>
 
 #include "base/format.h"
+#include "read/checks.h"
 
 namespace dragoman::stablehlo {
 namespace {
@@ -16,40 +15,31 @@ using ir::AttrKey;
 // Carries out what attribute `index` says; may look at what is imported already.
 using Rule = Status (*)(AttrIndex index, AttributeTable& table, Attributes& attributes);
 
-void RaisePrecision(int64_t precision, Attributes& attributes) {
-  attributes.Set(AttrKey::kPrecision, std::max(precision, attributes.IntOr(AttrKey::kPrecision, 0)));
-}
-
 Status LeaveOut(AttrIndex, AttributeTable&, Attributes&) { return OkStatus(); }
 
 // One precision an operand; the more exact one counts.
 Status PrecisionConfig(AttrIndex index, AttributeTable& table, Attributes& attributes) {
   ASSIGN_OR_RETURN(const std::vector<AttrIndex> items, table.Array(index));
-  RaisePrecision(static_cast<int64_t>(Precision::kDefault), attributes);
   for (const AttrIndex item : items) {
     ASSIGN_OR_RETURN(const int64_t precision, table.Int(item));
-    if (precision < 0 || precision > static_cast<int64_t>(Precision::kHighest)) {
-      return InvalidArgument(Format("A precision of {} does not exist.", precision));
-    }
-    RaisePrecision(precision, attributes);
+    RETURN_IF_ERROR(read::RaisePrecision(precision, attributes));
   }
-  return OkStatus();
+  return read::RaisePrecision(static_cast<int64_t>(Precision::kDefault), attributes);
 }
 
 // A dot algorithm on f32 or f64 asks for exact products. Type none: no algorithm is asked for.
 Status AlgorithmType(AttrIndex index, AttributeTable& table, Attributes& attributes) {
   ASSIGN_OR_RETURN(const uint64_t type, table.Type(index));
   const std::string name = table.types().Text(type);
-  if (name == "f32" || name == "f64") RaisePrecision(static_cast<int64_t>(Precision::kHighest), attributes);
-  return OkStatus();
+  if (name != "f32" && name != "f64") return OkStatus();
+  return read::RaisePrecision(static_cast<int64_t>(Precision::kHighest), attributes);
 }
 
 // Several products of narrow parts for one of the operands' type (bf16 x 3, x 6, x 9) mean near-f32 accuracy.
 Status AlgorithmSteps(AttrIndex index, AttributeTable& table, Attributes& attributes) {
   const StatusOr<int64_t> steps = table.Int(index);
   if (!steps.ok()) return table.Type(index).status();
-  if (*steps > 1) RaisePrecision(static_cast<int64_t>(Precision::kHighest), attributes);
-  return OkStatus();
+  return *steps <= 1 ? OkStatus() : read::RaisePrecision(static_cast<int64_t>(Precision::kHighest), attributes);
 }
 
 // Names of functions, separated by spaces.
@@ -116,24 +106,29 @@ Rule FindRule(std::string_view name) {
   return nullptr;
 }
 
-Status RefuseHugeNumbers(std::span<const int64_t> values) {
-  for (const int64_t value : values) {
-    if (value <= kMaxExtent && value >= -kMaxExtent) continue;
-    return InvalidArgument(Format("An attribute is or has the number {}, the limit is {}.", value, kMaxExtent));
+// A matrix with a group a row, -1 where it has fewer devices than others.
+StatusOr<ir::AttrValue> ReplicaGroups(AttrIndex index, AttributeTable& table) {
+  ASSIGN_OR_RETURN(const std::vector<int64_t> devices, table.Ints(index));
+  ASSIGN_OR_RETURN(const ir::Literal matrix, table.Literal(index));
+  const Dims& dims = matrix.type().dims;
+  if (dims.size() != 2) return InvalidArgument(Format("Replica groups are {}, expected rows.", ToString(dims)));
+  std::vector<int64_t> groups;
+  for (size_t i = 0; i < devices.size(); ++i) {
+    const bool is_last = (static_cast<int64_t>(i) + 1) % dims[1] == 0;
+    if (devices[i] != -1) groups.push_back(devices[i]);
+    if (is_last) groups.push_back(-1);
   }
-  return OkStatus();
+  return ir::AttrValue(std::move(groups));
 }
 
 StatusOr<ir::AttrValue> ImportValue(ir::AttrType type, AttrIndex index, AttributeTable& table) {
   switch (type) {
     case ir::AttrType::kInt: {
       ASSIGN_OR_RETURN(const int64_t value, table.Int(index));
-      RETURN_IF_ERROR(RefuseHugeNumbers({&value, 1}));
       return ir::AttrValue(value);
     }
     case ir::AttrType::kInts: {
       ASSIGN_OR_RETURN(std::vector<int64_t> values, table.Ints(index));
-      RETURN_IF_ERROR(RefuseHugeNumbers(values));
       return ir::AttrValue(std::move(values));
     }
     case ir::AttrType::kText: {
@@ -181,7 +176,9 @@ StatusOr<Attributes> ImportAttributes(const VhloOp& row, const StreamOp& op, Att
   for (size_t i = 0; i < values.size(); ++i) {
     const std::string_view name = row.attributes[i];
     if (const std::optional<AttrKey> key = KeyOf(*row.code, name)) {
-      ASSIGN_OR_RETURN(ir::AttrValue value, ImportValue(ir::Info(*key).type, values[i], table));
+      ASSIGN_OR_RETURN(ir::AttrValue value, *key == AttrKey::kReplicaGroups
+                                                ? ReplicaGroups(values[i], table)
+                                                : ImportValue(ir::Info(*key).type, values[i], table));
       attributes.Set(*key, std::move(value));
     } else if (const Rule rule = FindRule(name)) {
       RETURN_IF_ERROR(rule(values[i], table, attributes));

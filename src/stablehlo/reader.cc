@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stablehlo/reader.h"
 
+#include "read/checks.h"
 #include "stablehlo/container.h"
 #include "stablehlo/importer.h"
 #include "stablehlo/location_table.h"
@@ -12,11 +13,7 @@ StatusOr<std::unique_ptr<ir::Module>> ReadArtifact(std::span<const std::byte> ar
   auto module = std::make_unique<ir::Module>();
   module->locations = std::make_shared<LocationTable>(container);
   RETURN_IF_ERROR(Importer(container, *module).Run());
-  if (module->main() == nullptr) return InvalidArgument("The artifact has no function main.");
-  // What does not verify is the artifact's fault, not ours: it was checked only as far as reading it needs.
-  const Status verified = ir::Verify(*module);
-  if (!verified.ok()) return InvalidArgument(verified.message()).WithContext("The artifact is not a valid program.");
-  return module;
+  return read::CheckModule(std::move(module));
 }
 
 }  // namespace dragoman::stablehlo

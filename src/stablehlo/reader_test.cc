@@ -94,28 +94,25 @@ TEST(Reader, NamesWhatItRefuses) {
   ASSERT_FALSE(op.ok());
   EXPECT_EQ(op.status().code(), StatusCode::kUnimplemented);
   EXPECT_THAT(op.status().message(),
-              AllOf(HasSubstr("dynamic_reshape (tensor<2x3xf32>, tensor<1xsi32>) -> (tensor<6xf32>)"), HasSubstr(":3."),
-                    EndsWith("In function main.")));
+              AllOf(HasSubstr("dynamic_reshape (tensor<2x3xf32>, tensor<1xsi32>) -> (tensor<6xf32>)"),
+                    HasSubstr("While reading dynamic_reshape. At "), HasSubstr(":3."), EndsWith("In function main.")));
   const auto type = Read(Load("refused_type"));
   ASSERT_FALSE(type.ok());
   EXPECT_EQ(type.status().code(), StatusCode::kUnimplemented);
   EXPECT_THAT(type.status().message(), HasSubstr("tensor<?x3xf32>"));
 }
 
-TEST(Reader, DropsCollectivesWithOneself) {
+TEST(Reader, ReadsCollectivesWithTheirGroups) {
   const auto module = ReadNamed("one_device_collectives");
   ASSERT_NE(module, nullptr);
   const ir::Block& body = module->main()->body;
-  ASSERT_EQ(body.ops.size(), 3u);
-  EXPECT_EQ(body.ops[0]->code, OpCode::kNegate);
-  EXPECT_EQ(body.ops[0]->operands[0], body.arguments[0].get());
-  EXPECT_EQ(body.ops[1]->code, OpCode::kConstant);
-}
-
-TEST(Reader, DropsShardings) {
-  const auto module = ReadNamed("random_normal");
-  ASSERT_NE(module, nullptr);
-  EXPECT_TRUE(OpsOf(*module, OpCode::kCustomCall).empty());
+  ASSERT_EQ(body.ops.size(), 6u);
+  EXPECT_EQ(body.ops[0]->code, OpCode::kAllReduce);
+  EXPECT_THAT(body.ops[0]->attributes.Ints(AttrKey::kReplicaGroups), ElementsAre(0, -1));
+  EXPECT_EQ(body.ops[0]->regions.size(), 1u);
+  EXPECT_EQ(body.ops[1]->code, OpCode::kCollectivePermute);
+  EXPECT_THAT(body.ops[1]->attributes.Ints(AttrKey::kSourceTargetPairs), ElementsAre(0, 0));
+  EXPECT_EQ(body.ops[4]->code, OpCode::kPartitionId);
 }
 
 TEST(Reader, UnpacksBooleansAndNarrowIntegers) {

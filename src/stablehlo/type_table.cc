@@ -2,10 +2,10 @@
 #include "stablehlo/type_table.h"
 
 #include <algorithm>
-#include <limits>
 #include <string_view>
 
 #include "base/format.h"
+#include "read/checks.h"
 
 namespace dragoman::stablehlo {
 namespace {
@@ -182,21 +182,7 @@ StatusOr<TensorType> TypeTable::DecodeTensor(const Entry& entry, uint64_t index)
   std::optional<RankedTensor> ranked = ReadRankedTensor(entry);
   const std::optional<DType> dtype = ranked ? ElementOf(*container_, ranked->element, true) : std::nullopt;
   if (!dtype.has_value()) return Unimplemented(Format("The type {} is not supported.", Text(index)));
-  for (const int64_t extent : ranked->dims) {
-    if (extent == std::numeric_limits<int64_t>::min()) {
-      return Unimplemented(Format("The type {} has a dynamic extent, which is not supported.", Text(index)));
-    }
-    if (extent < 0) return InvalidArgument(Format("The type {} has a negative extent.", Text(index)));
-    if (extent > kMaxExtent) {
-      return Unimplemented(Format("The type {} has an extent beyond the limit of {}.", Text(index), kMaxExtent));
-    }
-  }
-  TensorType type{*dtype, std::move(ranked->dims)};
-  if (type.rank() > kMaxRank) {
-    return Unimplemented(Format("A tensor of rank {} is not supported, the limit is {}.", type.rank(), kMaxRank));
-  }
-  if (IsTooLarge(type)) return InvalidArgument(Format("The type {} exceeds 2^48 bytes.", Text(index)));
-  return type;
+  return read::CheckType(*dtype, std::move(ranked->dims));
 }
 
 StatusOr<DType> TypeTable::Scalar(uint64_t index) const {
@@ -214,7 +200,7 @@ std::string TypeTable::Text(uint64_t index) const {
   std::string text = "tensor<";
   const size_t num_shown = std::min<size_t>(ranked->dims.size(), kMaxRank);
   for (size_t i = 0; i < num_shown; ++i) {
-    const bool is_dynamic = ranked->dims[i] == std::numeric_limits<int64_t>::min();
+    const bool is_dynamic = ranked->dims[i] == read::kDynamicExtent;
     text += (is_dynamic ? "?" : std::to_string(ranked->dims[i])) + "x";
   }
   return text + ElementText(*container_, ranked->element) + ">";
