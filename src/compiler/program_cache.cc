@@ -29,11 +29,9 @@ StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, con
   return program;
 }
 
-}  // namespace
-
-StatusOr<program::Program> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
+// Of a module that verifies.
+StatusOr<program::Program> FindOrCompile(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
                                          const Options& options, const program::DiskCache& cache) {
-  ASSIGN_OR_RETURN(auto module, ReadArtifact(artifact));
   if (!cache.is_enabled()) return CompileLoudly(std::move(module), profile, options);
   const Hash128 key = Key(*module, profile, options);
   if (std::optional<program::Program> found = cache.Find(key)) {
@@ -43,6 +41,21 @@ StatusOr<program::Program> CompileCached(const Artifact& artifact, const target:
   ASSIGN_OR_RETURN(program::Program program, CompileLoudly(std::move(module), profile, options));
   cache.Insert(key, program);
   return program;
+}
+
+}  // namespace
+
+StatusOr<program::Program> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
+                                         const Options& options, const program::DiskCache& cache) {
+  ASSIGN_OR_RETURN(auto module, ReadArtifact(artifact));
+  return FindOrCompile(std::move(module), profile, options, cache);
+}
+
+StatusOr<program::Program> CompileCached(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                         const Options& options, const program::DiskCache& cache) {
+  const Status verified = ir::Verify(*module);
+  if (!verified.ok()) return InvalidArgument(verified.message()).WithContext("The program is not valid.");
+  return FindOrCompile(std::move(module), profile, options, cache);
 }
 
 }  // namespace dragoman::compiler

@@ -36,6 +36,17 @@ class ProgramCacheTest : public ::testing::Test {
     EXPECT_TRUE(program.ok()) << program.status().message();
     return program.ok() ? program::Print(*program) : "";
   }
+  // Of IR text.
+  StatusOr<program::Program> CompileText(const std::string& text) {
+    auto module = ir::Parse(text);
+    EXPECT_TRUE(module.ok()) << module.status().message();
+    return CompileCached(*std::move(module), {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
+  }
+  // A program that adds the constant to its parameter x.
+  static std::string AddTo(const std::string& x, const std::string& constant) {
+    return "module @m\nfunc public @main(%" + x + ": tensor<3xf32>) {\n  %c = constant() {value = dense<" + constant +
+           ">} : tensor<3xf32>\n  %s = add(%" + x + ", %c) : tensor<3xf32>\n  return(%s)\n}\n";
+  }
   static std::string Artifact(const std::string& name) {
     std::ifstream file("tests/data/door/" + name + ".bc", std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(file), {});
@@ -70,6 +81,40 @@ TEST_F(ProgramCacheTest, KeepsProgramsOfOtherDevicesAndOptionsApart) {
   Compile(Artifact("step"), {}, /*fuse=*/false);
   Compile(Artifact("add"));
   EXPECT_EQ(NumFiles(), 4u);
+}
+
+// However its values are named; whatever else differs is another program.
+TEST_F(ProgramCacheTest, FindsAModuleAgain) {
+  const auto compiled = CompileText(AddTo("x", "1.5"));
+  ASSERT_TRUE(compiled.ok()) << compiled.status().message();
+  const auto found = CompileText(AddTo("y", "1.5"));
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  EXPECT_EQ(program::Print(*found), program::Print(*compiled));
+  EXPECT_EQ(NumFiles(), 1u);
+  for (const char* other : {"1.5000001", "-0", "0", "[1.5, 1.5, 2]", "0x7fc00000", "0x7fc00001"}) {
+    const size_t before = NumFiles();
+    EXPECT_TRUE(CompileText(AddTo("x", other)).ok());
+    EXPECT_EQ(NumFiles(), before + 1) << other;
+  }
+}
+
+TEST_F(ProgramCacheTest, FindsAModuleThatAnArtifactReadsAs) {
+  const std::string artifact = Artifact("step");
+  const std::string compiled = Compile(artifact);
+  auto module = ReadArtifact({std::as_bytes(std::span(artifact))});
+  ASSERT_TRUE(module.ok()) << module.status().message();
+  const auto program = CompileText(ir::Print(**module));
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  EXPECT_EQ(program::Print(*program), compiled);
+  EXPECT_EQ(NumFiles(), 1u);
+}
+
+TEST_F(ProgramCacheTest, RefusesAModuleThatDoesNotVerify) {
+  const auto program = CompileText(
+      "module @m\nfunc public @main(%x: tensor<3xf32>) {\n  %y = negate(%x) : tensor<4xf32>\n"
+      "  return(%y)\n}\n");
+  EXPECT_EQ(program.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(NumFiles(), 0u);
 }
 
 TEST(Fingerprint, DiffersByEachFieldThatAProgramDependsOn) {
