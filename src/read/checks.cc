@@ -33,6 +33,7 @@ StatusOr<TensorType> CheckType(DType dtype, Dims dims) {
           Format("The type {} has an extent beyond the limit of {}.", TypeText(dtype, dims), kMaxExtent));
     }
   }
+  if (IsToken(dtype) && !dims.empty()) return InvalidArgument("A token has dimensions.");
   TensorType type{dtype, std::move(dims)};
   if (IsTooLarge(type)) return InvalidArgument(Format("The type {} exceeds 2^48 bytes.", type.ToString()));
   return type;
