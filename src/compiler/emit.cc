@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <unordered_map>
 
 #include "base/format.h"
 #include "compiler/barriers.h"
@@ -50,15 +51,17 @@ void DropUnusedKernels(program::Program& program) {
 
 class Emitter {
  public:
-  Emitter(const StoragePlan& storage, const target::DeviceProfile& profile, const Options& options)
-      : storage_(storage),
+  Emitter(const ir::Module& module, const StoragePlan& storage, const target::DeviceProfile& profile,
+          const Options& options)
+      : module_(module),
+        storage_(storage),
         kernels_(profile, options.on_kernel),
         barriers_(program_),
         joiner_(program_, kernels_, profile) {}
 
-  StatusOr<program::Program> Run(const ir::Module& module, const BlockSchedule& schedule) {
-    const ir::Function& main = *module.main();
-    program_.name = module.name;
+  StatusOr<program::Program> Run(const BlockSchedule& schedule) {
+    const ir::Function& main = *module_.main();
+    program_.name = module_.name;
     for (size_t i = 0; i < main.body.arguments.size(); ++i) {
       const bool is_donor = main.parameters[i].aliased_output >= 0 || main.parameters[i].is_donor;
       program_.parameters.push_back({main.body.arguments[i]->type, -1, is_donor});
@@ -198,6 +201,7 @@ class Emitter {
       step.workgroups = static_cast<uint32_t>(launch.workgroups);
       step.params = launch.params;
       step.label = launch.label;
+      step.place = PlaceOf(item);
       if (&launch == &*largest) step.flops = FlopsOf(item);  // others of a product sum or arrange
       step.buffers = SlotsOf(launch, item);
       const KernelForm form{launch.kernel, AliasesOf(*launch.kernel, step.buffers)};
@@ -243,6 +247,7 @@ class Emitter {
       step.flops += FlopsOf(*item);
     }
     step.workgroups = step.segment_starts.back();
+    step.place = PlaceOf(*batch[0]);
     step.label = Format("{} x {}", batch.size(), batch[0]->lowered.launches[0].label);
     return step;
   }
@@ -266,6 +271,7 @@ class Emitter {
     Step step;
     step.barrier_before = true;
     step.label = "while";
+    step.place = PlaceOf(item);
     if (hero.attributes.Has(ir::AttrKey::kTripCount)) {
       step.kind = StepKind::kRepeat;
       step.count = static_cast<uint64_t>(hero.attributes.Int(ir::AttrKey::kTripCount));
@@ -294,6 +300,7 @@ class Emitter {
     step.kind = StepKind::kCase;
     step.barrier_before = true;
     step.label = "case";
+    step.place = PlaceOf(item);
     const ir::Value* index = item.group->hero->operands[0];
     step.slot_a = SlotOf(storage_.of_value.at(index), index->type.size_bytes());
     step.bodies.resize(item.bodies.size());
@@ -317,9 +324,21 @@ class Emitter {
     step.channel_id = op.attributes.Int(ir::AttrKey::kChannelId);
     step.slot_a = SlotOf(storage_.of_value.at(value), value->type.size_bytes());
     step.label = is_send ? "send" : "recv";
+    step.place = PlaceOf(item);
     barriers_.Force();
     steps.push_back(std::move(step));
     return OkStatus();
+  }
+
+  // Of the op that the group was made for.
+  uint32_t PlaceOf(const Item& item) {
+    const fusion::Group& group = *item.group;
+    const ir::Op& op = group.hero != nullptr ? *group.hero : *group.members.back();
+    std::string text = module_.locations == nullptr ? "" : module_.locations->Describe(op.location);
+    if (text.empty()) return program::kNoPlace;
+    const auto [entry, is_new] = places_.emplace(std::move(text), static_cast<uint32_t>(program_.places.size()));
+    if (is_new) program_.places.push_back(entry->first);
+    return entry->second;
   }
 
   static double FlopsOf(const Item& item) {
@@ -341,8 +360,10 @@ class Emitter {
     return 2 * products;
   }
 
+  const ir::Module& module_;
   const StoragePlan& storage_;
   program::Program program_;
+  std::unordered_map<std::string, uint32_t> places_;  // by text
   KernelTable kernels_;
   BarrierPlanner barriers_;
   LoopJoiner joiner_;
@@ -354,7 +375,7 @@ class Emitter {
 StatusOr<program::Program> EmitProgram(const ir::Module& module, const BlockSchedule& schedule,
                                        const StoragePlan& storage, const target::DeviceProfile& profile,
                                        const Options& options) {
-  return Emitter(storage, profile, options).Run(module, schedule);
+  return Emitter(module, storage, profile, options).Run(schedule);
 }
 
 }  // namespace dragoman::compiler

@@ -37,6 +37,7 @@ StatusOr<std::vector<Step>> LoopJoiner::Join(Step loop) {
   joined.barrier_before = true;
   joined.workgroups = 1;
   joined.buffers = parts->slots;
+  joined.place = loop.place;
   const auto with_rounds = [&](uint64_t rounds) {
     Step step = joined;
     step.params = {static_cast<uint32_t>(rounds)};

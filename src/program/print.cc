@@ -49,12 +49,16 @@ std::string StepText(const Program& program, const Step& step) {
   return "?";
 }
 
+std::string PlaceText(const Program& program, const Step& step) {
+  return step.place < program.places.size() ? " at " + program.places[step.place] : "";
+}
+
 void PrintSteps(const Program& program, const std::vector<Step>& steps, int indent, std::string& text) {
   const std::string margin(indent, ' ');
   for (const Step& step : steps) {
     if (step.barrier_before) text += margin + "barrier\n";
-    text += Format("{}{} {}{}{}\n", margin, kStepKindNames[static_cast<int>(step.kind)], StepText(program, step),
-                   step.label.empty() ? "" : "  # ", step.label);
+    text += Format("{}{} {}{}{}{}\n", margin, kStepKindNames[static_cast<int>(step.kind)], StepText(program, step),
+                   step.label.empty() ? "" : "  # ", step.label, PlaceText(program, step));
     for (size_t i = 0; i < step.bodies.size(); ++i) {
       text += Format("{}body {}:\n", margin, i);
       PrintSteps(program, step.bodies[i], indent + 2, text);

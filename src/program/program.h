@@ -69,6 +69,9 @@ enum class StepKind : uint8_t {
   kRecv,
 };
 
+// A step's place in the source: an index into Program::places.
+inline constexpr uint32_t kNoPlace = 0xffffffffu;
+
 struct Step {
   StepKind kind = StepKind::kDispatch;
   // A barrier before this step: it reads or overwrites what an earlier step since the last barrier wrote or reads.
@@ -95,6 +98,7 @@ struct Step {
 
   int64_t channel_id = 0;  // kSend, kRecv
   std::string label;       // for people
+  uint32_t place = kNoPlace;
 };
 
 struct Program {
@@ -105,6 +109,11 @@ struct Program {
   std::vector<std::vector<std::byte>> constants;
   std::vector<Slot> slots;
   std::vector<Step> steps;
+  // "train.py:17 in jit(step)/dense/dot_general", each once: where steps come from.
+  std::vector<std::string> places;
+  // Of all places of the source. A cache that finds a program for another source of the same meaning forgets `places`
+  // where this differs.
+  Hash128 source_places;
   uint64_t arena_bytes = 0;
   // The last parameter is no argument of the caller's but a seed of random numbers, tensor<2xui64>, which whoever runs
   // the program chooses anew each time.

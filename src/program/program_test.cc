@@ -35,7 +35,8 @@ Program Example() {
                    {SlotKind::kArena, 0, 256, 128},
                    {SlotKind::kOutput, 0, 0, 128},
                    {SlotKind::kConstant, 0, 0, 4}};
-  Step dispatch{.workgroups = 1, .buffers = {0, 1}, .params = {32}, .label = "add"};
+  Step dispatch{.workgroups = 1, .buffers = {0, 1}, .params = {32}, .label = "add", .place = 1};
+  program.places = {"a.py:1", "a.py:2 in add"};
   Step merged{.kernel = 1,
               .workgroups = 3,
               .num_segments = 2,
@@ -60,6 +61,13 @@ TEST(Program, SavedProgramLoadsToTheSameBytesAndText) {
   EXPECT_EQ(Print(*loaded), Print(program));
   EXPECT_EQ(loaded->steps[2].bodies[1][0].bodies[1][0].count, 3u);
   EXPECT_EQ(loaded->kernels[1].hash, program.kernels[1].hash);
+}
+
+TEST(Program, StepsSayWhereTheyComeFrom) {
+  Program program = Example();
+  EXPECT_THAT(Print(program), HasSubstr("# add at a.py:2 in add\n"));
+  program.steps[0].place = 2;
+  EXPECT_EQ(Validate(program).message(), "A step has place 2, but the program has 2 places. In program example.");
 }
 
 TEST(Program, EveryAlteredByteIsNoticed) {

@@ -91,12 +91,13 @@ template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Step> {
   archive(value.kind, value.barrier_before, value.kernel, value.workgroups, value.num_segments, value.buffers,
           value.params, value.segment_starts, value.flops, value.slot_a, value.slot_b, value.fill_value, value.count,
-          value.bodies, value.channel_id, value.label);
+          value.bodies, value.channel_id, value.label, value.place);
 }
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Program> {
   archive(value.name, value.parameters, value.outputs, value.kernels, value.constants, value.slots, value.steps,
-          value.arena_bytes, value.has_random_seed, value.forwarded_parameters, value.flops, value.bytes_accessed);
+          value.places, value.source_places, value.arena_bytes, value.has_random_seed, value.forwarded_parameters,
+          value.flops, value.bytes_accessed);
 }
 
 template <typename T>

@@ -181,6 +181,10 @@ class Validator {
   }
 
   Status CheckStep(const Step& step) {
+    if (step.place != kNoPlace && step.place >= program_.places.size()) {
+      return InvalidArgument(
+          Format("A step has place {}, but the program has {} places.", step.place, program_.places.size()));
+    }
     switch (step.kind) {
       case StepKind::kDispatch:
         return Dispatch(step);

@@ -255,9 +255,12 @@ class Planner {
     for (uint32_t i = 0; kernel.is_segmented && i <= step.num_segments; ++i, offset += 4) {
       Put32(offset, step.segment_starts[i]);
     }
-    AddDispatch(
-        {.kernel = step.kernel, .record_offset = start, .num_segments = step.num_segments, .seconds = SecondsOf(step)},
-        step.workgroups, ops, region);
+    AddDispatch({.kernel = step.kernel,
+                 .record_offset = start,
+                 .num_segments = step.num_segments,
+                 .place = step.place,
+                 .seconds = SecondsOf(step)},
+                step.workgroups, ops, region);
   }
 
   // An invocation moves at most 32 bytes.

@@ -50,6 +50,22 @@ TEST(MakePlan, RecordHoldsAddressesAndThenParams) {
   EXPECT_EQ(WordAt(plan, record + 24), 6u);
 }
 
+TEST(MakePlan, DispatchesSayWhichPlaceOfTheSourceTheyComeFrom) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(100), output = builder.Output(100);
+  program::Step repeat{.kind = program::StepKind::kRepeat, .count = 2};
+  repeat.bodies = {{builder.Scale(parameter, output, 5, 6)}};
+  repeat.bodies[0][0].place = 7;
+  builder.Do(builder.Scale(parameter, output, 5, 6));
+  builder.Do(std::move(repeat));
+  const Plan plan = *MakePlan(builder.program(), {});
+  std::vector<uint32_t> places;
+  for (const Op& op : plan.nodes[0].ops) {
+    if (op.kind == OpKind::kDispatch) places.push_back(op.place);
+  }
+  EXPECT_EQ(places, (std::vector<uint32_t>{program::kNoPlace, 7, 7}));
+}
+
 TEST(PrintPlan, ShowsThePlacesOfAddressesAndTheOperations) {
   ProgramBuilder builder;
   const uint32_t parameter = builder.Parameter(100), output = builder.Output(100);
