@@ -17,6 +17,23 @@ Hash128 Key(const ir::Module& module, const target::DeviceProfile& profile, cons
                            Fingerprint(options).Hex()));
 }
 
+// Of where every op comes from.
+Hash128 SourcePlaces(const ir::Module& module) {
+  if (module.locations == nullptr) return {};
+  std::string text;
+  for (const auto& function : module.functions) {
+    ir::Walk(function->body, [&](const ir::Op* op) { text += module.locations->Describe(op->location) + "\n"; });
+  }
+  return HashString(text);
+}
+
+void ForgetPlaces(std::vector<program::Step>& steps) {
+  for (program::Step& step : steps) {
+    step.place = program::kNoPlace;
+    for (auto& body : step.bodies) ForgetPlaces(body);
+  }
+}
+
 StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
                                          const Options& options) {
   const auto start = std::chrono::steady_clock::now();
@@ -34,11 +51,18 @@ StatusOr<program::Program> FindOrCompile(std::unique_ptr<ir::Module> module, con
                                          const Options& options, const program::DiskCache& cache) {
   if (!cache.is_enabled()) return CompileLoudly(std::move(module), profile, options);
   const Hash128 key = Key(*module, profile, options);
+  const Hash128 places = SourcePlaces(*module);
   if (std::optional<program::Program> found = cache.Find(key)) {
     if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("found {} in the cache", found->name));
+    // No place is better than one of another script, or of this one before a line moved.
+    if (found->source_places != places) {
+      ForgetPlaces(found->steps);
+      found->places.clear();
+    }
     return *std::move(found);
   }
   ASSIGN_OR_RETURN(program::Program program, CompileLoudly(std::move(module), profile, options));
+  program.source_places = places;
   cache.Insert(key, program);
   return program;
 }
