@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "fusion/product_operand.h"
+
 namespace dragoman::fusion {
 
 using ir::OpCode;
@@ -106,9 +108,10 @@ bool CanComputeOperandInPlace(const ir::Op& user, int operand) {
     // In-place ops start from what their operand's memory holds.
     return !((user.code == OpCode::kDynamicUpdateSlice || user.code == OpCode::kScatter) &&
              operand < std::max<int>(1, static_cast<int>(user.results.size()))) &&
-           user.code != OpCode::kSort && user.code != OpCode::kDotGeneral && user.code != OpCode::kConvolution;
+           user.code != OpCode::kSort && !IsProduct(user);
   }
   if (IsElemental(user)) return true;
+  if (IsProduct(user)) return producer != nullptr && IsOnTheWay(*producer);
   if (user.code == OpCode::kReduce) return true;
   if (user.code == OpCode::kDynamicUpdateSlice) return operand > 0;
   return false;

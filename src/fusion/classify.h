@@ -21,6 +21,7 @@ GroupKind KindOf(const ir::Op& op);
 int ElementCost(const ir::Op& op);
 
 // True when `user` can compute operand number `operand` in place if that is elemental; false when it must be in memory.
+// Whether a product does what it can is decided in product_operand.h.
 bool CanComputeOperandInPlace(const ir::Op& user, int operand);
 
 // A broadcast_in_dim (or size-changing movement) that reads elements of its operand more than once.

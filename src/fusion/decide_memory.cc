@@ -2,9 +2,11 @@
 #include "fusion/decide_memory.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "fusion/classify.h"
 #include "fusion/code_size.h"
+#include "fusion/product_operand.h"
 
 namespace dragoman::fusion {
 namespace {
@@ -103,14 +105,16 @@ void Insert(std::vector<Positions::Id>& set, Positions::Id id) {
 
 class MemoryDecision {
  public:
-  explicit MemoryDecision(Graph& graph) : graph_(graph), readers_(graph.size()), code_sizes_(graph.size(), 0) {}
+  MemoryDecision(Graph& graph, const target::DeviceProfile& profile)
+      : graph_(graph), profile_(profile), readers_(graph.size()), code_sizes_(graph.size(), 0) {}
 
   void Run() {
     EstimateCosts(graph_);
     for (int i = graph_.size() - 1; i >= 0; --i) {
       Node& node = graph_.node(i);
       const bool fits = FindReaders(i);
-      node.in_memory = !node.is_elemental || AnyUseNeedsMemory(graph_, node) || IsBetterInMemory(i, fits);
+      node.in_memory = !node.is_elemental || AnyUseNeedsMemory(graph_, node) ||
+                       (IsReadByProduct(i) ? !fits || !IsTakenByProducts(i) : IsBetterInMemory(i, fits));
       for (const Reader& reader : readers_[i]) code_sizes_[reader.root] += AddedSize(node, reader);
       if (!node.in_memory) continue;
       readers_[i].clear();
@@ -139,6 +143,25 @@ class MemoryDecision {
   int64_t AddedSize(const Node& node, const Reader& reader) const {
     if (!node.is_elemental || IsSmall(node)) return 0;
     return static_cast<int64_t>(reader.at.size()) * (node.in_memory ? kLoadSize : OwnSize(node));
+  }
+
+  bool IsReadByProduct(int position) const {
+    return std::any_of(readers_[position].begin(), readers_[position].end(),
+                       [&](const Reader& reader) { return IsProduct(*graph_.node(reader.root).op); });
+  }
+
+  // All products that would compute the node in place can, and should.
+  bool IsTakenByProducts(int position) {
+    Node& node = graph_.node(position);
+    if (!IsOnTheWay(*node.op)) return false;
+    const bool is_operand = std::any_of(node.uses.begin(), node.uses.end(), [&](const Use& use) {
+      return use.operand >= 0 && IsProduct(*graph_.node(use.user).op);
+    });
+    if (!is_operand) return on_the_way_.contains(position);
+    const OperandDecision decision = DecideOperand(graph_, position, profile_);
+    node.reason = decision.reason;
+    if (decision.is_taken) on_the_way_.insert(decision.way.begin(), decision.way.end());
+    return decision.is_taken;
   }
 
   bool IsBetterInMemory(int position, bool fits) const {
@@ -211,16 +234,18 @@ class MemoryDecision {
   }
 
   Graph& graph_;
+  const target::DeviceProfile& profile_;
   Positions positions_;
+  std::unordered_set<int> on_the_way_;        // of an operand to a product that takes it from behind them
   std::vector<std::vector<Reader>> readers_;  // of nodes computed in place
   std::vector<int64_t> code_sizes_;           // of the kernels of nodes in memory, as decided so far
 };
 
 }  // namespace
 
-void DecideMemory(Graph& graph, bool fuse) {
-  if (fuse) {
-    MemoryDecision(graph).Run();
+void DecideMemory(Graph& graph, const target::CompileContext& context) {
+  if (context.options.fuse) {
+    MemoryDecision(graph, context.profile).Run();
     return;
   }
   for (int i = 0; i < graph.size(); ++i) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include "fusion/graph.h"
+#include "target/compile_context.h"
 
 namespace dragoman::fusion {
 
-// Sets Node::in_memory for every node. With `fuse` false every op goes to memory, inline constants excepted.
-void DecideMemory(Graph& graph, bool fuse);
+// Sets Node::in_memory for every node. Where fusion is off every op goes to memory, inline constants excepted.
+void DecideMemory(Graph& graph, const target::CompileContext& context);
 
 }  // namespace dragoman::fusion

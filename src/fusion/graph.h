@@ -3,6 +3,7 @@
 // region), and for each op whether its result goes to memory (decide_memory.h). What the decisions are taken on.
 #pragma once
 
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Node {
   int cost = 0;                   // of one element with everything computed in place (saturates)
   int leaves = 0;                 // tensors of about its size that it reads (saturates)
   int code_size = 0;              // of computing it in place with all its producers (saturates)
+  std::string reason;             // why it is in memory or not, for people; empty where that is plain
 };
 
 inline constexpr int kSaturatedCost = 1000;

@@ -28,7 +28,11 @@ Group MakeGroup(const Clusters& clusters, int id) {
   group.inputs = clusters.Reads(id, &members);
   std::vector<int> positions(members.begin(), members.end());
   std::sort(positions.begin(), positions.end());
-  for (const int position : positions) group.members.push_back(graph.node(position).op);
+  for (const int position : positions) {
+    const Node& node = graph.node(position);
+    group.members.push_back(node.op);
+    if (!node.reason.empty()) group.reasons.push_back(node.reason);
+  }
   for (const int root : cluster.roots) {
     ir::Op* op = graph.node(root).op;
     if (group.hero == nullptr && KindOf(*op) != GroupKind::kLoop) group.hero = op;
@@ -70,7 +74,7 @@ std::string Plan::ToString() const {
 
 StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& context) {
   Graph graph(block);
-  DecideMemory(graph, context.options.fuse);
+  DecideMemory(graph, context);
   Clusters clusters(graph);
   if (context.options.fuse) MergeClusters(clusters);
   Plan plan;

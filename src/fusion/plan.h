@@ -19,8 +19,8 @@ namespace dragoman::fusion {
   X(kLoop, "loop")               /* elementwise, movement, point gathers: one invocation an element */            \
   X(kReduce, "reduce")           /* one reduce (hero), its producers, consumers of its result's shape */          \
   X(kRow, "row")                 /* several row reductions with the elementwise ops between and after: softmax */ \
-  X(kDot, "dot")                 /* dot_general (hero) and its epilogue */                                        \
-  X(kConvolution, "convolution") /* convolution (hero) and its epilogue */                                        \
+  X(kDot, "dot")                 /* dot_general (hero), what it takes its operands through, its epilogue */       \
+  X(kConvolution, "convolution") /* convolution (hero), likewise */                                               \
   X(kReduceWindow, "reduce_window")                                                                               \
   X(kSelectAndScatter, "select_and_scatter")                                                                      \
   X(kScan, "scan")                                                                                                \

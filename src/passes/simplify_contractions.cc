@@ -94,6 +94,41 @@ Replacement FoldTransposedOperand(const Op& op, Builder& builder) {
   return kKeep;
 }
 
+// A conversion that does not widen, before a transpose: it may become a part of what computes the tensor, and the
+// transpose comes to stand before the product that reads it.
+Replacement ConvertBeforeTranspose(const Op& op, const Op& transpose, Builder& builder) {
+  Value* source = transpose.operands[0];
+  if (SizeBytes(op.type().dtype) > SizeBytes(source->type.dtype)) return kKeep;
+  Op* converted =
+      builder.MakeTyped(OpCode::kConvert, {source}, {TensorType{op.type().dtype, source->type.dims}}, op.attributes);
+  return ReplaceWith(builder.Transpose(converted->result(), transpose.attributes.Ints(AttrKey::kPermutation)));
+}
+
+// Likewise a reshape that adds or drops dimensions of extent 1 alone.
+Replacement ReshapeBeforeTranspose(const Op& op, const Op& transpose, Builder& builder) {
+  const Dims& dims = op.type().dims;
+  if (!SameButUnits(transpose.type().dims, dims)) return kKeep;
+  const std::vector<int64_t> moved = NonUnitDims(transpose.type().dims);
+  const std::vector<int64_t> kept = NonUnitDims(dims);
+  // Where each dimension of the result comes from: those of extent 1 before all others.
+  std::vector<std::pair<int64_t, int64_t>> order;
+  for (int64_t d = 0; d < static_cast<int64_t>(dims.size()); ++d) {
+    if (dims[d] == 1) order.emplace_back(-1, d);
+  }
+  for (size_t i = 0; i < kept.size(); ++i) {
+    order.emplace_back(transpose.attributes.Ints(AttrKey::kPermutation)[moved[i]], kept[i]);
+  }
+  if (std::is_sorted(order.begin(), order.end())) return kKeep;
+  std::sort(order.begin(), order.end());
+  Dims before;
+  std::vector<int64_t> permutation(dims.size());
+  for (const auto& [from, to] : order) {
+    permutation[to] = static_cast<int64_t>(before.size());
+    before.push_back(dims[to]);
+  }
+  return ReplaceWith(builder.Transpose(builder.Reshape(transpose.operands[0], before), std::move(permutation)));
+}
+
 Attributes Swapped(const Attributes& attributes) {
   Attributes swapped = attributes;
   swapped.Set(AttrKey::kLhsBatchingDimensions, attributes.Ints(AttrKey::kRhsBatchingDimensions));
@@ -166,10 +201,18 @@ class Contractions {
       return FoldPaddedInput(op, context.builder);
     }
     if (op.code == OpCode::kDotGeneral) return FoldTransposedOperand(op, context.builder);
+    if (op.code == OpCode::kConvert || op.code == OpCode::kReshape) return MoveBeforeTranspose(op, context.builder);
     // The product must not be made twice.
     if (op.code == OpCode::kTranspose && IsUsedOnce(op.operands[0])) return FoldTransposedResult(op, context.builder);
     if (op.code == OpCode::kReduce && IsUsedOnce(op.operands[0])) return FoldSummedBatch(op, context.builder);
     return kKeep;
+  }
+
+  Replacement MoveBeforeTranspose(const Op& op, Builder& builder) const {
+    const Op* transpose = DefinedBy(op.operands[0], OpCode::kTranspose);
+    if (transpose == nullptr || !IsUsedOnce(op.operands[0])) return kKeep;
+    return op.code == OpCode::kConvert ? ConvertBeforeTranspose(op, *transpose, builder)
+                                       : ReshapeBeforeTranspose(op, *transpose, builder);
   }
 
   bool IsUsedOnce(const Value* value) const {

@@ -53,6 +53,32 @@ TEST(SimplifyContractions, ATransposeThatReordersFreeDimensionsStays) {
   EXPECT_NE(RunForTest(SimplifyContractions, text).find("dot_general(%2, %1)"), std::string::npos);
 }
 
+TEST(SimplifyContractions, TransposesReachProductsThroughConversionsAndUnitDimensions) {
+  const std::string text = R"(module @m
+func public @main(%x: tensor<2x3x4x1x6xf32>, %y: tensor<6x3x5xbf16>) {
+  %t = transpose(%x) {permutation = [0, 4, 1, 3, 2]} : tensor<2x6x3x1x4xf32>
+  %c = convert(%t) : tensor<2x6x3x1x4xbf16>
+  %r = reshape(%c) : tensor<2x6x3x4xbf16>
+  %d = dot_general(%r, %y) {lhs_batching_dimensions = [], rhs_batching_dimensions = [],
+    lhs_contracting_dimensions = [1, 2], rhs_contracting_dimensions = [0, 1], precision = 0} : tensor<2x4x5xf32>
+  return(%d)
+})";
+  ExpectSameMeaning(SimplifyContractions, text, 1e-2);
+  const std::string printed = RunForTest(SimplifyContractions, text);
+  EXPECT_NE(printed.find("convert(%0)"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("lhs_contracting_dimensions = [3, 1]"), std::string::npos) << printed;
+}
+
+TEST(SimplifyContractions, TransposesMoveWhatIsNarrower) {
+  const std::string text = R"(module @m
+func public @main(%x: tensor<2x3xbf16>) {
+  %t = transpose(%x) {permutation = [1, 0]} : tensor<3x2xbf16>
+  %c = convert(%t) : tensor<3x2xf32>
+  return(%c)
+})";
+  EXPECT_NE(RunForTest(SimplifyContractions, text).find("transpose(%0)"), std::string::npos);
+}
+
 std::string SumOfDot(std::string_view initial, std::string_view dimensions, std::string_view type) {
   return Format(R"(module @m
 func public @main(%x: tensor<2x3x4x5xf32>, %y: tensor<3x2x4x6xf32>) {{

@@ -232,9 +232,8 @@ class DirectEmitter {
     Lanes all;
     for (const Partial& partial : places) {
       const Place place = operand.reader.Locate(partial);
-      const StatusOr<Lanes> loaded = operand.reader.Load(place, operand.lanes);
-      Keep(loaded.status());
-      StatusOr<Lanes> converted = loaded.ok() ? operand.reader.Convert(*loaded, place.is_valid) : loaded;
+      const StatusOr<Lanes> converted =
+          operand.reader.Convert(operand.reader.Load(place, operand.lanes), place.is_valid);
       Keep(converted.status());
       for (int lane = 0; lane < operand.lanes; ++lane) {
         all.push_back(converted.ok() ? Lane(*converted, lane) : ZeroScalar(b_, c_.product.accumulator));

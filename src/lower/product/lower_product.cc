@@ -174,14 +174,14 @@ Status CheckCounts(const fusion::Group& group, const ProductForm& form) {
 
 }  // namespace
 
-Product PrepareProduct(const fusion::Group& group, Product product) {
+StatusOr<Product> PrepareProduct(const fusion::Group& group, Product product) {
   // Without elements to read, every sum is empty.
   const bool is_empty = product.lhs.value->type.num_elements() == 0 || product.rhs.value->type.num_elements() == 0;
   for (ProductDigit& digit : product.digits) {
     if (is_empty && digit.axis == ProductAxis::kK) digit.extent = 0;
   }
-  AbsorbProducers(group, product.digits, product.lhs);
-  AbsorbProducers(group, product.digits, product.rhs);
+  RETURN_IF_ERROR(AbsorbProducers(group, product.lhs));
+  RETURN_IF_ERROR(AbsorbProducers(group, product.rhs));
   OrientProduct(product);
   return product;
 }
@@ -190,7 +190,7 @@ StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::Co
                                     Product product) {
   if (group.hero->type().num_elements() == 0) return LoweredGroup{};
   RETURN_IF_ERROR(CheckEpilogue(group));
-  product = PrepareProduct(group, std::move(product));
+  ASSIGN_OR_RETURN(product, PrepareProduct(group, std::move(product)));
   const ProductForm form = SimplifyProduct(product);
   RETURN_IF_ERROR(CheckCounts(group, form));
   ProductConfig config = ChooseProductKernel(product, form, context);

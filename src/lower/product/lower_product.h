@@ -19,7 +19,7 @@ StatusOr<LoweredGroup> LowerProductWith(const fusion::Group& group, const target
                                         const Product& product, const ProductConfig& config);
 
 // Absorbs producers and orients the product.
-Product PrepareProduct(const fusion::Group& group, Product product);
+StatusOr<Product> PrepareProduct(const fusion::Group& group, Product product);
 
 // The product of a dot_general or a convolution, before preparation.
 Product DotProduct(const ir::Op& op);

@@ -11,21 +11,16 @@ namespace {
 // Words added to each line of a shared tile: 16 bytes, so that lines stay aligned and spread over the banks.
 constexpr int kPaddingWords = 4;
 
-// The 16-bit type that an operand's elements have, or had before the last conversion widened them.
+// The 16-bit type that an operand's elements have. One that a float32 product widens stays on the scalar units: the
+// sums of matrix units are rounded otherwise, and what is fused must not change results.
 std::optional<DType> NarrowType(const OperandMap& map) {
-  const auto is_narrow = [](DType type) { return type == DType::kF16 || type == DType::kBF16; };
-  std::vector<DType> types = {map.value->type.dtype};
-  types.insert(types.end(), map.converts.begin(), map.converts.end());
-  if (types.size() > 1 && types.back() == DType::kF32) types.pop_back();
-  return is_narrow(types.back()) ? std::optional(types.back()) : std::nullopt;
+  const DType type = map.converts.empty() ? map.value->type.dtype : map.converts.back();
+  return type == DType::kF16 || type == DType::kBF16 ? std::optional(type) : std::nullopt;
 }
 
 // Whether the operand's bits in memory are what the unit takes.
-TileLoader::Form LoadForm(const OperandMap& map, DType input) {
-  const bool is_direct =
-      !map.is_computed && map.value->type.dtype == input &&
-      std::all_of(map.converts.begin(), map.converts.end(), [](DType t) { return t == DType::kF32; });
-  return is_direct ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
+TileLoader::Form LoadForm(const OperandMap& map) {
+  return map.converts.empty() ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
 }
 
 // One operand in shared memory: lines of pairs, along K or along its own axis as it was loaded.
@@ -113,8 +108,7 @@ int Subgroups(const ProductConfig& config) { return config.tile_m / config.rows 
 class MatrixEmitter : public TileWalk {
  public:
   MatrixEmitter(ProductContext& context, const ProductConfig& config)
-      : MatrixEmitter(context, config, LoadForm(context.product.lhs, config.matrix.input),
-                      LoadForm(context.product.rhs, config.matrix.input)) {}
+      : MatrixEmitter(context, config, LoadForm(context.product.lhs), LoadForm(context.product.rhs)) {}
 
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);

@@ -10,8 +10,8 @@
 
 namespace dragoman::kernel {
 
-// The element type, f16 or bf16, that both operands have or were widened from without loss; nothing for others, for
-// other sums than f32, and for operands that are not contiguous in runs of two elements along K or their own axis.
+// The element type, f16 or bf16, that both operands have; nothing for others, for other sums than f32, and for operands
+// that are not contiguous in runs of two elements along K or their own axis.
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form);
 
 // Emits the kernel of a configuration with TileUnit::kMatrix, whose matrix has the type that MatrixInput gives; gives

@@ -2,7 +2,9 @@
 #include "lower/product/product.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <iterator>
+
+#include "base/format.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -43,92 +45,59 @@ bool IsChecked(const DimMap& dim, const std::vector<ProductDigit>& digits) {
   return dim.dilation > 1 || range.min < 0 || range.max > dim.extent - 1;
 }
 
-bool IsPlain(const OperandMap& map, const std::vector<ProductDigit>& digits) {
-  return std::none_of(map.dims.begin(), map.dims.end(), [&](const DimMap& dim) { return IsChecked(dim, digits); });
-}
-
 Dims ExtentsOf(const OperandMap& map) {
   Dims extents;
   for (const DimMap& dim : map.dims) extents.push_back(dim.extent);
   return extents;
 }
 
-void Flatten(OperandMap& map, size_t num_digits) {
-  DimMap flat;
-  flat.extent = NumElements(ExtentsOf(map));
-  flat.factors.assign(num_digits, 0);
-  const Dims strides = RowMajorStrides(ExtentsOf(map));
-  for (size_t i = 0; i < map.dims.size(); ++i) {
-    flat.offset += strides[i] * map.dims[i].offset;
-    for (size_t d = 0; d < num_digits; ++d) flat.factors[d] += strides[i] * map.dims[i].factors[d];
-  }
-  map.dims = {flat};
-  map.is_flat = true;
-}
-
-bool AbsorbTranspose(const ir::Op& op, OperandMap& map) {
-  if (map.is_flat) return false;
+OperandMap Transposed(const ir::Op& op, OperandMap map) {
   const auto& permutation = op.attributes.Ints(ir::AttrKey::kPermutation);
   std::vector<DimMap> dims(map.dims.size());
-  for (size_t j = 0; j < permutation.size(); ++j) dims[permutation[j]] = map.dims[j];
+  for (size_t j = 0; j < permutation.size(); ++j) dims[permutation[j]] = std::move(map.dims[j]);
   map.dims = std::move(dims);
-  return true;
+  return map;
 }
 
-bool AbsorbReverse(const ir::Op& op, OperandMap& map) {
-  if (map.is_flat) return false;
-  const auto& reversed = op.attributes.Ints(ir::AttrKey::kDimensions);
-  if (std::any_of(reversed.begin(), reversed.end(), [&](int64_t d) { return map.dims[d].dilation != 1; })) return false;
-  for (int64_t d : reversed) {
+OperandMap Reversed(const ir::Op& op, OperandMap map) {
+  for (const int64_t d : op.attributes.Ints(ir::AttrKey::kDimensions)) {
     DimMap& dim = map.dims[d];
     dim.offset = dim.extent - 1 - dim.offset;
     for (int64_t& factor : dim.factors) factor = -factor;
   }
-  return true;
+  return map;
 }
 
-bool AbsorbBroadcast(const ir::Op& op, const std::vector<ProductDigit>& digits, OperandMap& map) {
-  if (map.is_flat || !IsPlain(map, digits)) return false;
+OperandMap Broadcast(const ir::Op& op, OperandMap map) {
   const Dims& extents = op.operands[0]->type.dims;
   const auto& dimensions = op.attributes.Ints(ir::AttrKey::kBroadcastDimensions);
   std::vector<DimMap> dims;
   for (size_t j = 0; j < extents.size(); ++j) {
-    const bool is_expanded = extents[j] != map.dims[dimensions[j]].extent;
-    dims.push_back(is_expanded ? DimMap{extents[j], 0, 1, std::vector<int64_t>(digits.size(), 0)}
-                               : map.dims[dimensions[j]]);
+    DimMap& dim = dims.emplace_back(std::move(map.dims[dimensions[j]]));
+    if (extents[j] != dim.extent) dim = {extents[j], 0, 1, std::vector<int64_t>(dim.factors.size(), 0)};
   }
   map.dims = std::move(dims);
-  return true;
+  return map;
 }
 
-bool AbsorbReshape(const std::vector<ProductDigit>& digits, OperandMap& map) {
-  if (!map.is_flat && !IsPlain(map, digits)) return false;
-  if (!map.is_flat) Flatten(map, digits.size());
-  return true;
-}
-
-bool AbsorbOne(const ir::Op& op, const std::vector<ProductDigit>& digits, OperandMap& map) {
-  if (op.code == ir::OpCode::kTranspose) return AbsorbTranspose(op, map);
-  if (op.code == ir::OpCode::kReverse) return AbsorbReverse(op, map);
-  if (op.code == ir::OpCode::kBroadcastInDim) return AbsorbBroadcast(op, digits, map);
-  if (op.code == ir::OpCode::kReshape) return AbsorbReshape(digits, map);
-  if (op.code != ir::OpCode::kConvert) return false;
+OperandMap Converted(const ir::Op& op, OperandMap map) {
   map.converts.insert(map.converts.begin(), op.type().dtype);
-  return true;
+  return map;
 }
 
-// Elementwise members over tensors of one shape are computed from the row-major index alone.
-bool NeedsDims(const ir::Value* value, const std::unordered_set<const ir::Op*>& members) {
-  if (value->op == nullptr || !members.contains(value->op)) return false;
-  const ir::Op& op = *value->op;
-  if (op.code == ir::OpCode::kConstant) return !op.attributes.GetLiteral(ir::AttrKey::kValue).is_splat();
-  if (!ir::IsElementwise(op.code)) return true;
-  return std::any_of(op.operands.begin(), op.operands.end(),
-                     [&](const ir::Value* operand) { return NeedsDims(operand, members); });
-}
+struct AbsorbRow {
+  ir::OpCode code;
+  OperandMap (*apply)(const ir::Op& op, OperandMap map);
+};
+constexpr AbsorbRow kAbsorbed[] = {
+    {ir::OpCode::kTranspose, Transposed},
+    {ir::OpCode::kReverse, Reversed},
+    {ir::OpCode::kBroadcastInDim, Broadcast},
+    {ir::OpCode::kConvert, Converted},
+};
 
-PositionMap PositionOf(const DimMap& dim, int index, bool is_checked, int64_t stride) {
-  return {index, dim.extent, dim.offset, dim.dilation, dim.dilation > 1 ? stride : 0, is_checked, dim.factors};
+PositionMap PositionOf(const DimMap& dim, int64_t stride) {
+  return {dim.extent, dim.offset, dim.dilation, dim.dilation > 1 ? stride : 0, dim.factors};
 }
 
 LinearMap LinearOf(const OperandMap& map, const std::vector<ProductDigit>& digits) {
@@ -139,10 +108,7 @@ LinearMap LinearOf(const OperandMap& map, const std::vector<ProductDigit>& digit
   linear.is_wide = map.value->type.size_bytes() >= (int64_t{1} << 32);
   for (size_t i = 0; i < map.dims.size(); ++i) {
     const DimMap dim = WithoutNeedlessDilation(map.dims[i], digits);
-    const bool is_checked = IsChecked(dim, digits);
-    if (is_checked || (map.needs_dims && !map.is_flat)) {
-      linear.positions.push_back(PositionOf(dim, static_cast<int>(i), is_checked, strides[i]));
-    }
+    if (IsChecked(dim, digits)) linear.positions.push_back(PositionOf(dim, strides[i]));
     if (dim.dilation > 1) continue;
     linear.offset += strides[i] * dim.offset;
     for (size_t d = 0; d < digits.size(); ++d) linear.factors[d] += strides[i] * dim.factors[d];
@@ -187,15 +153,22 @@ std::vector<int> ProductForm::DigitsOf(ProductAxis axis) const {
   return result;
 }
 
-void AbsorbProducers(const fusion::Group& group, const std::vector<ProductDigit>& digits, OperandMap& map) {
-  const std::unordered_set<const ir::Op*> members(group.members.begin(), group.members.end());
-  while (map.value->op != nullptr && members.contains(map.value->op)) {
-    const ir::Op& op = *map.value->op;
-    if (!AbsorbOne(op, digits, map)) break;
-    map.value = op.operands[0];
+Status AbsorbProducers(const fusion::Group& group, OperandMap& map) {
+  const auto is_read = [&](const ir::Value* value) {
+    return std::find(group.inputs.begin(), group.inputs.end(), value) != group.inputs.end();
+  };
+  while (!is_read(map.value)) {
+    const ir::Op* op = map.value->op;
+    const auto row = std::find_if(std::begin(kAbsorbed), std::end(kAbsorbed),
+                                  [op](const AbsorbRow& each) { return op != nullptr && each.code == op->code; });
+    if (row == std::end(kAbsorbed)) {
+      return Internal(Format("A {} takes an operand {} that is neither in memory nor moved or converted from there.",
+                             ir::Info(group.hero->code).name, map.value->type.ToString()));
+    }
+    map = row->apply(*op, std::move(map));
+    map.value = op->operands[0];
   }
-  map.is_computed = std::find(group.inputs.begin(), group.inputs.end(), map.value) == group.inputs.end();
-  map.needs_dims = map.is_computed && NeedsDims(map.value, members);
+  return OkStatus();
 }
 
 void OrientProduct(Product& product) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/status.h"
 #include "fusion/plan.h"
 #include "ir/ir.h"
 
@@ -38,9 +39,6 @@ struct OperandMap {
   const ir::Value* value = nullptr;
   std::vector<DimMap> dims;
   std::vector<DType> converts;  // element types to convert to, in order
-  bool is_flat = false;         // dims is one dimension: the row-major index of `value`
-  bool is_computed = false;     // by members of the group; otherwise read from a buffer
-  bool needs_dims = false;      // computed by members that look at the index of each dimension
 };
 
 struct Product {
@@ -51,15 +49,12 @@ struct Product {
   DType accumulator = DType::kF32;
 };
 
-// A position that must be looked at on its own: a dimension that may leave the tensor, is dilated, or whose index is
-// needed.
+// A position that must be looked at on its own: a dimension that may leave the tensor or is dilated.
 struct PositionMap {
-  int dim = 0;
   int64_t extent = 1;
   int64_t offset = 0;
   int64_t dilation = 1;
   int64_t stride = 0;  // linear contribution after division when dilated, else 0: `factors` of the linear map have it
-  bool is_checked = false;
   std::vector<int64_t> factors;
 };
 
@@ -82,9 +77,9 @@ struct ProductForm {
   std::vector<int> DigitsOf(ProductAxis axis) const;  // indices into digits, outermost first
 };
 
-// Looks through transpose, reverse, broadcast_in_dim, reshape and convert ops of the group that produce the operand,
-// and says what remains to be computed.
-void AbsorbProducers(const fusion::Group& group, const std::vector<ProductDigit>& digits, OperandMap& map);
+// Looks through the members of the group that produce the operand, down to what the group reads from memory. INTERNAL
+// where one is not of fusion/product_operand.h.
+Status AbsorbProducers(const fusion::Group& group, OperandMap& map);
 
 // Lets N hold the digit that is contiguous in the result, by swapping lhs and rhs where needed.
 void OrientProduct(Product& product);

@@ -175,7 +175,6 @@ V OperandReader::IsValid(const Partial& partial) const {
   V valid = b.Bool(true);
   for (size_t i = 0; i < linear_.positions.size(); ++i) {
     const PositionMap& position = linear_.positions[i];
-    if (!position.is_checked) continue;
     // A negative position is a large unsigned one.
     const V dilation = b.I32(position.dilation);
     valid = b.And(valid, b.ULt(b.UDiv(partial.positions[i], dilation), b.I32(position.extent)));
@@ -188,21 +187,18 @@ Place OperandReader::Locate(const Partial& partial) const {
   Builder& b = context_.builder;
   Place place{{}, IsValid(partial)};
   V linear = partial.linear;
-  std::vector<V> dims;
   for (size_t i = 0; i < linear_.positions.size(); ++i) {
     const PositionMap& position = linear_.positions[i];
+    if (position.stride == 0) continue;
     const V dim = b.UDiv(partial.positions[i], b.I32(position.dilation));
-    if (position.stride != 0) linear = b.IAdd(linear, Scaled(b, dim, position.stride, linear.type));
-    dims.push_back(b.Select(place.is_valid, dim, b.I32(0)));
+    linear = b.IAdd(linear, Scaled(b, dim, position.stride, linear.type));
   }
   place.index.linear = b.Select(place.is_valid, linear, b.Zero(linear.type));
-  if (map_.needs_dims && !map_.is_flat) place.index.dims = std::move(dims);
   return place;
 }
 
-StatusOr<Lanes> OperandReader::Load(const Place& place, int lanes) const {
-  if (!map_.is_computed) return context_.elemental.LoadLanes(map_.value, place.index, lanes);
-  return context_.elemental.AtLanes(map_.value, place.index, lanes);
+Lanes OperandReader::Load(const Place& place, int lanes) const {
+  return context_.elemental.LoadLanes(map_.value, place.index, lanes);
 }
 
 Lanes OperandReader::LoadWords(const Place& place, int count) const {

@@ -52,9 +52,9 @@ class OperandReader {
 
   // Elements as they are in memory; Convert makes them accumulators, zero where not valid. Apart, so that a load can be
   // issued long before its value is looked at.
-  StatusOr<Lanes> Load(const Place& place, int lanes) const;
+  Lanes Load(const Place& place, int lanes) const;
   StatusOr<Lanes> Convert(const Lanes& loaded, V is_valid) const;
-  // 2 * `count` elements of 16 bits, as `count` words; the operand is read from a buffer.
+  // 2 * `count` elements of 16 bits, as `count` words.
   Lanes LoadWords(const Place& place, int count) const;
   // Types of the components of one loaded element, for carrying it around a loop.
   int num_components() const;

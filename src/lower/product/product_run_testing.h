@@ -35,7 +35,8 @@ struct ProductTest {
   }
 
   Product Prepared() const {
-    return PrepareProduct(group, group.kind == fusion::GroupKind::kDot ? DotProduct(*hero) : ConvolutionProduct(*hero));
+    return *PrepareProduct(group,
+                           group.kind == fusion::GroupKind::kDot ? DotProduct(*hero) : ConvolutionProduct(*hero));
   }
 
   // Runs what was lowered on random operands and compares every element.
@@ -194,7 +195,8 @@ struct ProductGroup {
 
   StatusOr<LoweredGroup> LowerWith(const ProductConfig& config) const {
     const bool is_dot = group.kind == fusion::GroupKind::kDot;
-    const Product product = PrepareProduct(group, is_dot ? DotProduct(*group.hero) : ConvolutionProduct(*group.hero));
+    ASSIGN_OR_RETURN(const Product product,
+                     PrepareProduct(group, is_dot ? DotProduct(*group.hero) : ConvolutionProduct(*group.hero)));
     return LowerProductWith(group, {VectorProfile()}, product, config);
   }
 

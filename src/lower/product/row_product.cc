@@ -88,8 +88,7 @@ class RowEmitter {
 
   Lanes Read(const OperandReader& reader, const Partial& base, std::span<const V> k_digits) {
     const Place place = reader.Locate(reader.StepAxis(base, ProductAxis::kK, k_digits));
-    StatusOr<Lanes> values = reader.Load(place, lanes_);
-    if (values.ok()) values = reader.Convert(*values, place.is_valid);
+    const StatusOr<Lanes> values = reader.Convert(reader.Load(place, lanes_), place.is_valid);
     if (c_.status.ok()) c_.status = values.status();
     return values.ok() ? *values : Lanes{ZeroScalar(b_, c_.product.accumulator)};
   }

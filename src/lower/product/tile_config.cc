@@ -404,7 +404,9 @@ std::vector<ProductCandidate> TileCandidates(const Product& product, const Produ
 
 std::string TuningKey(const Product& product, const ProductForm& form) {
   const auto operand = [&](const OperandMap& map, const LinearMap& linear) {
-    return Format("{}{}", Name(map.value->type.dtype), IsContiguousAlongK(form, linear) ? " along K" : "");
+    std::string types(Name(map.value->type.dtype));
+    for (const DType type : map.converts) types += Format(" as {}", Name(type));
+    return types + (IsContiguousAlongK(form, linear) ? " along K" : "");
   };
   const Extents e = ExtentsOf(form);
   return Format("{}x{}x{}x{} {}, {} to {}", e.batch, e.m, e.n, e.k, operand(product.lhs, form.lhs),

@@ -17,11 +17,19 @@ struct Order {
   int digit = -1;
 };
 
+// Along such a digit one element stands for all.
+bool IsBroadcast(const LinearMap& linear, int digit) {
+  return linear.factors[digit] == 0 &&
+         std::none_of(linear.positions.begin(), linear.positions.end(),
+                      [digit](const auto& position) { return position.factors[digit] != 0; });
+}
+
 Order ContiguousOrder(const ProductForm& form, const LinearMap& linear, ProductAxis axis) {
   const std::vector<int> k = form.DigitsOf(ProductAxis::kK);
   const std::vector<int> rows = form.DigitsOf(axis);
   const auto step = [&](const std::vector<int>& digits) {
-    return digits.empty() ? INT64_MAX : std::abs(linear.factors[digits.back()]);
+    if (digits.empty() || IsBroadcast(linear, digits.back())) return INT64_MAX;
+    return std::abs(linear.factors[digits.back()]);
   };
   const bool is_along_k = step(k) < step(rows);
   const std::vector<int>& contiguous = is_along_k ? k : rows;
@@ -43,8 +51,7 @@ TileLoader::TileLoader(ProductContext& context, const Shape& shape, Form form, c
   const int least = form == Form::kElements ? 1 : 2;
   while (elements / lanes_ < shape.workgroup_size && lanes_ > least) lanes_ /= 2;
   num_slots_ = std::max(1, elements / lanes_ / shape.workgroup_size);
-  has_validity_ = c_.form.extent(ProductAxis::kK) % shape.tile_k != 0;
-  for (const PositionMap& position : linear.positions) has_validity_ |= position.is_checked;
+  has_validity_ = c_.form.extent(ProductAxis::kK) % shape.tile_k != 0 || !linear.positions.empty();
 }
 
 // Consecutive invocations load along the dimension that is contiguous in memory.
@@ -90,14 +97,14 @@ void TileLoader::Begin(V local, V batch, V first_row) {
   }
 }
 
-StatusOr<Lanes> TileLoader::LoadSlot(const Place& place) const {
+Lanes TileLoader::LoadSlot(const Place& place) const {
   if (form_ == Form::kWords) return reader_.LoadWords(place, lanes_ / 2);
-  ASSIGN_OR_RETURN(Lanes loaded, reader_.Load(place, lanes_));
+  Lanes loaded = reader_.Load(place, lanes_);
   if (static_cast<int>(loaded.size()) < lanes_) loaded.resize(lanes_, loaded[0]);
   return loaded;
 }
 
-StatusOr<StagedTile> TileLoader::Load(V k_tile) {
+StagedTile TileLoader::Load(V k_tile) {
   StagedTile staged;
   const V first_k = b_.IMul(k_tile, b_.I32(shape_.tile_k));
   const int64_t extent = c_.form.extent(ProductAxis::kK);
@@ -110,8 +117,7 @@ StatusOr<StagedTile> TileLoader::Load(V k_tile) {
     }
     const std::vector<V> digits = DecodeAxis(b_, c_.form, ProductAxis::kK, k);
     const Place place = reader_.Locate(reader_.StepAxis(bases_[slot], ProductAxis::kK, digits));
-    ASSIGN_OR_RETURN(Lanes loaded, LoadSlot(place));
-    staged.loaded.push_back(std::move(loaded));
+    staged.loaded.push_back(LoadSlot(place));
     if (has_validity_) staged.is_valid.push_back(b_.And(is_inside, place.is_valid));
   }
   return staged;

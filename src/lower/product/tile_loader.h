@@ -35,7 +35,7 @@ class TileLoader {
 
   // Once, before the loop: which rows this invocation loads.
   void Begin(V local, V batch, V first_row);
-  StatusOr<StagedTile> Load(V k_tile);
+  StagedTile Load(V k_tile);
   // The accumulators of a slot, zero where they do not count. Not for kWords.
   StatusOr<Lanes> Convert(const StagedTile& staged, int slot) const;
   // The words of a slot, zero where they do not count. Only for kWords.
@@ -55,7 +55,7 @@ class TileLoader {
  private:
   void ChooseOrder();
   void PlaceSlot(V local, int slot);
-  StatusOr<Lanes> LoadSlot(const Place& place) const;
+  Lanes LoadSlot(const Place& place) const;
   bool IsComplexOperand() const { return reader_.num_components() == 2; }
   int values_of_slot() const { return form_ == Form::kWords ? lanes_ / 2 : lanes_ * reader_.num_components(); }
 

@@ -48,9 +48,7 @@ std::vector<V> TileWalk::SumOverK(std::vector<V> sums) {
   const int64_t tiles = TilesK();
   if (tiles == 0) return sums;
   if (tiles == 1 && c_.num_splits == 1) {
-    const std::optional<std::vector<V>> staged = LoadBoth(b_.I32(0));
-    if (!staged.has_value()) return sums;
-    StoreBoth(*staged);
+    StoreBoth(LoadBoth(b_.I32(0)));
     b_.Barrier();
     return MultiplyTiles(std::move(sums));
   }
@@ -58,10 +56,9 @@ std::vector<V> TileWalk::SumOverK(std::vector<V> sums) {
   const V lo = b_.IMul(split_, b_.I32(chunk));
   const V hi = c_.num_splits == 1 ? b_.I32(tiles) : b_.EndOfPart(lo, chunk, tiles);
   const V last = b_.ISub(hi, b_.I32(1));
-  const std::optional<std::vector<V>> first = LoadBoth(b_.SMin(lo, last));
-  if (!first.has_value()) return sums;
+  const std::vector<V> first = LoadBoth(b_.SMin(lo, last));
   const size_t num_sums = sums.size();
-  sums.insert(sums.end(), first->begin(), first->end());
+  sums.insert(sums.end(), first.begin(), first.end());
   std::vector<V> results = b_.For({lo, hi, b_.I32(1), chunk}, sums, [&](V k_tile, std::span<const V> carried) {
     Elemental::Scope scope(c_.elemental);
     return Step(b_.SMin(b_.IAdd(k_tile, b_.I32(1)), last), carried, num_sums);
@@ -74,22 +71,18 @@ std::vector<V> TileWalk::Step(V next_tile, std::span<const V> carried, size_t nu
   b_.Barrier();
   StoreBoth(carried.subspan(num_sums));
   b_.Barrier();
-  const std::optional<std::vector<V>> next = LoadBoth(next_tile);
-  if (!next.has_value()) return std::vector<V>(carried.begin(), carried.end());
+  const std::vector<V> next = LoadBoth(next_tile);
   std::vector<V> yielded = MultiplyTiles(std::vector<V>(carried.begin(), carried.begin() + num_sums));
-  yielded.insert(yielded.end(), next->begin(), next->end());
+  yielded.insert(yielded.end(), next.begin(), next.end());
   return yielded;
 }
 
-std::optional<std::vector<V>> TileWalk::LoadBoth(V k_tile) {
-  const StatusOr<StagedTile> lhs = lhs_loader_.Load(k_tile);
-  const StatusOr<StagedTile> rhs = rhs_loader_.Load(k_tile);
-  Keep(lhs.status());
-  Keep(rhs.status());
-  if (!lhs.ok() || !rhs.ok()) return std::nullopt;
-  std::vector<V> values = lhs_loader_.Flatten(*lhs);
+std::vector<V> TileWalk::LoadBoth(V k_tile) {
+  const StagedTile lhs = lhs_loader_.Load(k_tile);
+  const StagedTile rhs = rhs_loader_.Load(k_tile);
+  std::vector<V> values = lhs_loader_.Flatten(lhs);
   num_lhs_values_ = values.size();
-  const std::vector<V> more = rhs_loader_.Flatten(*rhs);
+  const std::vector<V> more = rhs_loader_.Flatten(rhs);
   values.insert(values.end(), more.begin(), more.end());
   return values;
 }

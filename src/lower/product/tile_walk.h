@@ -3,7 +3,6 @@
 // from memory while the present ones are multiplied.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,7 +41,7 @@ class TileWalk {
   int64_t TilesN() const;
   int64_t TilesK() const;
   std::vector<V> Step(V next_tile, std::span<const V> carried, size_t num_sums);
-  std::optional<std::vector<V>> LoadBoth(V k_tile);
+  std::vector<V> LoadBoth(V k_tile);
   void StoreBoth(std::span<const V> staged);
 
   size_t num_lhs_values_ = 0;
