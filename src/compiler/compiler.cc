@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/compiler.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "compiler/build_id.h"
 #include "compiler/emit.h"
@@ -13,6 +15,20 @@ namespace {
 
 void Dump(const Options& options, std::string_view stage, const std::string& text) {
   if (options.dump) options.dump(stage, text);
+}
+
+// Of a program that a user's Python sends as it goes along, each new length a program of its own.
+constexpr size_t kMostSmallOps = 64;
+constexpr int64_t kMostSmallElements = int64_t{1} << 20;
+
+// Whether a driver takes longer to compile the program than the device to run it, many times.
+bool IsSmall(const ir::Block& block) {
+  if (block.ops.size() > kMostSmallOps) return false;
+  return std::all_of(block.ops.begin(), block.ops.end(), [](const auto& op) {
+    const bool is_control = op->code == ir::OpCode::kWhile || op->code == ir::OpCode::kCase;
+    const auto is_small = [](const ir::Value* value) { return value->type.num_elements() <= kMostSmallElements; };
+    return !is_control && std::all_of(op->operands.begin(), op->operands.end(), is_small);
+  });
 }
 
 }  // namespace
@@ -52,7 +68,8 @@ StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, con
     };
   }
   RETURN_IF_ERROR(passes::RunPipeline(*module, context, checks));
-  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(module->main()->body, {*module, context}));
+  const ir::Block& block = module->main()->body;
+  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(block, {*module, context, IsSmall(block)}));
   if (options.dump) Dump(options, "fusion", schedule->plan.ToString());
   if (options.dump) Dump(options, "kernel", PrintKernels(*schedule));
   ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule));

@@ -58,6 +58,41 @@ TEST(Compile, RunsEqualUpdatesAsOneDispatch) {
   EXPECT_EQ(program.steps[0].segment_starts.back(), program.steps[0].workgroups);
 }
 
+// The spread of each row of `dims`, beside what a reverse of it says.
+program::Program CompileSpread(int64_t rows, int64_t columns) {
+  return CompileText(Format(R"((%x: tensor<{0}x{1}xf32>) {{
+    %0 = constant() {{value = dense<0>}} : tensor<f32>
+    %sum = reduce(%x, %0) {{dimensions = [1]}} : tensor<{0}xf32> (%a: tensor<f32>, %b: tensor<f32>) {{
+      %c = add(%a, %b) : tensor<f32>
+      return(%c)
+    }}
+    %n = constant() {{value = dense<{1}>}} : tensor<{0}xf32>
+    %mean = divide(%sum, %n) : tensor<{0}xf32>
+    %m = broadcast_in_dim(%mean) {{broadcast_dimensions = [0]}} : tensor<{0}x{1}xf32>
+    %r = reverse(%x) {{dimensions = [1]}} : tensor<{0}x{1}xf32>
+    %d = subtract(%r, %m) : tensor<{0}x{1}xf32>
+    return(%d)
+  }})",
+                            rows, columns));
+}
+
+std::vector<Hash128> KernelHashes(const program::Program& program) {
+  std::vector<Hash128> hashes;
+  for (const program::Kernel& kernel : program.kernels) hashes.push_back(kernel.hash);
+  return hashes;
+}
+
+TEST(Compile, SharesKernelsBetweenSmallProgramsOfOtherLengths) {
+  const auto kernels = KernelHashes(CompileSpread(43, 150));
+  EXPECT_EQ(kernels, KernelHashes(CompileSpread(57, 150)));
+  EXPECT_EQ(kernels, KernelHashes(CompileSpread(43, 154)));
+  EXPECT_NE(kernels, KernelHashes(CompileSpread(43, 1500))) << "another plan";
+}
+
+TEST(Compile, WritesTheLengthsOfLargeProgramsIntoTheirKernels) {
+  EXPECT_NE(KernelHashes(CompileSpread(14300, 150)), KernelHashes(CompileSpread(14400, 150)));
+}
+
 TEST(Compile, LetsUpdatesTakeTheirDonatedParametersMemory) {
   const program::Program program = CompileText(kUpdates);
   EXPECT_EQ(program.outputs[0].aliased_parameter, 0);

@@ -33,7 +33,9 @@ struct Lowered {
 
 class LoweredGroups {
  public:
-  explicit LoweredGroups(const target::CompileContext& context) : context_(context) {}
+  // `lifts_extents`: as ScheduleContext's.
+  explicit LoweredGroups(const target::CompileContext& context, bool lifts_extents = false)
+      : context_(context), lifts_extents_(lifts_extents) {}
 
   // As kernel::LowerGroup. The group must stay where it is as long as this object lives.
   StatusOr<Lowered> Lower(const fusion::Group& group);
@@ -45,6 +47,7 @@ class LoweredGroups {
   };
 
   const target::CompileContext& context_;
+  const bool lifts_extents_;
   std::unordered_map<size_t, std::vector<Known>> known_;  // by hash
 };
 

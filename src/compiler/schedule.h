@@ -43,6 +43,8 @@ struct BlockSchedule {
 struct ScheduleContext {
   const ir::Module& module;
   const target::CompileContext& compile;
+  // Kernels take extents as parameters (kernel/lift_extents.h), for programs that cost less to run than to compile.
+  bool lifts_extents = false;
 };
 
 // Plans and lowers `block` and everything inside, delays updates that only the caller sees to the end, batches equal

@@ -15,6 +15,7 @@
 #include "ir/ir.h"
 #include "kernel/interpreter.h"
 #include "kernel/kernel_ir.h"
+#include "kernel/lift_extents.h"
 #include "lower/lowering.h"
 #include "lower/product/product_testing.h"
 #include "lower/reduce/kinds.h"
@@ -103,22 +104,30 @@ struct TestGroup {
     }
   }
 
-  // Lowers, verifies and runs. Returns what was lowered.
+  // Lowers, verifies and runs, with the extents as constants and as parameters. Returns what was lowered.
   LoweredGroup Run(const target::DeviceProfile& profile) {
     StatusOr<LoweredGroup> lowered = Lower(profile);
     if (!lowered.ok()) {
       ADD_FAILURE() << lowered.status().message();
       return {};
     }
-    for (const Dispatch& dispatch : lowered->dispatches) {
+    Memory lifted_memory = memory;
+    RunLowered(*lowered, memory);
+    LoweredGroup lifted = *lowered;
+    for (Dispatch& dispatch : lifted.dispatches) LiftExtents(dispatch.kernel, dispatch.params);
+    RunLowered(lifted, lifted_memory);
+    for (const ir::Value* output : group.outputs) EXPECT_EQ(memory[output], lifted_memory[output]);
+    return std::move(*lowered);
+  }
+  static void RunLowered(const LoweredGroup& lowered, Memory& memory) {
+    for (const Dispatch& dispatch : lowered.dispatches) {
       const Status verified = Verify(dispatch.kernel);
       EXPECT_TRUE(verified.ok()) << verified.message() << "\n" << Print(dispatch.kernel);
-      if (!verified.ok()) return {};
+      if (!verified.ok()) return;
       EXPECT_EQ(dispatch.arguments.size(), dispatch.kernel.buffers.size());
     }
-    const Status run = RunLoweredGroup(*lowered, memory);
-    if (!run.ok()) ADD_FAILURE() << run.message() << "\n" << Print(lowered->dispatches.back().kernel);
-    return std::move(*lowered);
+    const Status run = RunLoweredGroup(lowered, memory);
+    if (!run.ok()) ADD_FAILURE() << run.message() << "\n" << Print(lowered.dispatches.back().kernel);
   }
 
   // Output `i` at each index is `expected(index)`, within `tolerance` relative to its size.
