@@ -68,7 +68,8 @@ const ir::Value* ViewSource(const fusion::Group& group, const ir::Block& block) 
 
 class Scheduler {
  public:
-  explicit Scheduler(const ScheduleContext& context) : context_(context), groups_(context.compile, context.lifts_extents) {}
+  explicit Scheduler(const ScheduleContext& context)
+      : context_(context), groups_(context.compile, context.lifts_extents) {}
 
   StatusOr<std::unique_ptr<BlockSchedule>> Build(const ir::Block& block, BlockSchedule* parent, int parent_item) {
     auto schedule = std::make_unique<BlockSchedule>();
