@@ -74,7 +74,8 @@ TEST_F(Command, PrintsTheStagesAskedFor) {
   const CommandRun run = RunCommand({"compile", path, "--profile", kProfile, "--dump", "fusion", "kernel", "plan"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, StartsWith("==== fusion\ngroup 0 loop: 1 ops"));
-  EXPECT_THAT(run.out, HasSubstr("\n==== kernel\ngroup 0: loop of 1 into tensor<2xf32>, 1 workgroups\nkernel "));
+  EXPECT_THAT(run.out, HasSubstr("\n==== kernel\ngroup 0 because: every access"));
+  EXPECT_THAT(run.out, HasSubstr("\ngroup 0: loop of 1 into tensor<2xf32>, 1 workgroups\nkernel "));
   EXPECT_THAT(run.out, HasSubstr(" = fadd "));
   EXPECT_THAT(run.out, HasSubstr("\n==== plan\ntable of "));
   EXPECT_THAT(run.out, HasSubstr(": address of parameter 0 +0\n"));

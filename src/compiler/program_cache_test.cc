@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 #include <set>
 
 namespace dragoman::compiler {
@@ -52,6 +53,10 @@ class ProgramCacheTest : public ::testing::Test {
     return std::string(std::istreambuf_iterator<char>(file), {});
   }
 
+  static std::string WithoutPlaces(const std::string& program) {
+    return std::regex_replace(program, std::regex(" at [^\n]*"), "");
+  }
+
   std::string folder_;
 };
 
@@ -68,15 +73,11 @@ TEST_F(ProgramCacheTest, FindsAProgramWhoseSourceLinesMoved) {
   const size_t at = moved.find("jit(<lambda>)/add");
   ASSERT_NE(at, std::string::npos);
   moved.replace(at, 17, "jit(<another>)ad+");
-  std::string compiled = Compile(Artifact("add"));
-  const std::string found = Compile(moved);
-  EXPECT_EQ(NumFiles(), 1u);
+  const std::string compiled = Compile(Artifact("add"));
+  EXPECT_NE(compiled.find(" at jit(<lambda>)/add"), std::string::npos) << compiled;
   // The lines of the first one are not the second's.
-  const size_t place = compiled.find(" at ");
-  ASSERT_NE(place, std::string::npos) << compiled;
-  EXPECT_NE(compiled.find("jit(<lambda>)/add"), std::string::npos) << compiled;
-  compiled.erase(place, compiled.find('\n', place) - place);
-  EXPECT_EQ(found, compiled);
+  EXPECT_EQ(Compile(moved), WithoutPlaces(compiled));
+  EXPECT_EQ(NumFiles(), 1u);
 }
 
 TEST_F(ProgramCacheTest, KeepsProgramsOfOtherDevicesAndOptionsApart) {
@@ -111,7 +112,7 @@ TEST_F(ProgramCacheTest, FindsAModuleThatAnArtifactReadsAs) {
   ASSERT_TRUE(module.ok()) << module.status().message();
   const auto program = CompileText(ir::Print(**module));
   ASSERT_TRUE(program.ok()) << program.status().message();
-  EXPECT_EQ(program::Print(*program), compiled);
+  EXPECT_EQ(program::Print(*program), WithoutPlaces(compiled));  // text has none
   EXPECT_EQ(NumFiles(), 1u);
 }
 
