@@ -55,7 +55,7 @@ bool IsWanted(const CompileOptions& options, std::string_view stage) {
 }
 
 // What the runtime would record, were no step too long for one submission.
-Status PrintPlan(const program::Program& program, const target::DeviceProfile& profile) {
+Status PrintPlan(const program::ValidProgram& program, const target::DeviceProfile& profile) {
   const uint64_t max_chunk_bytes = std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / 256 * 256;
   ASSIGN_OR_RETURN(const auto plan, runtime::MakePlan(program, {.max_chunk_bytes = max_chunk_bytes}));
   std::fputs(Format("==== plan\n{}\n", runtime::Print(plan)).c_str(), stdout);
@@ -74,10 +74,11 @@ Status CompileOne(const CompileOptions& options) {
     };
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto program = CompileFile(bytes, profile, compile);
-  if (!program.ok()) return program.status().WithContext(Format("While compiling {}.", options.input));
+  StatusOr<program::Program> compiled = CompileFile(bytes, profile, compile);
+  if (!compiled.ok()) return compiled.status().WithContext(Format("While compiling {}.", options.input));
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-  if (IsWanted(options, "plan")) RETURN_IF_ERROR(PrintPlan(*program, profile));
+  ASSIGN_OR_RETURN(const auto program, program::ValidProgram::Check(*std::move(compiled)));
+  if (IsWanted(options, "plan")) RETURN_IF_ERROR(PrintPlan(program, profile));
   std::fputs(Format("{}: {} kernels, {} steps, arena {} bytes, {:.1f} ms\n", options.input, program->kernels.size(),
                     program->steps.size(), program->arena_bytes, elapsed.count())
                  .c_str(),

@@ -34,6 +34,7 @@ Hash128 Fingerprint(const target::Options& options);
 
 // INVALID_ARGUMENT: damaged artifact. UNIMPLEMENTED: an operation, type or form that is not supported, by name, with
 // its types and the Python line that the framework recorded.
+// Whoever runs or keeps the program checks it (program::ValidProgram).
 StatusOr<program::Program> Compile(const Artifact& artifact, const target::DeviceProfile& profile,
                                    const Options& options);
 // From tensor IR on (text programs).

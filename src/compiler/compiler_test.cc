@@ -30,6 +30,7 @@ program::Program CompileText(const std::string& text) {
   EXPECT_TRUE(module.ok()) << module.status().message();
   auto program = CompileModule(*std::move(module), Profile(), {});
   EXPECT_TRUE(program.ok()) << program.status().message();
+  EXPECT_TRUE(Validate(*program).ok()) << Validate(*program).message();
   return *std::move(program);
 }
 

@@ -27,15 +27,8 @@ Hash128 SourcePlaces(const ir::Module& module) {
   return HashString(text);
 }
 
-void ForgetPlaces(std::vector<program::Step>& steps) {
-  for (program::Step& step : steps) {
-    step.place = program::kNoPlace;
-    for (auto& body : step.bodies) ForgetPlaces(body);
-  }
-}
-
-StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
-                                         const Options& options) {
+StatusOr<program::ValidProgram> CompileLoudly(std::unique_ptr<ir::Module> module, const Hash128& places,
+                                              const target::DeviceProfile& profile, const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(program::Program program, CompileModule(std::move(module), profile, options));
   if (LogEnabled(LogLevel::kDebug)) {
@@ -43,40 +36,36 @@ StatusOr<program::Program> CompileLoudly(std::unique_ptr<ir::Module> module, con
     Log(LogLevel::kDebug, Format("compiled {} in {:.1f} ms: {} kernels, {} steps", program.name, taken.count(),
                                  program.kernels.size(), program.steps.size()));
   }
-  return program;
+  program.source_places = places;
+  return program::ValidProgram::Check(std::move(program));
 }
 
 // Of a module that verifies.
-StatusOr<program::Program> FindOrCompile(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
-                                         const Options& options, const program::DiskCache& cache) {
-  if (!cache.is_enabled()) return CompileLoudly(std::move(module), profile, options);
-  const Hash128 key = Key(*module, profile, options);
+StatusOr<program::ValidProgram> FindOrCompile(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                              const Options& options, const program::DiskCache& cache) {
   const Hash128 places = SourcePlaces(*module);
-  if (std::optional<program::Program> found = cache.Find(key)) {
-    if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("found {} in the cache", found->name));
+  if (!cache.is_enabled()) return CompileLoudly(std::move(module), places, profile, options);
+  const Hash128 key = Key(*module, profile, options);
+  if (std::optional<program::ValidProgram> found = cache.Find(key)) {
+    if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("found {} in the cache", (*found)->name));
     // No place is better than one of another script, or of this one before a line moved.
-    if (found->source_places != places) {
-      ForgetPlaces(found->steps);
-      found->places.clear();
-    }
-    return *std::move(found);
+    return (*found)->source_places == places ? *std::move(found) : found->WithoutPlaces();
   }
-  ASSIGN_OR_RETURN(program::Program program, CompileLoudly(std::move(module), profile, options));
-  program.source_places = places;
+  ASSIGN_OR_RETURN(program::ValidProgram program, CompileLoudly(std::move(module), places, profile, options));
   cache.Insert(key, program);
   return program;
 }
 
 }  // namespace
 
-StatusOr<program::Program> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
-                                         const Options& options, const program::DiskCache& cache) {
+StatusOr<program::ValidProgram> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
+                                              const Options& options, const program::DiskCache& cache) {
   ASSIGN_OR_RETURN(auto module, ReadArtifact(artifact));
   return FindOrCompile(std::move(module), profile, options, cache);
 }
 
-StatusOr<program::Program> CompileCached(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
-                                         const Options& options, const program::DiskCache& cache) {
+StatusOr<program::ValidProgram> CompileCached(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                              const Options& options, const program::DiskCache& cache) {
   const Status verified = ir::Verify(*module);
   if (!verified.ok()) return InvalidArgument(verified.message()).WithContext("The program is not valid.");
   return FindOrCompile(std::move(module), profile, options, cache);

@@ -16,11 +16,11 @@ namespace dragoman::compiler {
 
 // As Compile, and fails as it does. Safe to call from many threads; two that compile the same program at once both
 // compile it.
-StatusOr<program::Program> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
-                                         const Options& options, const program::DiskCache& cache);
+StatusOr<program::ValidProgram> CompileCached(const Artifact& artifact, const target::DeviceProfile& profile,
+                                              const Options& options, const program::DiskCache& cache);
 // The same for a module, however a front end came by it: equal modules are one program in the cache, and one with an
 // artifact that reads as they are. INVALID_ARGUMENT: it does not verify (ir/ir.h).
-StatusOr<program::Program> CompileCached(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
-                                         const Options& options, const program::DiskCache& cache);
+StatusOr<program::ValidProgram> CompileCached(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
+                                              const Options& options, const program::DiskCache& cache);
 
 }  // namespace dragoman::compiler

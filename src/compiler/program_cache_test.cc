@@ -35,7 +35,7 @@ class ProgramCacheTest : public ::testing::Test {
     const auto program = CompileCached(std::as_bytes(std::span(artifact)), profile, options,
                                        program::DiskCache(*CacheFolder::Open(folder_)));
     EXPECT_TRUE(program.ok()) << program.status().message();
-    return program.ok() ? program::Print(*program) : "";
+    return program.ok() ? program::Print(**program) : "";
   }
   // Of IR text.
   StatusOr<program::Program> CompileText(const std::string& text) {

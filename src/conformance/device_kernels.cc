@@ -46,7 +46,6 @@ program::Program ProgramOf(const program::Kernel& compiled, const std::vector<Se
 StatusOr<std::vector<Segment>> RunOnDevice(runtime::Device& device, const program::Kernel& compiled,
                                            const kernel::Kernel& kernel, std::vector<Segment> segments) {
   program::Program program = ProgramOf(compiled, segments);
-  RETURN_IF_ERROR(program::Validate(program));
   ASSIGN_OR_RETURN(const auto executable, device.Load(std::move(program)));
   std::vector<std::shared_ptr<runtime::Buffer>> arguments;
   for (const Segment& segment : segments) {

@@ -173,11 +173,11 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileFor(PJRT_Device* device,
   const Hash128 loaded_key = LoadedKey(key, *device);
   std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);
   if (executable == nullptr) {
-    ASSIGN_OR_RETURN(program::Program program,
+    ASSIGN_OR_RETURN(const program::ValidProgram program,
                      compiler::CompileCached({Bytes(request.artifact), format}, device->device->profile(),
                                              compiler_options, program::DiskCache(ProcessCacheFolder())));
-    RETURN_IF_ERROR(CheckBufferTypes(program));
-    ASSIGN_OR_RETURN(executable, device->device->Load(std::move(program)));
+    RETURN_IF_ERROR(CheckBufferTypes(*program));
+    ASSIGN_OR_RETURN(executable, device->device->Load(program));
     client->loaded_programs.Insert(loaded_key, executable);
   }
   std::shared_ptr<ExecutableInfo> info = Describe(client, device, std::move(executable), request, key);
@@ -234,9 +234,8 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> DeserializeAndLoad(const std::sh
         Format("The serialized executable was compiled for another device or driver than {}. Compile it again.",
                device->description.kind));
   }
-  ASSIGN_OR_RETURN(program::Program program, program::Load(Bytes(serialized.program)));
-  RETURN_IF_ERROR(program::Validate(program));
-  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Executable> executable, device->device->Load(std::move(program)));
+  ASSIGN_OR_RETURN(const program::ValidProgram program, program::Load(Bytes(serialized.program)));
+  ASSIGN_OR_RETURN(std::shared_ptr<runtime::Executable> executable, device->device->Load(program));
   const Hash128 key = HashBytes(Bytes(serialized.program));
   return std::shared_ptr<const ExecutableInfo>(Describe(client, device, std::move(executable), request, key));
 }

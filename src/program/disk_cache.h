@@ -18,8 +18,8 @@ class DiskCache {
 
   bool is_enabled() const { return folder_ != nullptr; }
   // `key` must name everything the program depends on.
-  std::optional<Program> Find(const Hash128& key) const;
-  void Insert(const Hash128& key, const Program& program) const;
+  std::optional<ValidProgram> Find(const Hash128& key) const;
+  void Insert(const Hash128& key, const ValidProgram& program) const;
 
  private:
   std::shared_ptr<const CacheFolder> folder_;

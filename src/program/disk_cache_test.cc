@@ -33,22 +33,22 @@ class DiskCacheTest : public ::testing::Test {
 };
 
 // Returns its parameter.
-Program Forwarding(const std::string& name) {
+ValidProgram Forwarding(const std::string& name) {
   Program program;
   program.name = name;
   program.parameters.push_back({TensorType{DType::kF32, {2, 3}}});
   program.outputs.push_back({TensorType{DType::kF32, {2, 3}}});
   program.forwarded_parameters = {0};
-  return program;
+  return *ValidProgram::Check(std::move(program));
 }
 
 TEST_F(DiskCacheTest, FindsWhatWasInsertedAndNothingElse) {
   const DiskCache cache = Open();
   EXPECT_FALSE(cache.Find({1, 2}).has_value());
   cache.Insert({1, 2}, Forwarding("first"));
-  const std::optional<Program> found = cache.Find({1, 2});
+  const std::optional<ValidProgram> found = cache.Find({1, 2});
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(Print(*found), Print(Forwarding("first")));
+  EXPECT_EQ(Print(**found), Print(*Forwarding("first")));
   EXPECT_FALSE(cache.Find({2, 1}).has_value());
   EXPECT_TRUE(Open().Find({1, 2}).has_value());
 }
@@ -76,7 +76,7 @@ TEST_F(DiskCacheTest, ManyThreadsMayInsertAndFindTheSameKeys) {
       for (uint64_t i = 0; i < 20; ++i) {
         cache.Insert({i % 3, 5}, Forwarding("p" + std::to_string(i % 3)));
         if (const auto found = cache.Find({i % 3, 5})) {
-          EXPECT_EQ(found->name, "p" + std::to_string(i % 3));
+          EXPECT_EQ((*found)->name, "p" + std::to_string(i % 3));
         }
       }
     });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -129,11 +130,30 @@ struct Program {
 // Checks every index and size; a loaded or hand-made program that passes cannot make the runtime touch wrong memory
 // except through its kernels. INVALID_ARGUMENT otherwise.
 Status Validate(const Program& program);
+
+// A program that has passed Validate, every kernel with its hash. It cannot change any more: copies share it, and who
+// gets one checks nothing again.
+class ValidProgram {
+ public:
+  // What Validate says of it, unless it passes.
+  static StatusOr<ValidProgram> Check(Program program);
+
+  const Program& operator*() const { return *program_; }
+  const Program* operator->() const { return program_.get(); }
+  const std::shared_ptr<const Program>& shared() const { return program_; }
+  // A copy whose steps come from nowhere.
+  ValidProgram WithoutPlaces() const;
+
+ private:
+  explicit ValidProgram(Program program) : program_(std::make_shared<const Program>(std::move(program))) {}
+  std::shared_ptr<const Program> program_;
+};
+
 std::string Print(const Program& program);
 
 // A self-describing byte form with a version and a checksum. Parse gives DATA_LOSS-free errors: INVALID_ARGUMENT for
 // damaged or foreign bytes.
 std::vector<std::byte> Save(const Program& program);
-StatusOr<Program> Load(std::span<const std::byte> bytes);
+StatusOr<ValidProgram> Load(std::span<const std::byte> bytes);
 
 }  // namespace dragoman::program

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto raw = Load(input); raw.ok()) return 0;
   const auto program = Load(Seal(input));
   if (!program.ok()) return 0;
-  CHECK(!Print(*program).empty());
-  CHECK(Load(Save(*program)).ok());
+  CHECK(!Print(**program).empty());
+  CHECK(Load(Save(**program)).ok());
   return 0;
 }

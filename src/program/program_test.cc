@@ -57,10 +57,19 @@ TEST(Program, SavedProgramLoadsToTheSameBytesAndText) {
   const Program program = Example();
   const auto loaded = Load(Save(program));
   ASSERT_TRUE(loaded.ok()) << loaded.status().message();
-  EXPECT_EQ(Save(*loaded), Save(program));
-  EXPECT_EQ(Print(*loaded), Print(program));
-  EXPECT_EQ(loaded->steps[2].bodies[1][0].bodies[1][0].count, 3u);
-  EXPECT_EQ(loaded->kernels[1].hash, program.kernels[1].hash);
+  EXPECT_EQ(Save(**loaded), Save(program));
+  EXPECT_EQ(Print(**loaded), Print(program));
+  EXPECT_EQ((*loaded)->steps[2].bodies[1][0].bodies[1][0].count, 3u);
+  EXPECT_EQ((*loaded)->kernels[1].hash, program.kernels[1].hash);
+}
+
+TEST(Program, AValidOneHasTheHashesThatItLacked) {
+  Program program = Example();
+  const Hash128 hash = HashKernel(program.kernels[1]);
+  program.kernels[1].hash = {};
+  const auto valid = ValidProgram::Check(std::move(program));
+  ASSERT_TRUE(valid.ok()) << valid.status().message();
+  EXPECT_EQ((*valid)->kernels[1].hash, hash);
 }
 
 TEST(Program, StepsSayWhereTheyComeFrom) {
@@ -127,6 +136,7 @@ TEST_P(ValidateRefuses, AndSaysWhy) {
   const Status status = Validate(program);
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr(GetParam().complaint));
+  EXPECT_EQ(ValidProgram::Check(program).status().message(), status.message());
   EXPECT_FALSE(Load(Save(program)).ok());
 }
 

@@ -166,7 +166,7 @@ std::vector<std::byte> Save(const Program& program) {
   return Seal(writer.Take());
 }
 
-StatusOr<Program> Load(std::span<const std::byte> bytes) {
+StatusOr<ValidProgram> Load(std::span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(const std::span<const std::byte> payload, Unseal(bytes));
   Program program;
   Reader reader(payload);
@@ -174,9 +174,8 @@ StatusOr<Program> Load(std::span<const std::byte> bytes) {
   if (!reader.ok() || !reader.AtEnd()) {
     return InvalidArgument("The saved program is malformed: its fields do not fill its bytes exactly.");
   }
-  if (const Status status = Validate(program); !status.ok())
-    return status.WithContext("While loading a saved program.");
-  return program;
+  StatusOr<ValidProgram> valid = ValidProgram::Check(std::move(program));
+  return valid.ok() ? std::move(valid) : valid.status().WithContext("While loading a saved program.");
 }
 
 }  // namespace dragoman::program

@@ -11,6 +11,13 @@ constexpr int kMaxStepDepth = 32;
 constexpr uint64_t kMaxTensorBytes = 1ull << 48;
 constexpr uint32_t kSpirvMagic = 0x07230203;
 
+void ForgetPlaces(std::vector<Step>& steps) {
+  for (Step& step : steps) {
+    step.place = kNoPlace;
+    for (auto& body : step.bodies) ForgetPlaces(body);
+  }
+}
+
 class Validator {
  public:
   explicit Validator(const Program& program) : program_(program) {}
@@ -273,6 +280,21 @@ class Validator {
 Status Validate(const Program& program) {
   const Status status = Validator(program).Run();
   return program.name.empty() ? status : status.WithContext("In program " + program.name + ".");
+}
+
+ValidProgram ValidProgram::WithoutPlaces() const {
+  Program program = *program_;
+  ForgetPlaces(program.steps);
+  program.places.clear();
+  return ValidProgram(std::move(program));
+}
+
+StatusOr<ValidProgram> ValidProgram::Check(Program program) {
+  RETURN_IF_ERROR(Validate(program));
+  for (Kernel& kernel : program.kernels) {
+    if (kernel.hash == Hash128{}) kernel.hash = HashKernel(kernel);
+  }
+  return ValidProgram(std::move(program));
 }
 
 }  // namespace dragoman::program

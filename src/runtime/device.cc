@@ -64,8 +64,8 @@ StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Copy(const std::shared_ptr<Buffer>
   return CopyOnDevice(own, placement);
 }
 
-StatusOr<std::shared_ptr<Executable>> DeviceImpl::Load(program::Program program) {
-  return ExecutableImpl::Load(core_, std::move(program));
+StatusOr<std::shared_ptr<Executable>> DeviceImpl::Load(const program::ValidProgram& program) {
+  return ExecutableImpl::Load(core_, program);
 }
 
 Status DeviceImpl::WaitIdle() {

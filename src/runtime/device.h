@@ -20,12 +20,13 @@ class DeviceImpl final : public Device {
   using Device::Allocate;
   using Device::Copy;
   using Device::FromHost;
+  using Device::Load;
   StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view,
                                              Placement placement) override;
   StatusOr<std::shared_ptr<Buffer>> Allocate(const TensorType& type, Placement placement) override;
   std::shared_ptr<Event> ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) override;
   StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer, Placement placement) override;
-  StatusOr<std::shared_ptr<Executable>> Load(program::Program program) override;
+  StatusOr<std::shared_ptr<Executable>> Load(const program::ValidProgram& program) override;
   Status WaitIdle() override;
   Status health() const override { return core_->CheckUsable(); }
 

@@ -56,22 +56,21 @@ const std::vector<Patch>& PatchesOf(const Plan& plan, Base base) { return plan.p
 }  // namespace
 
 StatusOr<std::shared_ptr<Executable>> ExecutableImpl::Load(const std::shared_ptr<Core>& core,
-                                                           program::Program program) {
+                                                           const program::ValidProgram& program) {
   RETURN_IF_ERROR(core->CheckUsable());
-  RETURN_IF_ERROR(program::Validate(program));
-  std::shared_ptr<ExecutableImpl> executable(new ExecutableImpl(core, std::move(program)));
+  std::shared_ptr<ExecutableImpl> executable(new ExecutableImpl(core, program));
   RETURN_IF_ERROR(executable->Initialize());
   return std::shared_ptr<Executable>(std::move(executable));
 }
 
-ExecutableImpl::ExecutableImpl(std::shared_ptr<Core> core, program::Program program)
-    : core_(std::move(core)), program_(std::make_shared<const program::Program>(std::move(program))) {}
+ExecutableImpl::ExecutableImpl(std::shared_ptr<Core> core, const program::ValidProgram& program)
+    : core_(std::move(core)), program_(program) {}
 
 Status ExecutableImpl::Initialize() {
   const auto& profile = core_->device->profile();
   const uint64_t max_chunk_bytes = std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / 256 * 256;
   PlanOptions options{.max_chunk_bytes = max_chunk_bytes, .speed = core_->speed};
-  ASSIGN_OR_RETURN(plan_, MakePlan(*program_, options));
+  ASSIGN_OR_RETURN(plan_, MakePlan(program_, options));
   RETURN_IF_ERROR(MakePipelines());
   for (const auto& spec : program_->parameters) parameter_bytes_.push_back(spec.type.size_bytes());
   for (const auto& spec : program_->outputs) output_bytes_.push_back(spec.type.size_bytes());
@@ -83,17 +82,14 @@ Status ExecutableImpl::Initialize() {
 }
 
 Status ExecutableImpl::MakePipelines() {
+  std::vector<KernelRequest> requests;
   std::vector<std::string> labels = KernelLabels(*program_);
-  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(program_->kernels, labels));
-  ASSIGN_OR_RETURN(const std::vector<SharedPipeline> builtin, core_->kernels->GetBuiltin());
-  pipelines_.insert(pipelines_.end(), builtin.begin(), builtin.end());
-  const std::vector<program::Kernel> builtin_kernels = BuiltinKernels();
-  labels.resize(pipelines_.size(), kBuiltinLabel);
-  for (const uint32_t kernel : plan_.kernels_in_pieces) {
-    const size_t num_own = program_->kernels.size();
-    const program::Kernel& source = kernel < num_own ? program_->kernels[kernel] : builtin_kernels[kernel - num_own];
-    ASSIGN_OR_RETURN(pipelines_[kernel], core_->kernels->GetForPieces(source, labels[kernel]));
-  }
+  for (size_t i = 0; i < labels.size(); ++i) requests.push_back({&program_->kernels[i], std::move(labels[i])});
+  const std::vector<program::Kernel> builtin = BuiltinKernels();
+  for (const program::Kernel& kernel : builtin)
+    requests.push_back({.kernel = &kernel, .label = kBuiltinLabel, .is_lasting = true});
+  for (const uint32_t kernel : plan_.kernels_in_pieces) requests[kernel].takes_base = true;
+  ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(requests));
   return OkStatus();
 }
 
@@ -409,7 +405,7 @@ std::vector<std::shared_ptr<Buffer>> ExecutableImpl::WrapOutputs(Bindings& bindi
   std::vector<std::shared_ptr<Buffer>> outputs;
   outputs.reserve(bindings.outputs.size());
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
-    const std::shared_ptr<const TensorType> type(program_, &program_->outputs[i].type);
+    const std::shared_ptr<const TensorType> type(program_.shared(), &program_->outputs[i].type);
     outputs.push_back(std::make_shared<BufferImpl>(core_, type, std::move(bindings.outputs[i]), done, value));
   }
   return outputs;

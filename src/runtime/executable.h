@@ -50,7 +50,8 @@ struct Instance {
 
 class ExecutableImpl final : public Executable {
  public:
-  static StatusOr<std::shared_ptr<Executable>> Load(const std::shared_ptr<Core>& core, program::Program program);
+  static StatusOr<std::shared_ptr<Executable>> Load(const std::shared_ptr<Core>& core,
+                                                    const program::ValidProgram& program);
   ~ExecutableImpl() override;
 
   const program::Program& program() const override { return *program_; }
@@ -68,7 +69,7 @@ class ExecutableImpl final : public Executable {
     std::vector<std::pair<size_t, size_t>> copies;  // (parameter, output), before the program runs
   };
 
-  ExecutableImpl(std::shared_ptr<Core> core, program::Program program);
+  ExecutableImpl(std::shared_ptr<Core> core, const program::ValidProgram& program);
   Status Initialize();
   Status MakePipelines();
   Status UploadConstants();
@@ -98,7 +99,7 @@ class ExecutableImpl final : public Executable {
                                                    uint64_t value) const;
 
   const std::shared_ptr<Core> core_;
-  std::shared_ptr<const program::Program> program_;
+  const program::ValidProgram program_;
   Plan plan_;
   std::vector<SharedPipeline> pipelines_;  // of the program's kernels, then the built-in ones
   std::vector<std::shared_ptr<Allocation>> constants_;

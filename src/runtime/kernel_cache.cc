@@ -2,23 +2,16 @@
 #include "runtime/kernel_cache.h"
 
 #include <algorithm>
-#include <atomic>
 #include <thread>
+#include <utility>
 
 #include "base/cache_mark.h"
 #include "base/format.h"
 #include "base/log.h"
-#include "runtime/builtin_kernels.h"
 #include "runtime/kernel_trial.h"
 
 namespace dragoman::runtime {
 namespace {
-
-constexpr size_t kKernelsPerThread = 4;
-
-Hash128 KeyOf(const program::Kernel& kernel) {
-  return kernel.hash == Hash128{} ? program::HashKernel(kernel) : kernel.hash;
-}
 
 // What the steps that run each kernel are called.
 void AddLabels(const std::vector<program::Step>& steps, std::vector<std::string>& labels) {
@@ -39,8 +32,8 @@ std::vector<std::string> KernelLabels(const program::Program& program) {
   return labels;
 }
 
-Hash128 KernelCache::Request::key() const {
-  Hash128 key = KeyOf(*kernel);
+Hash128 KernelRequest::key() const {
+  Hash128 key = kernel->hash;
   if (takes_base) key.high = ~key.high;  // another pipeline of the same kernel
   return key;
 }
@@ -53,6 +46,9 @@ vulkan::PipelineOptions PipelineOptionsOf(const program::Kernel& kernel, bool ta
           .takes_base = takes_base};
 }
 
+KernelCache::KernelCache(vulkan::Device& device, const vulkan::PipelineCache& cache)
+    : device_(device), cache_(cache), max_helpers_(std::max(1u, std::thread::hardware_concurrency()) - 1) {}
+
 Status KernelCache::Refusal(std::string_view label) const {
   const auto& profile = device_.profile();
   return Unimplemented(Format(
@@ -61,7 +57,7 @@ Status KernelCache::Refusal(std::string_view label) const {
       profile.driver_name, profile.driver_info, profile.name, label));
 }
 
-StatusOr<vulkan::OwnedPipeline> KernelCache::MakeMarked(const Request& request, const Hash128& key) {
+StatusOr<vulkan::OwnedPipeline> KernelCache::MakeMarked(const KernelRequest& request, const Hash128& key) {
   const auto& profile = device_.profile();
   const std::string text =
       Format("{} on {} ({} {})", request.label, profile.name, profile.driver_name, profile.driver_info);
@@ -83,7 +79,7 @@ StatusOr<vulkan::OwnedPipeline> KernelCache::MakeMarked(const Request& request, 
   return cache_.Make(key, request.options());
 }
 
-StatusOr<vulkan::OwnedPipeline> KernelCache::Make(const Request& request) {
+StatusOr<vulkan::OwnedPipeline> KernelCache::Make(const KernelRequest& request) {
   const Hash128 key = cache_.KeyOf(request.key());
   const vulkan::PipelineOptions options = request.options();
   if (cache_.folder() == nullptr) return cache_.Make(key, options);
@@ -92,90 +88,114 @@ StatusOr<vulkan::OwnedPipeline> KernelCache::Make(const Request& request) {
   return MakeMarked(request, key);
 }
 
-StatusOr<std::vector<SharedPipeline>> KernelCache::MakeAll(std::span<const Request> requests) {
-  std::vector<SharedPipeline> result(requests.size());
-  std::atomic<size_t> next = 0;
-  std::mutex first_error_mutex;
-  Status first_error;
-  const auto work = [&] {
-    for (size_t i = next++; i < requests.size(); i = next++) {
-      StatusOr<vulkan::OwnedPipeline> pipeline = Make(requests[i]);
-      if (pipeline.ok()) {
-        result[i] = std::make_shared<const vulkan::OwnedPipeline>(*std::move(pipeline));
-        continue;
-      }
-      const std::lock_guard lock(first_error_mutex);
-      if (first_error.ok()) {
-        first_error =
-            pipeline.status().WithContext(Format("While making kernel {}.", KeyOf(*requests[i].kernel).Hex()));
-      }
-      next = requests.size();
-    }
-  };
-  const size_t num_threads = std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()),
-                                              (requests.size() + kKernelsPerThread - 1) / kKernelsPerThread);
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
-  RETURN_IF_ERROR(first_error);
-  return result;
+bool KernelCache::Take(Job& job) {
+  const std::lock_guard lock(jobs_mutex_);
+  return !std::exchange(job.is_taken, true);
 }
 
-StatusOr<std::vector<SharedPipeline>> KernelCache::Get(std::span<const program::Kernel> kernels,
-                                                       std::span<const std::string> labels) {
-  std::vector<SharedPipeline> result(kernels.size());
-  std::vector<size_t> missing;
-  std::vector<Request> requests;
-  {
-    const std::lock_guard lock(pipelines_mutex_);
-    for (size_t i = 0; i < kernels.size(); ++i) {
-      const auto found = pipelines_.find(KeyOf(kernels[i]));
-      if (found != pipelines_.end()) result[i] = found->second.lock();
-      if (result[i] != nullptr) continue;
-      missing.push_back(i);
-      requests.push_back({&kernels[i], labels[i]});
-    }
+std::shared_ptr<KernelCache::Job> KernelCache::TakeFirst() {
+  const std::lock_guard lock(jobs_mutex_);
+  while (!queue_.empty()) {
+    std::shared_ptr<Job> job = std::move(queue_.front());
+    queue_.pop_front();
+    if (!std::exchange(job->is_taken, true)) return job;
   }
-  if (missing.empty()) return result;
-  ASSIGN_OR_RETURN(const std::vector<SharedPipeline> made, MakeAll(requests));
-  const std::lock_guard lock(pipelines_mutex_);
-  for (size_t i = 0; i < missing.size(); ++i) {
-    pipelines_[KeyOf(kernels[missing[i]])] = made[i];
-    result[missing[i]] = made[i];
-  }
-  if (pipelines_.size() > sweep_size_) {
-    std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
-    sweep_size_ = std::max<size_t>(1024, 2 * pipelines_.size());
-  }
-  return result;
+  return nullptr;
 }
 
-StatusOr<SharedPipeline> KernelCache::GetForPieces(const program::Kernel& kernel, const std::string& label) {
-  const Request request{&kernel, label, /*takes_base=*/true};
-  {
-    const std::lock_guard lock(pipelines_mutex_);
-    if (const auto found = pipelines_.find(request.key()); found != pipelines_.end()) {
-      if (SharedPipeline pipeline = found->second.lock()) return pipeline;
-    }
-  }
-  ASSIGN_OR_RETURN(const std::vector<SharedPipeline> made, MakeAll({&request, 1}));
-  const std::lock_guard lock(pipelines_mutex_);
-  pipelines_[request.key()] = made[0];
-  return made[0];
+void KernelCache::SweepExpired() {
+  if (pipelines_.size() <= sweep_size_) return;
+  std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
+  sweep_size_ = std::max<size_t>(1024, 2 * pipelines_.size());
 }
 
-StatusOr<std::vector<SharedPipeline>> KernelCache::GetBuiltin() {
-  {
-    const std::lock_guard lock(pipelines_mutex_);
-    if (!builtin_.empty()) return builtin_;
+void KernelCache::Run(Job& job) {
+  const KernelRequest& request = *job.request;
+  StatusOr<vulkan::OwnedPipeline> made = Make(request);
+  const std::lock_guard lock(jobs_mutex_);
+  if (made.ok()) {
+    const auto pipeline = std::make_shared<const vulkan::OwnedPipeline>(*std::move(made));
+    pipelines_[request.key()] = pipeline;
+    if (request.is_lasting) lasting_.push_back(pipeline);
+    job.outcome = pipeline;
+    SweepExpired();
+  } else {
+    job.outcome = made.status().WithContext(Format("While making kernel {}.", request.kernel->hash.Hex()));
   }
-  const std::vector<program::Kernel> kernels = BuiltinKernels();
-  const std::vector<std::string> labels(kernels.size(), kBuiltinLabel);
-  ASSIGN_OR_RETURN(std::vector<SharedPipeline> pipelines, Get(kernels, labels));
-  const std::lock_guard lock(pipelines_mutex_);
-  builtin_ = std::move(pipelines);
-  return builtin_;
+  in_work_.erase(request.key());
+  job_done_.notify_all();
+}
+
+const StatusOr<SharedPipeline>& KernelCache::Wait(const Job& job) {
+  std::unique_lock lock(jobs_mutex_);
+  job_done_.wait(lock, [&] { return job.outcome.has_value(); });
+  return *job.outcome;
+}
+
+size_t KernelCache::ReserveHelpers(size_t wanted) {
+  const std::lock_guard lock(jobs_mutex_);
+  const size_t num_more = std::min({wanted, queue_.size(), max_helpers_ - num_helpers_});
+  num_helpers_ += num_more;
+  return num_more;
+}
+
+void KernelCache::Help(const std::atomic<bool>& is_done) {
+  while (!is_done) {
+    const std::shared_ptr<Job> job = TakeFirst();
+    if (job == nullptr) break;
+    Run(*job);
+  }
+  const std::lock_guard lock(jobs_mutex_);
+  --num_helpers_;
+}
+
+void KernelCache::MakeAll(const Jobs& own) {
+  if (own.empty()) return;
+  std::atomic<bool> is_done = false;
+  std::vector<std::thread> helpers;
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (!Take(*own[i])) continue;
+    for (size_t more = ReserveHelpers(own.size() - 1 - i); more != 0; --more) {
+      helpers.emplace_back([&] { Help(is_done); });
+    }
+    Run(*own[i]);
+  }
+  for (const auto& job : own) (void)Wait(*job);
+  is_done = true;
+  for (std::thread& helper : helpers) helper.join();
+  const std::lock_guard lock(jobs_mutex_);
+  std::erase_if(queue_, [](const auto& job) { return job->is_taken; });
+}
+
+void KernelCache::Find(std::span<const KernelRequest> requests, std::vector<SharedPipeline>& found, Jobs& jobs,
+                       Jobs& own) {
+  const std::lock_guard lock(jobs_mutex_);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Hash128 key = requests[i].key();
+    if (const auto made = pipelines_.find(key); made != pipelines_.end()) found[i] = made->second.lock();
+    if (found[i] != nullptr) continue;
+    std::shared_ptr<Job>& job = in_work_[key];
+    if (job == nullptr) {
+      job = std::make_shared<Job>(Job{.request = &requests[i]});
+      own.push_back(job);
+      queue_.push_back(job);
+    }
+    jobs[i] = job;
+  }
+}
+
+StatusOr<std::vector<SharedPipeline>> KernelCache::Get(std::span<const KernelRequest> requests) {
+  std::vector<SharedPipeline> pipelines(requests.size());
+  Jobs jobs(requests.size()), own;
+  Find(requests, pipelines, jobs, own);
+  MakeAll(own);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (jobs[i] == nullptr) continue;
+    const StatusOr<SharedPipeline>& outcome = Wait(*jobs[i]);
+    RETURN_IF_ERROR(outcome.status());
+    pipelines[i] = *outcome;
+  }
+  return pipelines;
 }
 
 }  // namespace dragoman::runtime

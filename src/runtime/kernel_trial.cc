@@ -49,14 +49,14 @@ TrialOutcome TryKernel(const program::Kernel& kernel, const Hash128& driver) {
 
 Status MakeKernelsOf(std::span<const std::byte> input, const std::string& driver) {
   os::ForbidCoreFiles();
-  ASSIGN_OR_RETURN(const program::Program program, program::Load(input));
+  ASSIGN_OR_RETURN(const program::ValidProgram program, program::Load(input));
   ASSIGN_OR_RETURN(const auto instance, vulkan::Instance::Create({}));
   ASSIGN_OR_RETURN(std::vector<vulkan::PhysicalDevice> found, vulkan::EnumeratePhysicalDevices(*instance));
   for (vulkan::PhysicalDevice& physical : found) {
     if (vulkan::DriverKey(physical).Hex() != driver) continue;
     ASSIGN_OR_RETURN(const auto device, vulkan::Device::Create(instance, std::move(physical)));
     const vulkan::PipelineCache cache(*device, ProcessCacheFolder());
-    for (const program::Kernel& kernel : program.kernels) {
+    for (const program::Kernel& kernel : program->kernels) {
       (void)cache.Make(cache.KeyOf(kernel.hash), PipelineOptionsOf(kernel));
     }
     return OkStatus();

@@ -490,6 +490,8 @@ class Planner {
 
 }  // namespace
 
-StatusOr<Plan> MakePlan(const Program& program, const PlanOptions& options) { return Planner(program, options).Run(); }
+StatusOr<Plan> MakePlan(const program::ValidProgram& program, const PlanOptions& options) {
+  return Planner(*program, options).Run();
+}
 
 }  // namespace dragoman::runtime

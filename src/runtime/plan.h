@@ -95,8 +95,7 @@ struct PlanOptions {
   DeviceSpeed speed;
   double max_submission_seconds = 0.5;  // longer dispatches are cut to pieces
 };
-// `program` has passed program::Validate.
-StatusOr<Plan> MakePlan(const program::Program& program, const PlanOptions& options);
+StatusOr<Plan> MakePlan(const program::ValidProgram& program, const PlanOptions& options);
 // The addresses that the table waits for, by their offsets in it, and the operations. For people.
 std::string Print(const Plan& plan);
 

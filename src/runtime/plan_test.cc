@@ -25,13 +25,18 @@ size_t CountOps(const std::vector<Op>& ops, OpKind kind) {
 
 const std::vector<Patch>& Patches(const Plan& plan, Base base) { return plan.patches[static_cast<int>(base)]; }
 
+StatusOr<Plan> PlanOf(const program::Program& program, const PlanOptions& options) {
+  ASSIGN_OR_RETURN(const auto valid, program::ValidProgram::Check(program));
+  return MakePlan(valid, options);
+}
+
 TEST(MakePlan, RecordHoldsAddressesAndThenParams) {
   ProgramBuilder builder;
   const uint32_t parameter = builder.Parameter(100);
   builder.Temporary(3);
   const uint32_t temporary = builder.Temporary(100);
   builder.Do(builder.Scale(parameter, temporary, 5, 6));
-  const Plan plan = *MakePlan(builder.program(), {});
+  const Plan plan = *PlanOf(builder.program(), {});
   ASSERT_TRUE(plan.is_asynchronous);
   ASSERT_EQ(plan.nodes.size(), 1u);
   const auto& ops = plan.nodes[0].ops;
@@ -70,7 +75,7 @@ TEST(PrintPlan, ShowsThePlacesOfAddressesAndTheOperations) {
   ProgramBuilder builder;
   const uint32_t parameter = builder.Parameter(100), output = builder.Output(100);
   builder.Do(builder.Scale(parameter, output, 5, 6));
-  const Plan plan = *MakePlan(builder.program(), {});
+  const Plan plan = *PlanOf(builder.program(), {});
   const uint32_t record = plan.nodes[0].ops.back().record_offset;
   EXPECT_EQ(Print(plan), Format("table of {} bytes, submitted at once\n"
                                 "  +{}: address of parameter 0 +0\n"
@@ -88,7 +93,7 @@ TEST(PrintPlan, ShowsWhatTheHostDrives) {
       .kind = program::StepKind::kRepeat, .count = 3, .bodies = {{builder.Scale(output, output, 1, 1)}}};
   builder.Do({.kind = program::StepKind::kSend, .slot_a = flag, .channel_id = 1});
   builder.Do(inner);
-  const std::string text = Print(*MakePlan(builder.program(), {}));
+  const std::string text = Print(*PlanOf(builder.program(), {}));
   EXPECT_NE(text.find("driven by the host, not submitted at once"), std::string::npos) << text;
   EXPECT_NE(text.find("\nsend, 1 times\ncheck:\n"), std::string::npos) << text;
   EXPECT_NE(text.find(": address of readback 0 +0\n"), std::string::npos) << text;
@@ -102,7 +107,7 @@ TEST(MakePlan, CopiesTakeTheWidePathWhereAlignmentAllows) {
   const uint32_t wide = builder.Slot(program::SlotKind::kOutput, 0, 32, 4);
   builder.Do(builder.Copy(even, odd));
   builder.Do(builder.Copy(even, wide));
-  const Plan plan = *MakePlan(builder.program(), {});
+  const Plan plan = *PlanOf(builder.program(), {});
   const uint32_t first = static_cast<uint32_t>(builder.program().kernels.size());
   EXPECT_EQ(plan.nodes[0].ops[1].kernel, first + static_cast<uint32_t>(BuiltinKernel::kCopy4));
   EXPECT_EQ(plan.nodes[0].ops[3].kernel, first + static_cast<uint32_t>(BuiltinKernel::kCopy16));
@@ -116,7 +121,7 @@ program::Program RepeatProgram(uint64_t count) {
 }
 
 TEST(MakePlan, ShortRepeatsAreUnrolledWithoutMoreRecords) {
-  const Plan once = *MakePlan(RepeatProgram(1), {}), often = *MakePlan(RepeatProgram(50), {});
+  const Plan once = *PlanOf(RepeatProgram(1), {}), often = *PlanOf(RepeatProgram(50), {});
   ASSERT_EQ(often.nodes.size(), 1u);
   EXPECT_EQ(CountOps(often.nodes[0].ops, OpKind::kDispatch), 50u);
   EXPECT_EQ(often.table.size(), once.table.size());
@@ -124,7 +129,7 @@ TEST(MakePlan, ShortRepeatsAreUnrolledWithoutMoreRecords) {
 
 TEST(MakePlan, LongRepeatsBecomeOneRunSubmittedOften) {
   for (const uint64_t count : {1000u, 1001u, 1000000u}) {
-    const Plan plan = *MakePlan(RepeatProgram(count), {.max_unrolled_ops = 100});
+    const Plan plan = *PlanOf(RepeatProgram(count), {.max_unrolled_ops = 100});
     EXPECT_EQ(plan.is_asynchronous, count < 10000);  // a million is more than one submission
     uint64_t dispatches = 0;
     for (const Node& node : plan.nodes) {
@@ -143,7 +148,7 @@ TEST(MakePlan, InnermostWhileIsPredicatedAndTheOuterDriven) {
   program::Step outer{.kind = program::StepKind::kWhile, .slot_a = outer_flag};
   outer.bodies = {{builder.Less(state, outer_flag, 9)}, {inner}};
   builder.Do(outer);
-  const Plan plan = *MakePlan(builder.program(), {});
+  const Plan plan = *PlanOf(builder.program(), {});
   EXPECT_FALSE(plan.is_asynchronous);
   ASSERT_EQ(plan.nodes[0].kind, NodeKind::kHostWhile);
   const Node& node = plan.nodes[0].bodies[1][0];
@@ -163,7 +168,7 @@ TEST(MakePlan, IndirectSizesStayInsideTheirRegion) {
   program::Step outer{.kind = program::StepKind::kCase, .slot_a = index};
   outer.bodies = {{builder.Copy(index, state), inner}, {builder.Scale(state, state, 2, 0)}};
   builder.Do(outer);
-  const Plan plan = *MakePlan(builder.program(), {});
+  const Plan plan = *PlanOf(builder.program(), {});
   EXPECT_TRUE(plan.is_asynchronous);
   for (const Op& op : plan.nodes[0].ops) {
     if (op.kind == OpKind::kDispatchIndirect) {
@@ -181,7 +186,7 @@ TEST(MakePlan, DispatchesThatTakeTooLongAreCutToPiecesOfRows) {
   for (const int64_t count : {64 * 100, 64 * 1000 + 1, 64 * 40000}) {
     ProgramBuilder builder;
     builder.Do(builder.Scale(builder.Parameter(count), builder.Output(count), 1, 1));
-    const Plan plan = *MakePlan(builder.program(), {.speed = kMegabyteASecond, .max_submission_seconds = 0.01});
+    const Plan plan = *PlanOf(builder.program(), {.speed = kMegabyteASecond, .max_submission_seconds = 0.01});
     EXPECT_EQ(plan.kernels_in_pieces, std::vector<uint32_t>{kScale});
     uint32_t rows = 0;
     double seconds = 0;
@@ -196,7 +201,7 @@ TEST(MakePlan, DispatchesThatTakeTooLongAreCutToPiecesOfRows) {
     }
     EXPECT_GE(int64_t{rows} * plan.nodes[0].ops.back().x * 64, count);
     EXPECT_NEAR(seconds, 8e-6 * static_cast<double>(count), 1e-6);
-    EXPECT_TRUE(MakePlan(builder.program(), {})->kernels_in_pieces.empty());
+    EXPECT_TRUE(PlanOf(builder.program(), {})->kernels_in_pieces.empty());
   }
 }
 
@@ -205,7 +210,7 @@ TEST(MakePlan, FlopsOfAStepCountAsTime) {
   program::Step step = builder.Scale(builder.Parameter(6400), builder.Output(6400), 1, 1);
   step.flops = 1e9;
   builder.Do(step);
-  const Plan plan = *MakePlan(builder.program(), {.speed = {.flops_per_second = 1e8}});
+  const Plan plan = *PlanOf(builder.program(), {.speed = {.flops_per_second = 1e8}});
   EXPECT_EQ(CountOps(plan.nodes[0].ops, OpKind::kDispatch), 20u);
 }
 
@@ -217,14 +222,14 @@ TEST(MakePlan, HostDrivesBranchesAndLoopsWhoseDispatchesTakeTooLong) {
   choose.bodies = {{step}, {}};
   builder.Do(choose);
   builder.Do({.kind = program::StepKind::kRepeat, .count = 10, .bodies = {{step}}});
-  const Plan plan = *MakePlan(builder.program(), {.speed = kMegabyteASecond, .max_submission_seconds = 0.01});
+  const Plan plan = *PlanOf(builder.program(), {.speed = kMegabyteASecond, .max_submission_seconds = 0.01});
   ASSERT_EQ(plan.nodes.size(), 2u);
   EXPECT_EQ(plan.nodes[0].kind, NodeKind::kHostCase);
   EXPECT_EQ(plan.nodes[1].kind, NodeKind::kHostRepeat);
 }
 
 TEST(MakePlan, TooManyArgumentsAreUnimplemented) {
-  EXPECT_EQ(MakePlan(RepeatProgram(1), {.max_table_bytes = 32}).status().code(), StatusCode::kUnimplemented);
+  EXPECT_EQ(PlanOf(RepeatProgram(1), {.max_table_bytes = 32}).status().code(), StatusCode::kUnimplemented);
 }
 
 }  // namespace

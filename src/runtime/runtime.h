@@ -127,7 +127,11 @@ class Device {
   StatusOr<std::shared_ptr<Buffer>> Copy(const std::shared_ptr<Buffer>& buffer) {
     return Copy(buffer, Placement::kDevice);
   }
-  virtual StatusOr<std::shared_ptr<Executable>> Load(program::Program program) = 0;
+  virtual StatusOr<std::shared_ptr<Executable>> Load(const program::ValidProgram& program) = 0;
+  StatusOr<std::shared_ptr<Executable>> Load(program::Program program) {
+    ASSIGN_OR_RETURN(const auto valid, program::ValidProgram::Check(std::move(program)));
+    return Load(valid);
+  }
   virtual Status WaitIdle() = 0;
   // OK, or why nothing can run here any more ("device lost ...").
   virtual Status health() const = 0;
