@@ -38,7 +38,7 @@ class ProgramCacheTest : public ::testing::Test {
     return program.ok() ? program::Print(**program) : "";
   }
   // Of IR text.
-  StatusOr<program::Program> CompileText(const std::string& text) {
+  StatusOr<program::ValidProgram> CompileText(const std::string& text) {
     auto module = ir::Parse(text);
     EXPECT_TRUE(module.ok()) << module.status().message();
     return CompileCached(*std::move(module), {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
@@ -96,7 +96,7 @@ TEST_F(ProgramCacheTest, FindsAModuleAgain) {
   ASSERT_TRUE(compiled.ok()) << compiled.status().message();
   const auto found = CompileText(AddTo("y", "1.5"));
   ASSERT_TRUE(found.ok()) << found.status().message();
-  EXPECT_EQ(program::Print(*found), program::Print(*compiled));
+  EXPECT_EQ(program::Print(**found), program::Print(**compiled));
   EXPECT_EQ(NumFiles(), 1u);
   for (const char* other : {"1.5000001", "-0", "0", "[1.5, 1.5, 2]", "0x7fc00000", "0x7fc00001"}) {
     const size_t before = NumFiles();
@@ -112,7 +112,7 @@ TEST_F(ProgramCacheTest, FindsAModuleThatAnArtifactReadsAs) {
   ASSERT_TRUE(module.ok()) << module.status().message();
   const auto program = CompileText(ir::Print(**module));
   ASSERT_TRUE(program.ok()) << program.status().message();
-  EXPECT_EQ(program::Print(*program), WithoutPlaces(compiled));  // text has none
+  EXPECT_EQ(program::Print(**program), WithoutPlaces(compiled));  // text has none
   EXPECT_EQ(NumFiles(), 1u);
 }
 

@@ -63,7 +63,9 @@ TEST(MakePlan, DispatchesSayWhichPlaceOfTheSourceTheyComeFrom) {
   repeat.bodies[0][0].place = 7;
   builder.Do(builder.Scale(parameter, output, 5, 6));
   builder.Do(std::move(repeat));
-  const Plan plan = *MakePlan(builder.program(), {});
+  program::Program program = builder.program();
+  program.places = std::vector<std::string>(8, "step.py:1");
+  const Plan plan = *PlanOf(program, {});
   std::vector<uint32_t> places;
   for (const Op& op : plan.nodes[0].ops) {
     if (op.kind == OpKind::kDispatch) places.push_back(op.place);
