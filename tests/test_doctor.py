@@ -5,7 +5,7 @@ import json
 import sys
 
 import pytest
-from processes import run_command, run_python
+from processes import ROOT, run_command, run_python
 
 HIDE = """
 import importlib.metadata, sys
@@ -42,6 +42,14 @@ def test_json_has_the_same_checks(jax):
     checks = checks_of(run_command("doctor", "--json", JAX_PLATFORMS=None, KERAS_BACKEND="jax"))
     assert checks["JAX"]["ok"] and checks["First kernel"]["ok"]
     assert sys.version.split()[0].rstrip("+") in checks["Python"]["found"]
+
+
+def test_a_laid_over_profile_is_named(jax):
+    checks = checks_of(run_command("doctor", "--json", DRAGOMAN_PROFILE=str(ROOT / "tests/profiles/navi31.json")))
+    assert "choices of AMD Radeon RX 7900 XTX" in checks["Laid-over profile"]["found"]
+    assert checks["First kernel"]["ok"]
+    checks = checks_of(run_command("doctor", "--json", DRAGOMAN_PROFILE="no.json"))
+    assert not checks["Laid-over profile"]["ok"] and "'no.json' cannot be read" in checks["Laid-over profile"]["found"]
 
 
 def test_no_jax(jax):

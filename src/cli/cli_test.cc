@@ -123,6 +123,18 @@ TEST_F(Command, EvaluateSaysWhichDataAreMissing) {
   EXPECT_FALSE(std::filesystem::exists(program + ".out"));
 }
 
+TEST_F(Command, DevicesNamesTheProfileThatIsLaidOverThem) {
+  ::setenv("DRAGOMAN_PROFILE", kProfile, 1);
+  const CommandRun run = RunCommand({"devices"});
+  ::setenv("DRAGOMAN_PROFILE", "there/is/no.json", 1);
+  const CommandRun missing = RunCommand({"devices"});
+  ::unsetenv("DRAGOMAN_PROFILE");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("compiled with the choices of AMD Radeon RX 7900 XTX"));
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, StartsWith("dragoman: The device profile 'there/is/no.json' cannot be read."));
+}
+
 TEST_F(Command, EveryErrorBeginsAlike) {
   const std::vector<std::vector<std::string>> wrong = {
       {"compile", "there/is/no/such.bc", "--profile", kProfile},

@@ -80,6 +80,8 @@ int Devices(const DevicesOptions& options) {
     std::puts(target::ToJson((*reports)[options.profile_of].profile).c_str());
     return 0;
   }
+  const auto other = runtime::LaidOverProfile();
+  if (!other.ok()) return Fail(other.status());
   nlohmann::json list = nlohmann::json::array();
   for (size_t i = 0; i < reports->size(); ++i) {
     if (options.json)
@@ -87,7 +89,12 @@ int Devices(const DevicesOptions& options) {
     else
       PrintReport((*reports)[i], i);
   }
-  if (options.json) std::puts(nlohmann::json{{"devices", list}}.dump(2).c_str());
+  nlohmann::json answer = {{"devices", list}};
+  if (other->has_value()) {
+    answer["laid_over"] = (*other)->name;
+    if (!options.json) std::puts(runtime::DescribeLaidOver(**other).c_str());
+  }
+  if (options.json) std::puts(answer.dump(2).c_str());
   return 0;
 }
 

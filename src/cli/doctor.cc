@@ -81,6 +81,17 @@ Check UsableDevice(const std::vector<runtime::DeviceReport>& reports) {
   return check;
 }
 
+// nullopt where no profile is asked for.
+std::optional<Check> LaidOver() {
+  const auto other = runtime::LaidOverProfile();
+  if (!other.ok()) {
+    return Check{"Laid-over profile", false, other.status().message(),
+                 "unset DRAGOMAN_PROFILE, or name a file that `dragoman devices --profile` printed."};
+  }
+  if (!other->has_value()) return std::nullopt;
+  return Check{"Laid-over profile", true, runtime::DescribeLaidOver(**other), ""};
+}
+
 }  // namespace
 
 std::vector<Check> RunChecks() {
@@ -94,6 +105,10 @@ std::vector<Check> RunChecks() {
       {"Vulkan", true, Format("loader found, {} device{}", reports->size(), reports->size() == 1 ? "" : "s"), ""});
   checks.push_back(UsableDevice(*reports));
   if (!checks.back().ok) return checks;
+  if (const std::optional<Check> check = LaidOver(); check.has_value()) {
+    checks.push_back(*check);
+    if (!check->ok) return checks;
+  }
   const auto client = runtime::Client::Create({});
   if (!client.ok()) {
     checks.push_back({"Device opens", false, client.status().message(),

@@ -7,6 +7,8 @@
 #include "runtime/device.h"
 #include "runtime/event.h"
 #include "runtime/visible_devices.h"
+#include "target/lay_over.h"
+#include "target/profile_json.h"
 
 namespace dragoman::runtime {
 namespace {
@@ -54,7 +56,20 @@ StatusOr<std::vector<DeviceReport>> ListDevices() {
   return std::move(found.reports);
 }
 
+StatusOr<std::optional<target::DeviceProfile>> LaidOverProfile() {
+  const std::string path = os::EnvironmentVariable("DRAGOMAN_PROFILE").value_or("");
+  if (path.empty()) return std::optional<target::DeviceProfile>();
+  StatusOr<target::DeviceProfile> profile = target::LoadProfile(path);
+  if (!profile.ok()) return profile.status().WithContext("DRAGOMAN_PROFILE names it.");
+  return std::optional(*std::move(profile));
+}
+
+std::string DescribeLaidOver(const target::DeviceProfile& other) {
+  return Format("programs are compiled with the choices of {} (DRAGOMAN_PROFILE)", other.name);
+}
+
 StatusOr<std::shared_ptr<Client>> Client::Create(const ClientOptions& options) {
+  ASSIGN_OR_RETURN(const std::optional<target::DeviceProfile> other, LaidOverProfile());
   ASSIGN_OR_RETURN(const auto instance, vulkan::Instance::Create({.enable_validation = AsksForValidation(options)}));
   ASSIGN_OR_RETURN(Found found, FindDevices(*instance));
   std::optional<std::string> visible = os::EnvironmentVariable("DRAGOMAN_VISIBLE_DEVICES");
@@ -63,12 +78,14 @@ StatusOr<std::shared_ptr<Client>> Client::Create(const ClientOptions& options) {
   std::vector<std::unique_ptr<Device>> devices;
   for (const size_t i : chosen) {
     ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::Create(instance, std::move(found.devices[i])));
-    const auto& profile = core->device->profile();
+    const target::DeviceProfile profile = core->device->profile();
     if (profile.type == target::DeviceType::kCpu) {
       Log(LogLevel::kInfo, Format("using {} (CPU): no usable GPU was chosen", profile.name));
     }
-    devices.push_back(std::make_unique<DeviceImpl>(std::move(core), static_cast<int>(devices.size())));
+    devices.push_back(std::make_unique<DeviceImpl>(std::move(core), static_cast<int>(devices.size()),
+                                                   other ? target::LayOver(*other, profile) : profile));
   }
+  if (other.has_value()) Log(LogLevel::kInfo, DescribeLaidOver(*other));
   return std::shared_ptr<Client>(std::make_shared<ClientImpl>(std::move(devices)));
 }
 

@@ -20,7 +20,8 @@ StatusOr<std::shared_ptr<BufferImpl>> Own(const std::shared_ptr<Buffer>& buffer,
 
 }  // namespace
 
-DeviceImpl::DeviceImpl(std::shared_ptr<Core> core, int index) : core_(std::move(core)), index_(index) {
+DeviceImpl::DeviceImpl(std::shared_ptr<Core> core, int index, target::DeviceProfile profile)
+    : core_(std::move(core)), index_(index), profile_(std::move(profile)) {
   core_->owner = this;
 }
 

@@ -10,11 +10,11 @@ namespace dragoman::runtime {
 
 class DeviceImpl final : public Device {
  public:
-  DeviceImpl(std::shared_ptr<Core> core, int index);
+  DeviceImpl(std::shared_ptr<Core> core, int index, target::DeviceProfile profile);
   // Waits for the work in flight.
   ~DeviceImpl() override;
 
-  const target::DeviceProfile& profile() const override { return core_->device->profile(); }
+  const target::DeviceProfile& profile() const override { return profile_; }
   int index() const override { return index_; }
   MemoryStatistics memory_statistics() const override;
   using Device::Allocate;
@@ -36,6 +36,7 @@ class DeviceImpl final : public Device {
  private:
   const std::shared_ptr<Core> core_;
   const int index_;
+  const target::DeviceProfile profile_;
 };
 
 }  // namespace dragoman::runtime

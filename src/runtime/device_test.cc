@@ -198,7 +198,8 @@ TEST(DeviceLimits, ArenaLargerThanOneAllocationIsSeveral) {
   ASSERT_TRUE(instance.ok());
   auto physical = std::move((*vulkan::EnumeratePhysicalDevices(**instance))[0]);
   physical.profile.max_allocation_bytes = 1 << 20;
-  DeviceImpl device(*Core::Create(*instance, std::move(physical)), 0);
+  const target::DeviceProfile profile = physical.profile;
+  DeviceImpl device(*Core::Create(*instance, std::move(physical)), 0, profile);
   constexpr int64_t kCount = 200000;  // 800,000 bytes
   ProgramBuilder builder;
   uint32_t last = builder.Parameter(kCount);

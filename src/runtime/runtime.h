@@ -108,8 +108,8 @@ class Executable {
 class Device {
  public:
   virtual ~Device() = default;
-  virtual const target::DeviceProfile& profile() const = 0;
-  virtual int index() const = 0;  // as in Client::devices()
+  virtual const target::DeviceProfile& profile() const = 0;  // what to compile for
+  virtual int index() const = 0;                             // as in Client::devices()
   virtual MemoryStatistics memory_statistics() const = 0;
   // Copies; `view` may be reused when this returns (the copy into staging memory is done on the calling thread).
   virtual StatusOr<std::shared_ptr<Buffer>> FromHost(const TensorType& type, const HostView& view,
@@ -155,6 +155,12 @@ struct ClientOptions {
 // integrated before virtual before CPUs, then as the loader lists them. UNAVAILABLE: no Vulkan loader, driver or
 // device: the sentence says which, and the cure.
 StatusOr<std::vector<DeviceReport>> ListDevices();
+
+// For developers: the recorded device whose choices every program is compiled with (target/lay_over.h), of the file
+// that DRAGOMAN_PROFILE names. nullopt: each device's own.
+StatusOr<std::optional<target::DeviceProfile>> LaidOverProfile();
+// One sentence for people.
+std::string DescribeLaidOver(const target::DeviceProfile& other);
 
 class Client {
  public:

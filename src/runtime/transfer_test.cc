@@ -64,7 +64,7 @@ class TransferTest : public ::testing::TestWithParam<Sight> {
     auto core = Core::Create(instance_, std::move((*devices)[0]));
     ASSERT_TRUE(core.ok()) << core.status().message();
     if (GetParam() == Sight::kNothing) (*core)->arrivals = nullptr;
-    device_ = std::make_unique<DeviceImpl>(*core, 0);
+    device_ = std::make_unique<DeviceImpl>(*core, 0, (*core)->device->profile());
   }
   void TearDown() override {
     ASSERT_NE(device_, nullptr);

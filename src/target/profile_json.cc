@@ -7,28 +7,12 @@
 #include <sstream>
 
 #include "base/format.h"
+#include "target/profile_fields.h"
 
 namespace dragoman::target {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Every field of DeviceProfile by name.
-// clang-format off
-#define DRAGOMAN_PROFILE_FIELDS(X) \
-  X(name) X(driver_name) X(driver_info) X(vendor_id) X(device_id) X(driver_version) X(api_version) X(type) \
-  X(float16) X(float64) X(int8) X(int16) X(int64) X(storage8) X(storage16) \
-  X(denorm_preserve_f32) X(signed_zero_inf_nan_f32) X(signed_zero_inf_nan_f16) X(signed_zero_inf_nan_f64) \
-  X(rounding_rte_f16) X(buffer_int64_atomics) X(float_atomic_add_f32) X(integer_dot_product) \
-  X(subgroup_size) X(subgroup_min_size) X(subgroup_max_size) X(subgroup_size_control) X(compute_full_subgroups) \
-  X(subgroup_basic) X(subgroup_arithmetic) X(subgroup_shuffle) X(subgroup_ballot) \
-  X(vulkan_memory_model) X(cooperative_matrix) X(shader_bfloat16) X(matrix_shapes) \
-  X(max_workgroup_invocations) X(max_workgroup_size) X(max_workgroup_count) X(shared_memory_bytes) \
-  X(push_constant_bytes) X(max_allocation_bytes) X(max_buffer_bytes) X(device_memory_bytes) X(unified_memory) \
-  X(address_form) X(vector_bytes) X(unrolling_is_costly) X(drops_zero_products) \
-  X(max_loop_iterations) X(misreads_widened_comparisons) X(misrounds_f64) \
-  X(tile_registers) X(matrix_registers) X(multiply_add_cycles) X(compute_units)
-// clang-format on
 
 // The number of members of an aggregate: the longest list of anythings that initialises it.
 struct Anything {
@@ -43,7 +27,7 @@ consteval int CountMembers() {
     return sizeof...(Members);
   }
 }
-#define X(field) +1
+#define X(field, kind) +1
 static_assert(CountMembers<DeviceProfile>() == 0 DRAGOMAN_PROFILE_FIELDS(X),
               "Each member of DeviceProfile is a field.");
 #undef X
@@ -160,7 +144,7 @@ bool Read(const Json& json, std::vector<MatrixShape>& out) {
 enum class Outcome { kRead, kWrongKind, kUnknown };
 
 Outcome ReadField(std::string_view name, const Json& json, DeviceProfile& profile) {
-#define X(field) \
+#define X(field, kind) \
   if (name == #field) return Read(json, profile.field) ? Outcome::kRead : Outcome::kWrongKind;
   DRAGOMAN_PROFILE_FIELDS(X)
 #undef X
@@ -171,7 +155,7 @@ Outcome ReadField(std::string_view name, const Json& json, DeviceProfile& profil
 
 std::string ToJson(const DeviceProfile& profile) {
   Json json = Json::object();
-#define X(field) json[#field] = Write(profile.field);
+#define X(field, kind) json[#field] = Write(profile.field);
   DRAGOMAN_PROFILE_FIELDS(X)
 #undef X
   // Drivers name themselves in whatever bytes they like.

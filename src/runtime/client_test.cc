@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "runtime/device.h"
+#include "runtime/testing.h"
+#include "target/lay_over.h"
+#include "target/profile_json.h"
+
+namespace dragoman::runtime::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class LaidOver : public ::testing::Test {
+ protected:
+  static void NameProfile(const char* path) { ::setenv("DRAGOMAN_PROFILE", path, 1); }
+  ~LaidOver() override { ::unsetenv("DRAGOMAN_PROFILE"); }
+};
+
+TEST_F(LaidOver, TheCompilerSeesItAndTheRuntimeDoesNot) {
+  constexpr const char* kPath = "tests/profiles/navi31.json";
+  NameProfile(kPath);
+  const auto client = Client::Create({});
+  ASSERT_TRUE(client.ok()) << client.status().message();
+  auto& device = static_cast<DeviceImpl&>(*(*client)->devices()[0]);
+  const auto listed = ListDevices();
+  const target::DeviceProfile& real = device.core().device->profile();
+  EXPECT_EQ(real, listed->front().profile);
+  EXPECT_EQ(device.profile(), target::LayOver(*target::LoadProfile(kPath), real));
+  EXPECT_EQ(device.profile().type, target::DeviceType::kDiscreteGpu);
+}
+
+TEST_F(LaidOver, NothingIsWithoutAName) {
+  NameProfile("");
+  const auto client = Client::Create({});
+  ASSERT_TRUE(client.ok()) << client.status().message();
+  EXPECT_EQ((*client)->devices()[0]->profile(), ListDevices()->front().profile);
+}
+
+TEST_F(LaidOver, SaysWhatItCannotRead) {
+  NameProfile("there/is/no.json");
+  const auto client = Client::Create({});
+  ASSERT_FALSE(client.ok());
+  EXPECT_EQ(client.status().code(), StatusCode::kNotFound);
+  EXPECT_THAT(client.status().message(), HasSubstr("'there/is/no.json' cannot be read. DRAGOMAN_PROFILE names it."));
+}
+
+}  // namespace
+}  // namespace dragoman::runtime::testing
