@@ -24,9 +24,9 @@ def files(folder):
     return {path.name: path.stat().st_ino for path in found}
 
 
-def start(folder):
+def start(folder, **more):
     source = PREAMBLE.format(python=str(ROOT / "python")) + PROGRAM
-    environment = {**os.environ, "JAX_PLATFORMS": "dragoman", "DRAGOMAN_CACHE_DIR": str(folder)}
+    environment = {**os.environ, "JAX_PLATFORMS": "dragoman", "DRAGOMAN_CACHE_DIR": str(folder), **more}
     return subprocess.Popen(
         [sys.executable, "-c", source], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -87,6 +87,21 @@ def test_processes_at_once_lose_nothing(tmp_path):
     run(tmp_path)
     assert files(tmp_path) == kept, "Everything was there."
     assert not list((tmp_path / "unfinished").iterdir()) and not list(tmp_path.glob("*.mark"))
+
+
+@pytest.mark.usefixtures("jax")
+def test_processes_at_once_also_trim(tmp_path):
+    limit = {"DRAGOMAN_CACHE_MAX_MIB": "1"}
+    for number in range(12):
+        ballast = tmp_path / f"{number:032x}.program"
+        ballast.write_bytes(bytes(1 << 20))
+        os.utime(ballast, (number, number))
+    processes = [start(tmp_path, **limit) for _ in range(3)]
+    for process in processes:
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0 and output.split() == RIGHT, errors
+    assert not list(tmp_path.glob("000000*.program")) and files(tmp_path)
+    run(tmp_path)
 
 
 @pytest.mark.usefixtures("jax")
