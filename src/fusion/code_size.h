@@ -11,8 +11,9 @@
 
 namespace dragoman::fusion {
 
-// Nothing that fusion joins is larger, but for single ops of very many operands. Drivers' compilers take longer than in
-// proportion for more: llvmpipe 0.7 s for 100 exponentials (2,600 units), 29 s for 800.
+// Nothing that fusion joins is larger, but for the load of a value where a chain is cut, and single ops of very many
+// operands. Drivers' compilers take longer than in proportion for more: llvmpipe 0.7 s for 100 exponentials (2,600
+// units), 29 s for 800.
 inline constexpr int64_t kMaxCodeSize = 1600;
 
 // What one evaluation of `op` adds, operands excluded.
