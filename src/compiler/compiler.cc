@@ -21,7 +21,7 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 constexpr size_t kMostSmallOps = 64;
 // An element costs lavapipe up to 25 ns more, as each invocation loads the extents: 64 Ki of them cost 1.6 ms where
 // compiling costs 30. A GPU loads them once a subgroup.
-constexpr int64_t kMostSmallElementsOnCpu = int64_t{1} << 16;
+constexpr int64_t kMostSmallElementsOnCpu = int64_t{1} << 14;
 constexpr int64_t kMostSmallElements = int64_t{1} << 20;
 
 // Whether a driver takes longer to compile the program than the device to run it, many times.
