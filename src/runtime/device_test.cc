@@ -150,7 +150,8 @@ TEST_F(DeviceBehaviourTest, FailedSubmissionIsAnErrorAndTheNextWorks) {
 }
 
 TEST_F(DeviceBehaviourTest, RefusedKernelNamesItsHash) {
-  faults().Inject("vkCreateComputePipelines", VK_ERROR_UNKNOWN);
+  // Each call: threads make a program's kernels at once, and the error is that of the first kernel.
+  faults().Inject("vkCreateComputePipelines", VK_ERROR_UNKNOWN, 0, 100);
   program::Program program = ScaleProgram(10, 2, 1);
   program.kernels[0].workgroup_size = 63;  // another kernel than those made before
   program.kernels[0].hash = program::HashKernel(program.kernels[0]);
