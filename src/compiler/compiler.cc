@@ -20,18 +20,16 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 // Of a program that a user's Python sends as it goes along, each new length a program of its own.
 constexpr size_t kMostSmallOps = 64;
 // An element costs lavapipe up to 25 ns more, as each invocation loads the extents: 64 Ki of them cost 1.6 ms where
-// compiling costs 30. A GPU loads them once a subgroup.
-constexpr int64_t kMostSmallElementsOnCpu = int64_t{1} << 14;
-constexpr int64_t kMostSmallElements = int64_t{1} << 20;
+// compiling costs 30. GPUs load them once a subgroup, and divide by them in some twenty instructions: beyond this a
+// kernel's time is no longer that of its launch.
+constexpr int64_t kMostSmallElements = int64_t{1} << 14;
 
 // Whether a driver takes longer to compile the program than the device to run it, many times.
-bool IsSmall(const ir::Block& block, const target::DeviceProfile& profile) {
+bool IsSmall(const ir::Block& block) {
   if (block.ops.size() > kMostSmallOps) return false;
-  const bool is_cpu = profile.type == target::DeviceType::kCpu;
-  const int64_t most = is_cpu ? kMostSmallElementsOnCpu : kMostSmallElements;
-  return std::all_of(block.ops.begin(), block.ops.end(), [most](const auto& op) {
+  return std::all_of(block.ops.begin(), block.ops.end(), [](const auto& op) {
     const bool is_control = op->code == ir::OpCode::kWhile || op->code == ir::OpCode::kCase;
-    const auto is_small = [most](const ir::Value* value) { return value->type.num_elements() <= most; };
+    const auto is_small = [](const ir::Value* value) { return value->type.num_elements() <= kMostSmallElements; };
     return !is_control && std::all_of(op->operands.begin(), op->operands.end(), is_small);
   });
 }
@@ -74,7 +72,7 @@ StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, con
   }
   RETURN_IF_ERROR(passes::RunPipeline(*module, context, checks));
   const ir::Block& block = module->main()->body;
-  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(block, {*module, context, IsSmall(block, profile)}));
+  ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(block, {*module, context, IsSmall(block)}));
   if (options.dump) Dump(options, "fusion", schedule->plan.ToString());
   if (options.dump) Dump(options, "kernel", PrintKernels(*schedule));
   ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <string>
+
 #include "runtime/device.h"
 #include "runtime/testing.h"
 #include "target/lay_over.h"
@@ -18,16 +21,21 @@ class LaidOver : public ::testing::Test {
 };
 
 TEST_F(LaidOver, TheCompilerSeesItAndTheRuntimeDoesNot) {
-  constexpr const char* kPath = "tests/profiles/navi31.json";
-  NameProfile(kPath);
+  target::DeviceProfile other;
+  other.type = target::DeviceType::kDiscreteGpu;
+  other.tile_registers = 96;
+  const std::string path = ::testing::TempDir() + "dragoman_laid_over.json";
+  std::ofstream(path) << target::ToJson(other);
+  NameProfile(path.c_str());
   const auto client = Client::Create({});
   ASSERT_TRUE(client.ok()) << client.status().message();
   auto& device = static_cast<DeviceImpl&>(*(*client)->devices()[0]);
   const auto listed = ListDevices();
   const target::DeviceProfile& real = device.core().device->profile();
   EXPECT_EQ(real, listed->front().profile);
-  EXPECT_EQ(device.profile(), target::LayOver(*target::LoadProfile(kPath), real));
+  EXPECT_EQ(device.profile(), target::LayOver(other, real));
   EXPECT_EQ(device.profile().type, target::DeviceType::kDiscreteGpu);
+  EXPECT_EQ(device.profile().tile_registers, 96);
 }
 
 TEST_F(LaidOver, NothingIsWithoutAName) {
