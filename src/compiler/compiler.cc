@@ -20,8 +20,8 @@ void Dump(const Options& options, std::string_view stage, const std::string& tex
 // Of a program that a user's Python sends as it goes along, each new length a program of its own.
 constexpr size_t kMostSmallOps = 64;
 // An element costs lavapipe up to 25 ns more, as each invocation loads the extents: 64 Ki of them cost 1.6 ms where
-// compiling costs 30. GPUs load them once a subgroup, and divide by them in some twenty instructions: beyond this a
-// kernel's time is no longer that of its launch.
+// compiling costs 30. On GPUs only compilers' estimates are known, which grow by up to a half; so small a kernel takes
+// little more than its launch.
 constexpr int64_t kMostSmallElements = int64_t{1} << 14;
 
 // Whether a driver takes longer to compile the program than the device to run it, many times.

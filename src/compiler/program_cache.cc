@@ -43,9 +43,9 @@ StatusOr<program::ValidProgram> CompileLoudly(std::unique_ptr<ir::Module> module
 // Of a module that verifies.
 StatusOr<program::ValidProgram> FindOrCompile(std::unique_ptr<ir::Module> module, const target::DeviceProfile& profile,
                                               const Options& options, const program::DiskCache& cache) {
-  const Hash128 places = SourcePlaces(*module);
-  if (!cache.is_enabled()) return CompileLoudly(std::move(module), places, profile, options);
+  if (!cache.is_enabled()) return CompileLoudly(std::move(module), {}, profile, options);
   const Hash128 key = Key(*module, profile, options);
+  const Hash128 places = SourcePlaces(*module);
   if (std::optional<program::ValidProgram> found = cache.Find(key)) {
     if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("found {} in the cache", (*found)->name));
     // No place is better than one of another script, or of this one before a line moved.

@@ -15,9 +15,7 @@ struct Row {
   uint32_t num_params;
 };
 
-}  // namespace
-
-std::vector<program::Kernel> BuiltinKernels() {
+std::vector<program::Kernel> MakeKernels() {
   const Row rows[kNumBuiltinKernels] = {{kCopy16Spirv, kBuiltinWorkgroup, 2, 2},
                                         {kCopy4Spirv, kBuiltinWorkgroup, 2, 2},
                                         {kFill4Spirv, kBuiltinWorkgroup, 1, 3},
@@ -31,6 +29,13 @@ std::vector<program::Kernel> BuiltinKernels() {
     kernel.hash = program::HashKernel(kernel);
     kernels.push_back(std::move(kernel));
   }
+  return kernels;
+}
+
+}  // namespace
+
+const std::vector<program::Kernel>& BuiltinKernels() {
+  static const std::vector<program::Kernel> kernels = MakeKernels();
   return kernels;
 }
 

@@ -15,6 +15,6 @@ inline constexpr int kNumBuiltinKernels = 4;
 inline constexpr uint32_t kBuiltinWorkgroup = 256;  // invocations of the copies and of the fill
 
 // In the order of BuiltinKernel.
-std::vector<program::Kernel> BuiltinKernels();
+const std::vector<program::Kernel>& BuiltinKernels();
 
 }  // namespace dragoman::runtime

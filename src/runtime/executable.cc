@@ -85,8 +85,7 @@ Status ExecutableImpl::MakePipelines() {
   std::vector<KernelRequest> requests;
   std::vector<std::string> labels = KernelLabels(*program_);
   for (size_t i = 0; i < labels.size(); ++i) requests.push_back({&program_->kernels[i], std::move(labels[i])});
-  const std::vector<program::Kernel> builtin = BuiltinKernels();
-  for (const program::Kernel& kernel : builtin)
+  for (const program::Kernel& kernel : BuiltinKernels())
     requests.push_back({.kernel = &kernel, .label = kBuiltinLabel, .is_lasting = true});
   for (const uint32_t kernel : plan_.kernels_in_pieces) requests[kernel].takes_base = true;
   ASSIGN_OR_RETURN(pipelines_, core_->kernels->Get(requests));
