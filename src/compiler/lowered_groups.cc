@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ir/structure.h"
+#include "kernel/drop_unused.h"
 #include "kernel/lift_extents.h"
 
 namespace dragoman::compiler {
@@ -67,8 +68,9 @@ StatusOr<Lowered> LoweredGroups::Lower(const fusion::Group& group) {
     if (const auto values = Match(*known.group, group)) return Translate(known.lowered, *values);
   }
   ASSIGN_OR_RETURN(kernel::LoweredGroup lowered, kernel::LowerGroup(group, context_));
-  if (lifts_extents_) {
-    for (kernel::Dispatch& dispatch : lowered.dispatches) LiftExtents(dispatch.kernel, dispatch.params);
+  for (kernel::Dispatch& dispatch : lowered.dispatches) {
+    if (lifts_extents_) LiftExtents(dispatch.kernel, dispatch.params);
+    DropUnused(dispatch.kernel);
   }
   alike.push_back({&group, Share(std::move(lowered))});
   return alike.back().lowered;

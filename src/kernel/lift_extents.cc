@@ -49,14 +49,10 @@ bool IsCount(float value) { return value > kLargestStep && value < 0x1p24f && va
 class Lifter {
  public:
   Lifter(Kernel& kernel, std::vector<uint32_t>& params)
-      : kernel_(kernel),
-        params_(params),
-        is_position_(kernel.value_types.size(), false),
-        num_uses_(kernel.value_types.size(), 0) {}
+      : kernel_(kernel), params_(params), is_position_(kernel.value_types.size(), false) {}
 
   void Run() {
     Lift(kernel_.body);
-    DropConstants(kernel_.body);
     kernel_.body.body.insert(kernel_.body.body.begin(), loads_.begin(), loads_.end());
   }
 
@@ -68,9 +64,6 @@ class Lifter {
       const bool is_position = IsPosition(instruction);
       if (is_position) is_position_[instruction.first_result] = true;
       if (is_position || TakesAny(instruction.op)) LiftOperands(instruction);
-      for (const ValueId operand : instruction.operands) {
-        if (operand < num_uses_.size()) ++num_uses_[operand];
-      }
       for (std::shared_ptr<Region>& inner : instruction.regions) {
         inner = std::make_shared<Region>(*inner);
         if (instruction.op == KOp::kFor) is_position_[inner->first_argument] = true;
@@ -119,20 +112,9 @@ class Lifter {
     return load.first_result;
   }
 
-  // Those that nothing reads any more would tell kernels apart.
-  void DropConstants(Region& region) {
-    std::erase_if(region.body, [&](const Instruction& instruction) {
-      return instruction.op == KOp::kConstant && num_uses_[instruction.first_result] == 0;
-    });
-    for (Instruction& instruction : region.body) {
-      for (const std::shared_ptr<Region>& inner : instruction.regions) DropConstants(*inner);
-    }
-  }
-
   Kernel& kernel_;
   std::vector<uint32_t>& params_;
   std::vector<bool> is_position_;  // by ValueId: computed from numbers of invocations, counters, parameters, constants
-  std::vector<int> num_uses_;      // by ValueId
   std::unordered_map<ValueId, uint64_t> constants_;  // their bits
   std::map<std::pair<KType, uint32_t>, ValueId> lifted_;
   std::vector<Instruction> loads_;  // of the parameters, ahead of everything

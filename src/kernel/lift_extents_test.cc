@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernel/builder.h"
+#include "kernel/drop_unused.h"
 #include "kernel/interpreter.h"
 #include "kernel/loop_bound.h"
 
@@ -38,6 +39,7 @@ struct Lifted {
 Lifted Lift(Kernel kernel) {
   Lifted lifted{std::move(kernel), {}};
   LiftExtents(lifted.kernel, lifted.params);
+  DropUnused(lifted.kernel);
   return lifted;
 }
 
