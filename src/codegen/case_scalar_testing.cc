@@ -71,16 +71,12 @@ constexpr ScalarRow kRows[] = {
     {KOp::kFma, 3, kFloats, false, 1e-6},
     {KOp::kFNeg, 1, kFloats},
     {KOp::kFAbs, 1, kFloats},
-    {KOp::kFMin, 2, kFloats},
-    {KOp::kFMax, 2, kFloats},
     {KOp::kFloor, 1, kFloats},
     {KOp::kCeil, 1, kFloats},
     {KOp::kTrunc, 1, kFloats},
     {KOp::kRoundEven, 1, kFloats},
     {KOp::kSqrt, 1, kFloats, false, 4e-7},
     {KOp::kRsqrt, 1, kFloats, false, 4e-7},
-    {KOp::kExp2, 1, kNarrowFloats, false, 1e-5},
-    {KOp::kLog2, 1, kNarrowFloats, false, 1e-5},
     {KOp::kSin, 1, kNarrowFloats, false, 1e-2},
     {KOp::kCos, 1, kNarrowFloats, false, 1e-2},
     {KOp::kExp, 1, kNarrowFloats, false, 1e-5},
@@ -90,7 +86,6 @@ constexpr ScalarRow kRows[] = {
     {KOp::kFLt, 2, kFloats, true},
     {KOp::kFLe, 2, kFloats, true},
     {KOp::kIsNan, 1, kFloats, true},
-    {KOp::kIsInf, 1, kFloats, true},
 };
 
 bool HasType(const DeviceProfile& profile, KType type) {
@@ -112,16 +107,13 @@ bool IsDefined(KOp op, KType type, std::span<const uint64_t> x) {
   for (const uint64_t bits : x) {
     const double value = kernel::AsDouble(type, bits);
     if (value != 0 && std::fabs(value) < SmallestNormal(type)) return false;
-    if ((op == KOp::kFMin || op == KOp::kFMax || (op >= KOp::kSqrt && op <= KOp::kLog)) && std::isnan(value))
-      return false;
+    if (op >= KOp::kSqrt && op <= KOp::kLog && std::isnan(value)) return false;
     magnitude = std::max(magnitude, std::fabs(value));
   }
   const double first = kernel::AsDouble(type, x[0]);
-  if (op == KOp::kFMin || op == KOp::kFMax) return first != 0 || kernel::AsDouble(type, x[1]) != 0;
-  if (op == KOp::kSqrt || op == KOp::kRsqrt || op == KOp::kLog || op == KOp::kLog2)
-    return first > 0 && std::isfinite(first);
+  if (op == KOp::kSqrt || op == KOp::kRsqrt || op == KOp::kLog) return first > 0 && std::isfinite(first);
   if (op == KOp::kSin || op == KOp::kCos) return magnitude < 3.2;
-  if (op == KOp::kExp || op == KOp::kExp2) return magnitude < 10;
+  if (op == KOp::kExp) return magnitude < 10;
   // Division has its precision only within 2^±126; a sum of products of any sizes has none to compare.
   if (op == KOp::kFDiv) return magnitude < 1e9 && std::fabs(kernel::AsDouble(type, x[1])) > 1e-9;
   if (op == KOp::kFma)

@@ -181,15 +181,15 @@ KernelCase InPlaceCase(const DeviceProfile& profile, DType memory) {
   return result;
 }
 
-KernelCase SubgroupCase(const DeviceProfile& profile, KOp op) {
+KernelCase SubgroupShuffleCase(const DeviceProfile& profile) {
   Builder b(profile);
   const int in = b.AddBuffer({.memory = DType::kF32, .is_read = true});
   const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
   const V i = b.GlobalIndex(kCaseWorkgroupSize);
   const V x = b.Load(in, i);
-  b.Store(out, i, op == KOp::kSubgroupShuffleXor ? b.Binary(op, x, b.I32(1)) : b.Unary(op, x));
+  b.Store(out, i, b.Binary(KOp::kSubgroupShuffleXor, x, b.I32(1)));
   KernelCase result;
-  result.name = std::string(Name(op));
+  result.name = std::string(Name(KOp::kSubgroupShuffleXor));
   result.workgroups = 4;
   result.needs_subgroups = true;
   std::vector<uint64_t> values;
@@ -201,10 +201,9 @@ KernelCase SubgroupCase(const DeviceProfile& profile, KOp op) {
 
 KernelCase SubgroupIndexCase(const DeviceProfile& profile) {
   KernelCase result = IndexCase(profile, "subgroup indices", [](Builder& b, int, V) {
-    const V size = b.Emit(KOp::kSubgroupSize, {}, KType::kI32);
     const V index = b.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
     const V lane = b.Emit(KOp::kSubgroupLane, {}, KType::kI32);
-    return b.IAdd(b.IMul(b.IAdd(b.IMul(size, b.I32(1000)), index), b.I32(1000)), lane);
+    return b.IAdd(b.IMul(index, b.I32(1000)), lane);
   });
   result.needs_subgroups = true;
   return result;
@@ -242,12 +241,7 @@ std::vector<KernelCase> StructureCases(const DeviceProfile& profile) {
   cases.push_back(DeviceBarrierCase(profile));
   for (const DType memory : {DType::kU8, DType::kU16, DType::kU32}) cases.push_back(InPlaceCase(profile, memory));
   if (profile.subgroup_basic) cases.push_back(SubgroupIndexCase(profile));
-  if (profile.subgroup_arithmetic) {
-    for (const KOp op : {KOp::kSubgroupAddF, KOp::kSubgroupMaxF, KOp::kSubgroupMinF}) {
-      cases.push_back(SubgroupCase(profile, op));
-    }
-  }
-  if (profile.subgroup_shuffle) cases.push_back(SubgroupCase(profile, KOp::kSubgroupShuffleXor));
+  if (profile.subgroup_shuffle) cases.push_back(SubgroupShuffleCase(profile));
   return cases;
 }
 

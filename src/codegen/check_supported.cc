@@ -19,12 +19,8 @@ struct OpFeature {
   std::string_view name;
 };
 constexpr OpFeature kOpFeatures[] = {
-    {KOp::kSubgroupSize, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
     {KOp::kSubgroupIndex, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
     {KOp::kSubgroupLane, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
-    {KOp::kSubgroupAddF, &DeviceProfile::subgroup_arithmetic, "subgroup arithmetic"},
-    {KOp::kSubgroupMaxF, &DeviceProfile::subgroup_arithmetic, "subgroup arithmetic"},
-    {KOp::kSubgroupMinF, &DeviceProfile::subgroup_arithmetic, "subgroup arithmetic"},
     {KOp::kSubgroupShuffleXor, &DeviceProfile::subgroup_shuffle, "subgroup shuffles"},
 };
 

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "codegen/case_testing.h"
-#include "codegen/test_profiles.h"
+#include "codegen/profiles_testing.h"
 #include "kernel/builder.h"
 #include "spirv/spv.h"
 #include "spirv/testing.h"

@@ -36,7 +36,6 @@ struct RowTable {
       {KOp::kParam, By(&E::EmitParam)},
       {KOp::kWorkgroupIndex, By(&E::EmitWorkgroupIndex)},
       {KOp::kLocalIndex, By(&E::EmitLocalIndex)},
-      {KOp::kSubgroupSize, By(&E::EmitSubgroupBuiltIn)},
       {KOp::kSubgroupIndex, By(&E::EmitSubgroupBuiltIn)},
       {KOp::kSubgroupLane, By(&E::EmitSubgroupBuiltIn)},
   });
@@ -74,16 +73,14 @@ struct RowTable {
       {KOp::kFMul, Exact(Op::OpFMul)},       {KOp::kFDiv, Exact(Op::OpFDiv)},
       {KOp::kFRem, Exact(Op::OpFRem)},       {KOp::kFma, Glsl(GLSLstd450Fma)},
       {KOp::kFNeg, Core(Op::OpFNegate)},     {KOp::kFAbs, Glsl(GLSLstd450FAbs)},
-      {KOp::kFMin, Glsl(GLSLstd450FMin)},    {KOp::kFMax, Glsl(GLSLstd450FMax)},
       {KOp::kFloor, Glsl(GLSLstd450Floor)},  {KOp::kCeil, Glsl(GLSLstd450Ceil)},
       {KOp::kTrunc, Glsl(GLSLstd450Trunc)},  {KOp::kRoundEven, Glsl(GLSLstd450RoundEven)},
       {KOp::kSqrt, Glsl(GLSLstd450Sqrt)},    {KOp::kRsqrt, Glsl(GLSLstd450InverseSqrt)},
-      {KOp::kExp2, Glsl(GLSLstd450Exp2)},    {KOp::kLog2, Glsl(GLSLstd450Log2)},
       {KOp::kSin, Glsl(GLSLstd450Sin)},      {KOp::kCos, Glsl(GLSLstd450Cos)},
       {KOp::kExp, Glsl(GLSLstd450Exp)},      {KOp::kLog, Glsl(GLSLstd450Log)},
       {KOp::kFEq, Core(Op::OpFOrdEqual)},    {KOp::kFNe, Core(Op::OpFUnordNotEqual)},
       {KOp::kFLt, Core(Op::OpFOrdLessThan)}, {KOp::kFLe, Core(Op::OpFOrdLessThanEqual)},
-      {KOp::kIsNan, By(&E::EmitIsNan)},      {KOp::kIsInf, By(&E::EmitIsInf)},
+      {KOp::kIsNan, By(&E::EmitIsNan)},
   });
   static constexpr auto kConversionRows = std::to_array<Entry>({
       {KOp::kSToF, Core(Op::OpConvertSToF)},
@@ -118,10 +115,7 @@ struct RowTable {
       {KOp::kMatrixStore, By(&E::EmitMatrixStore)},
       {KOp::kBarrier, By(&E::EmitBarrier)},
       {KOp::kDeviceBarrier, By(&E::EmitBarrier)},
-      {KOp::kSubgroupAddF, By(&E::EmitSubgroupOp)},
-      {KOp::kSubgroupMaxF, By(&E::EmitSubgroupOp)},
-      {KOp::kSubgroupMinF, By(&E::EmitSubgroupOp)},
-      {KOp::kSubgroupShuffleXor, By(&E::EmitSubgroupOp)},
+      {KOp::kSubgroupShuffleXor, By(&E::EmitSubgroupShuffle)},
   });
   static constexpr auto kStructureRows = std::to_array<Entry>({
       {KOp::kFor, By(&E::EmitFor)},
@@ -219,9 +213,8 @@ void Emitter::EmitLocalIndex(const Instruction& inst) {
 }
 
 void Emitter::EmitSubgroupBuiltIn(const Instruction& inst) {
-  const spv::BuiltIn built_in = inst.op == KOp::kSubgroupSize    ? spv::BuiltIn::SubgroupSize
-                                : inst.op == KOp::kSubgroupIndex ? spv::BuiltIn::SubgroupId
-                                                                 : spv::BuiltIn::SubgroupLocalInvocationId;
+  const spv::BuiltIn built_in =
+      inst.op == KOp::kSubgroupIndex ? spv::BuiltIn::SubgroupId : spv::BuiltIn::SubgroupLocalInvocationId;
   const Id variable = module_.BuiltIn(built_in, module_.Int(32));
   Set(inst, module_.Emit(Op::OpLoad, module_.Int(32), {variable}));
 }
@@ -250,33 +243,31 @@ void Emitter::EmitUMulHigh(const Instruction& inst) {
 }
 
 // A comparison of the bits without sign: drivers may fold isnan(x) away where they need not preserve NaN.
-Emitter::Id Emitter::EmitFloatBitsCompare(const Instruction& inst, Op compare) {
+void Emitter::EmitIsNan(const Instruction& inst) {
   const KType ktype = KTypeOf(inst.operands[0]);
   Id value = Get(inst.operands[0]);
   if (ktype == KType::kF16) {
     value = module_.Emit(Op::OpFConvert, module_.Float(32), {value});
   }
   const bool is_wide = ktype == KType::kF64;
-  Id bits;
-  if (is_wide) {
-    // The high word decides about infinity only together with the low one: fold "low is not 0" into its bottom bit.
-    const Id words[] = {value};
-    const Id pair_type = module_.Vector(module_.Int(32), 2);
-    const Id pair = module_.EmitGlsl(GLSLstd450UnpackDouble2x32, pair_type, words);
-    const Id low = module_.Emit(Op::OpCompositeExtract, module_.Int(32), {pair, 0});
-    const Id high = module_.Emit(Op::OpCompositeExtract, module_.Int(32), {pair, 1});
-    const Id is_sticky = module_.Emit(Op::OpINotEqual, module_.Bool(), {low, U32(0)});
-    const Id sticky = module_.Emit(Op::OpSelect, module_.Int(32), {is_sticky, U32(1), U32(0)});
-    bits = module_.Emit(Op::OpBitwiseOr, module_.Int(32), {high, sticky});
-  } else {
-    bits = module_.Emit(Op::OpBitcast, module_.Int(32), {value});
-  }
+  const Id bits = is_wide ? EmitHighBits(value) : module_.Emit(Op::OpBitcast, module_.Int(32), {value});
   const Id magnitude = module_.Emit(Op::OpBitwiseAnd, module_.Int(32), {bits, U32(0x7fffffff)});
-  return module_.Emit(compare, module_.Bool(), {magnitude, U32(is_wide ? 0x7ff00000 : 0x7f800000)});
+  const Id infinity = U32(is_wide ? 0x7ff00000 : 0x7f800000);
+  Set(inst, module_.Emit(Op::OpUGreaterThan, module_.Bool(), {magnitude, infinity}));
 }
 
-void Emitter::EmitIsNan(const Instruction& inst) { Set(inst, EmitFloatBitsCompare(inst, Op::OpUGreaterThan)); }
-void Emitter::EmitIsInf(const Instruction& inst) { Set(inst, EmitFloatBitsCompare(inst, Op::OpIEqual)); }
+// The high word of an f64. It tells a NaN from infinity only together with the low one: "low is not 0" is folded into
+// its bottom bit.
+Emitter::Id Emitter::EmitHighBits(Id value) {
+  const Id words[] = {value};
+  const Id pair_type = module_.Vector(module_.Int(32), 2);
+  const Id pair = module_.EmitGlsl(GLSLstd450UnpackDouble2x32, pair_type, words);
+  const Id low = module_.Emit(Op::OpCompositeExtract, module_.Int(32), {pair, 0});
+  const Id high = module_.Emit(Op::OpCompositeExtract, module_.Int(32), {pair, 1});
+  const Id is_sticky = module_.Emit(Op::OpINotEqual, module_.Bool(), {low, U32(0)});
+  const Id sticky = module_.Emit(Op::OpSelect, module_.Int(32), {is_sticky, U32(1), U32(0)});
+  return module_.Emit(Op::OpBitwiseOr, module_.Int(32), {high, sticky});
+}
 
 // The driver then sees no extension that a comparison could be of.
 Emitter::Id Emitter::EmitSignExtensionByWords(Id value) {
@@ -326,18 +317,11 @@ void Emitter::EmitBarrier(const Instruction& inst) {
   module_.EmitVoid(Op::OpControlBarrier, {U32(kWorkgroupScope), U32(kWorkgroupScope), U32(semantics)});
 }
 
-void Emitter::EmitSubgroupOp(const Instruction& inst) {
+void Emitter::EmitSubgroupShuffle(const Instruction& inst) {
   const Id type = TypeOf(KTypeOf(inst.first_result));
   const Id scope = U32(kSubgroupScope);
   const std::vector<Id> operands = Operands(inst);
-  if (inst.op == KOp::kSubgroupShuffleXor) {
-    return Set(inst, module_.Emit(Op::OpGroupNonUniformShuffleXor, type, {scope, operands[0], operands[1]}));
-  }
-  const Op op = inst.op == KOp::kSubgroupAddF   ? Op::OpGroupNonUniformFAdd
-                : inst.op == KOp::kSubgroupMaxF ? Op::OpGroupNonUniformFMax
-                                                : Op::OpGroupNonUniformFMin;
-  const uint32_t reduce = static_cast<uint32_t>(spv::GroupOperation::Reduce);
-  Set(inst, module_.Emit(op, type, {scope, reduce, operands[0]}));
+  Set(inst, module_.Emit(Op::OpGroupNonUniformShuffleXor, type, {scope, operands[0], operands[1]}));
 }
 
 }  // namespace dragoman::codegen

@@ -120,14 +120,13 @@ class Emitter {
   void EmitClz(const Instruction& inst);
   void EmitUMulHigh(const Instruction& inst);
   void EmitIsNan(const Instruction& inst);
-  void EmitIsInf(const Instruction& inst);
   Id EmitSignExtensionByWords(Id value);
   void EmitConversion(const Instruction& inst);
   void EmitF16Bits(const Instruction& inst);
   void EmitF16FromBits(const Instruction& inst);
-  Id EmitFloatBitsCompare(const Instruction& inst, spv::Op compare);
+  Id EmitHighBits(Id value);
   void EmitBarrier(const Instruction& inst);
-  void EmitSubgroupOp(const Instruction& inst);
+  void EmitSubgroupShuffle(const Instruction& inst);
 
   // emit_control.cc
   std::vector<Id> EmitRegion(const kernel::Region& region);

@@ -7,7 +7,7 @@
 
 #include "base/format.h"
 #include "codegen/case_testing.h"
-#include "codegen/test_profiles.h"
+#include "codegen/profiles_testing.h"
 #include "kernel/builder.h"
 #include "kernel/interpreter.h"
 

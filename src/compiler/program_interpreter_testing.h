@@ -88,11 +88,6 @@ class ProgramInterpreter {
       case program::StepKind::kCopy:
         std::ranges::copy(Bytes(View(step.slot_a).begin(), View(step.slot_a).end()), View(step.slot_b).begin());
         return OkStatus();
-      case program::StepKind::kFill:
-        for (size_t i = 0; i < View(step.slot_a).size(); ++i) {
-          View(step.slot_a)[i] = static_cast<std::byte>(step.fill_value >> (8 * (i % 4)));
-        }
-        return OkStatus();
       case program::StepKind::kRepeat:
         for (uint64_t i = 0; i < step.count; ++i) RETURN_IF_ERROR(RunSteps(step.bodies[0]));
         return OkStatus();

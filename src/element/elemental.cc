@@ -74,7 +74,6 @@ Elemental::Scope::Scope(Elemental& elemental) : elemental_(elemental) {
 Elemental::Scope::~Scope() { elemental_.memos_.pop_back(); }
 
 void Elemental::Pin(const ir::Value* v, Scalar scalar) { pinned_[v] = scalar; }
-void Elemental::Unpin(const ir::Value* v) { pinned_.erase(v); }
 
 void Elemental::Remember(const ir::Value* v, const Index& index, Lanes value, int lanes) {
   memos_.back()->values[Memo::KeyOf(v, Normalize(v, index), lanes)] = std::move(value);

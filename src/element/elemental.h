@@ -51,7 +51,6 @@ class Elemental {
   // Pins a value: At(v, any index) returns `scalar` from now on (an accumulator's final value, a uniform row result,
   // ...).
   void Pin(const ir::Value* v, Scalar scalar);
-  void Unpin(const ir::Value* v);
   // As Pin, but for one position only, and only within the current scope.
   void Remember(const ir::Value* v, const Index& index, Lanes value, int lanes = 1);
   // Memoised values live in a builder region. Inside each region's callback make a Scope first:
@@ -88,7 +87,6 @@ class Elemental {
 
   // Whether At computes `v` in place: a member that is not pinned, or a constant or iota that is in no memory.
   bool IsComputed(const ir::Value* v) const;
-  bool IsPinned(const ir::Value* v) const { return pinned_.contains(v); }
 
   // Index helpers for tensors of `dims`. Both remember what they derived from what, so that the two directions and
   // leading dimensions ([n, h] of [n, h, w]) are not computed twice.

@@ -44,8 +44,6 @@ int Clusters::Find(int id) const {
   return id;
 }
 
-int Clusters::ClusterOf(int position) const { return cluster_of_[position] < 0 ? -1 : Find(cluster_of_[position]); }
-
 std::vector<int> Clusters::Predecessors(int id) const {
   std::vector<int> result;
   for (const int predecessor : clusters_[id].predecessors) {

@@ -35,8 +35,6 @@ class Clusters {
   const Cluster& at(int id) const { return clusters_[id]; }
   // The cluster a merged one went into.
   int Find(int id) const;
-  // The cluster that writes the node's results, or -1 (arguments, constants in memory).
-  int ClusterOf(int position) const;
   // Live predecessors, each once.
   std::vector<int> Predecessors(int id) const;
   // `from` is reached from `to` through a third cluster.

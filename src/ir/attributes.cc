@@ -55,10 +55,6 @@ void Attributes::Set(AttrKey key, AttrValue value) {
   }
 }
 
-void Attributes::Erase(AttrKey key) {
-  std::erase_if(entries_, [key](const auto& entry) { return entry.first == key; });
-}
-
 int64_t Attributes::Int(AttrKey key) const {
   const AttrValue* value = Find(key);
   CHECK(value != nullptr && std::holds_alternative<int64_t>(*value));

@@ -164,7 +164,6 @@ class Attributes {
   const Literal& GetLiteral(AttrKey key) const;
   int64_t IntOr(AttrKey key, int64_t otherwise) const { return Has(key) ? Int(key) : otherwise; }
   void Set(AttrKey key, AttrValue value);
-  void Erase(AttrKey key);
   const AttrValue* Find(AttrKey key) const;
   const std::vector<std::pair<AttrKey, AttrValue>>& entries() const { return entries_; }  // sorted by key
   bool operator==(const Attributes&) const = default;

@@ -104,11 +104,8 @@ class Interpreter {
       case KOp::kMatrixMulAdd:
       case KOp::kMatrixStore:
         return RunMatrix(instruction, lanes);
-      case KOp::kSubgroupAddF:
-      case KOp::kSubgroupMaxF:
-      case KOp::kSubgroupMinF:
       case KOp::kSubgroupShuffleXor:
-        return RunSubgroup(instruction, lanes);
+        return RunSubgroupShuffle(instruction, lanes);
       default:
         break;
     }
@@ -139,8 +136,6 @@ class Interpreter {
         return static_cast<uint32_t>(workgroup_);
       case KOp::kLocalIndex:
         return static_cast<uint64_t>(lane);
-      case KOp::kSubgroupSize:
-        return static_cast<uint64_t>(subgroup_size_);
       case KOp::kSubgroupIndex:
         return static_cast<uint64_t>(lane / subgroup_size_);
       case KOp::kSubgroupLane:
@@ -333,36 +328,18 @@ class Interpreter {
     return OkStatus();
   }
 
-  Status RunSubgroup(const Instruction& instruction, const ActiveLanes& lanes) {
+  Status RunSubgroupShuffle(const Instruction& instruction, const ActiveLanes& lanes) {
     std::vector<uint64_t> results;
-    for (const int lane : lanes) results.push_back(SubgroupResult(instruction, lanes, lane));
+    for (const int lane : lanes) results.push_back(Shuffled(instruction, lanes, lane));
     for (size_t i = 0; i < lanes.size(); ++i) At(instruction.first_result, lanes[i]) = results[i];
     return OkStatus();
   }
 
-  uint64_t SubgroupResult(const Instruction& instruction, const ActiveLanes& lanes, int lane) {
-    const ValueId source = instruction.operands[0];
-    const KType type = TypeOf(source);
-    if (instruction.op == KOp::kSubgroupShuffleXor) {
-      const int other = lane ^ static_cast<int>(At(instruction.operands[1], lane));
-      const bool is_there =
-          other / subgroup_size_ == lane / subgroup_size_ && std::binary_search(lanes.begin(), lanes.end(), other);
-      return is_there ? At(source, other) : 0xbadbadbadbadbadbu;
-    }
-    bool is_first = true;
-    double result = 0;
-    for (const int other : lanes) {
-      if (other / subgroup_size_ != lane / subgroup_size_) continue;
-      const double value = AsDouble(type, At(source, other));
-      if (is_first)
-        result = value;
-      else if (instruction.op == KOp::kSubgroupAddF)
-        result = AsDouble(type, FromDouble(type, result + value));
-      else
-        result = instruction.op == KOp::kSubgroupMaxF ? std::max(result, value) : std::min(result, value);
-      is_first = false;
-    }
-    return FromDouble(type, result);
+  uint64_t Shuffled(const Instruction& instruction, const ActiveLanes& lanes, int lane) {
+    const int other = lane ^ static_cast<int>(At(instruction.operands[1], lane));
+    const bool is_there =
+        other / subgroup_size_ == lane / subgroup_size_ && std::binary_search(lanes.begin(), lanes.end(), other);
+    return is_there ? At(instruction.operands[0], other) : 0xbadbadbadbadbadbu;
   }
 
   // Copies what a region yields to consecutive values from `first` on.

@@ -45,10 +45,6 @@ T EvaluateFloat(KOp op, T a, T b, T c) {
       return -a;
     case KOp::kFAbs:
       return std::fabs(a);
-    case KOp::kFMin:
-      return a < b ? a : b;
-    case KOp::kFMax:
-      return a > b ? a : b;
     case KOp::kFloor:
       return std::floor(a);
     case KOp::kCeil:
@@ -61,10 +57,6 @@ T EvaluateFloat(KOp op, T a, T b, T c) {
       return std::sqrt(a);
     case KOp::kRsqrt:
       return T{1} / std::sqrt(a);
-    case KOp::kExp2:
-      return std::exp2(a);
-    case KOp::kLog2:
-      return std::log2(a);
     case KOp::kSin:
       return std::sin(a);
     case KOp::kCos:
@@ -104,8 +96,6 @@ uint64_t CompareFloats(KOp op, KType type, Operands x) {
       return a <= b;
     case KOp::kIsNan:
       return std::isnan(a);
-    case KOp::kIsInf:
-      return std::isinf(a);
     default:
       return 0;
   }
@@ -180,7 +170,7 @@ std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType typ
     return Truncate(type, *value);
   }
   if (Between(op, KOp::kFAdd, KOp::kLog)) return EvaluateFloatBits(op, type, operands);
-  if (Between(op, KOp::kFEq, KOp::kIsInf)) return CompareFloats(op, type, operands);
+  if (Between(op, KOp::kFEq, KOp::kIsNan)) return CompareFloats(op, type, operands);
   const uint64_t converted = Convert(instruction, type, operands[0]);
   const bool is_narrow = instruction.type == KType::kI32 || instruction.type == KType::kF32;
   return is_narrow ? static_cast<uint32_t>(converted) : converted;

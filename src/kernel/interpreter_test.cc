@@ -81,14 +81,13 @@ TEST_F(InterpreterTest, ReportsDivisionByZero) {
   EXPECT_NE(Run().message().find("divides by zero"), std::string::npos);
 }
 
-TEST_F(InterpreterTest, CombinesOnlyWithinASubgroup) {
-  const int out = b.AddBuffer({DType::kF32, false, true});
-  const V one = b.Convert(KOp::kUToF, b.IAdd(b.And(b.LocalIndex(), b.I32(0)), b.I32(1)), KType::kF32);
-  b.Store(out, b.LocalIndex(), b.Unary(KOp::kSubgroupAddF, one));
+TEST_F(InterpreterTest, ShufflesOnlyWithinASubgroup) {
+  const int out = b.AddBuffer({DType::kS32, false, true});
+  const V distance = b.Select(b.ULt(b.LocalIndex(), b.I32(32)), b.I32(3), b.I32(8));
+  b.Store(out, b.LocalIndex(), b.Binary(KOp::kSubgroupShuffleXor, b.LocalIndex(), distance));
   ASSERT_TRUE(Run().ok());
-  float sum = 0;
-  std::memcpy(&sum, memory.data() + 4 * 13, 4);
-  EXPECT_EQ(sum, 8.0f);
+  EXPECT_EQ(At(13), 14);
+  EXPECT_NE(At(45), 37) << "a subgroup has eight invocations";
 }
 
 }  // namespace

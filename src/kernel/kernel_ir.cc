@@ -189,9 +189,9 @@ class Verifier {
         return Broken(instruction, "it needs equal integers or booleans");
     } else if (Between(op, KOp::kIAdd, KOp::kULe)) {
       if (!same(0) || !all(IsInt)) return Broken(instruction, "it needs integers of one type");
-    } else if (Between(op, KOp::kFAdd, KOp::kIsInf)) {
+    } else if (Between(op, KOp::kFAdd, KOp::kIsNan)) {
       if (!same(0) || !all(IsFloatType)) return Broken(instruction, "it needs floats of one type");
-      if (Between(op, KOp::kExp2, KOp::kLog) && TypeOf(operands[0]) == KType::kF64)
+      if (Between(op, KOp::kSin, KOp::kLog) && TypeOf(operands[0]) == KType::kF64)
         return Broken(instruction, "it is not there for f64");
     } else if (op == KOp::kSelect) {
       if (TypeOf(operands[0]) != KType::kBool || !same(1) || TypeOf(operands[1]) != instruction.type)

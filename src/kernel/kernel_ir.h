@@ -45,7 +45,6 @@ KType LoadedType(DType memory, bool has_float16);
   X(kParam, "param", 0, t)              /* imm: parameter number; kI32 */                     \
   X(kWorkgroupIndex, "workgroup_index", 0, t)   /* kI32, flattened, within the segment */     \
   X(kLocalIndex, "local_index", 0, t)   /* kI32, invocation within the workgroup */           \
-  X(kSubgroupSize, "subgroup_size", 0, t)                                                     \
   X(kSubgroupIndex, "subgroup_index", 0, t)     /* which subgroup of the workgroup */         \
   X(kSubgroupLane, "subgroup_lane", 0, t)                                                     \
   /* integers, kI32 and kI64 */                                                               \
@@ -65,14 +64,13 @@ KType LoadedType(DType memory, bool has_float16);
   X(kFRem, "frem", 2, s)                /* sign of operand 0 */                               \
   X(kFma, "fma", 3, s)                  \
   X(kFNeg, "fneg", 1, s) X(kFAbs, "fabs", 1, s)                                               \
-  X(kFMin, "fmin", 2, s) X(kFMax, "fmax", 2, s)  /* NaN unspecified; scalar_lowering adds the rules */ \
   X(kFloor, "floor", 1, s) X(kCeil, "ceil", 1, s) X(kTrunc, "trunc", 1, s) X(kRoundEven, "round_even", 1, s) \
   X(kSqrt, "sqrt", 1, s) X(kRsqrt, "rsqrt", 1, s)                                             \
-  X(kExp2, "exp2", 1, s) X(kLog2, "log2", 1, s) X(kSin, "sin", 1, s) X(kCos, "cos", 1, s)  /* native; kF16, kF32 */ \
+  X(kSin, "sin", 1, s) X(kCos, "cos", 1, s)  /* native; kF16, kF32 */                         \
   X(kExp, "exp", 1, s) X(kLog, "log", 1, s)  /* native; kF16, kF32 */                         \
   X(kFEq, "feq", 2, b) X(kFNe, "fne", 2, b) /* ordered eq, unordered ne: C's == and != */     \
   X(kFLt, "flt", 2, b) X(kFLe, "fle", 2, b)  /* ordered */                                    \
-  X(kIsNan, "isnan", 1, b) X(kIsInf, "isinf", 1, b)                                           \
+  X(kIsNan, "isnan", 1, b)                                                                   \
   /* conversions; the instruction's type is the result's */                                   \
   X(kSToF, "stof", 1, t) X(kUToF, "utof", 1, t) X(kFToS, "ftos", 1, t) X(kFToU, "ftou", 1, t) /* out of range: undefined; lowering clamps */ \
   X(kFToF, "ftof", 1, t)                /* between float types, nearest even */               \
@@ -98,7 +96,6 @@ KType LoadedType(DType memory, bool has_float16);
   /* cooperation */                                                                           \
   X(kBarrier, "barrier", 0, v)          /* of the workgroup, over shared memory; uniform control flow */ \
   X(kDeviceBarrier, "device_barrier", 0, v)  /* of the workgroup, over buffers too */         \
-  X(kSubgroupAddF, "subgroup_fadd", 1, s) X(kSubgroupMaxF, "subgroup_fmax", 1, s) X(kSubgroupMinF, "subgroup_fmin", 1, s) \
   X(kSubgroupShuffleXor, "subgroup_shuffle_xor", 2, s)                                        \
   /* structure */                                                                             \
   X(kFor, "for", -1, t)                 /* operands: lo, hi, step (kI32, signed <), then initial carried values; body's arguments: i, carried; imm: the most iterations, 0 when not stated */ \

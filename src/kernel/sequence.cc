@@ -24,8 +24,7 @@ void FindNeeds(const Region& region, Needs& needs) {
   for (const Instruction& instruction : region.body) {
     const KOp op = instruction.op;
     needs.workgroup |= op == KOp::kBarrier || op == KOp::kDeviceBarrier;
-    needs.subgroups |= (op >= KOp::kSubgroupSize && op <= KOp::kSubgroupLane) ||
-                       (op >= KOp::kSubgroupAddF && op <= KOp::kSubgroupShuffleXor);
+    needs.subgroups |= op == KOp::kSubgroupIndex || op == KOp::kSubgroupLane || op == KOp::kSubgroupShuffleXor;
     needs.local_index |= op == KOp::kLocalIndex;
     needs.matrices |= op >= KOp::kMatrixZero && op <= KOp::kMatrixStore;
     for (const auto& inner : instruction.regions) FindNeeds(*inner, needs);

@@ -6,7 +6,7 @@
 #include "kernel/builder.h"
 #include "lower/group_testing.h"
 #include "lower/product/kinds.h"
-#include "lower/product/product_run_testing.h"
+#include "lower/product_run_testing.h"
 #include "lower/stream/kinds.h"
 #include "lower/stream/lower_loop.h"
 

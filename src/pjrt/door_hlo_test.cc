@@ -5,7 +5,7 @@
 #include <set>
 #include <thread>
 
-#include "pjrt/door_for_test.h"
+#include "pjrt/door_testing.h"
 
 namespace dragoman::pjrt {
 namespace {

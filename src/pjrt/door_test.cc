@@ -6,7 +6,7 @@
 #include <cstring>
 #include <thread>
 
-#include "pjrt/door_for_test.h"
+#include "pjrt/door_testing.h"
 
 namespace dragoman::pjrt {
 namespace {

@@ -6,7 +6,7 @@ namespace dragoman::program {
 namespace {
 
 constexpr std::string_view kSlotKindNames[] = {"parameter", "output", "constant", "arena"};
-constexpr std::string_view kStepKindNames[] = {"dispatch", "copy", "fill", "repeat", "while", "case", "send", "recv"};
+constexpr std::string_view kStepKindNames[] = {"dispatch", "copy", "repeat", "while", "case", "send", "recv"};
 
 std::string SlotText(const Program& program, uint32_t slot) {
   if (slot >= program.slots.size()) return Format("slot {}?", slot);
@@ -33,8 +33,6 @@ std::string StepText(const Program& program, const Step& step) {
       return DispatchText(program, step);
     case StepKind::kCopy:
       return Format("{} to {}", SlotText(program, step.slot_a), SlotText(program, step.slot_b));
-    case StepKind::kFill:
-      return Format("{} with {:#x}", SlotText(program, step.slot_a), step.fill_value);
     case StepKind::kRepeat:
       return Format("{} times", step.count);
     case StepKind::kWhile:

@@ -62,7 +62,6 @@ struct TensorSpec {
 enum class StepKind : uint8_t {
   kDispatch,
   kCopy,    // bytes from slot to slot (device side)
-  kFill,    // zero bytes (value: u32 pattern)
   kRepeat,  // body, `count` times
   kWhile,   // condition steps, then body while the predicate slot (1 byte i1) is true
   kCase,    // body of the branch that the s32 in the index slot names, the last where there is none; may be empty
@@ -87,10 +86,9 @@ struct Step {
   std::vector<uint32_t> segment_starts;  // num_segments + 1 when segmented
   double flops = 0;                      // of products; for estimates of time
 
-  // kCopy, kFill: whole slots of equal size; kSend, kRecv: slot a
-  uint32_t slot_a = 0;  // source (copy), target (fill), predicate (while), index (case)
+  // kCopy: whole slots of equal size; kSend, kRecv: slot a
+  uint32_t slot_a = 0;  // source (copy), predicate (while), index (case)
   uint32_t slot_b = 0;  // target (copy)
-  uint32_t fill_value = 0;
 
   // kRepeat, kWhile, kCase. kWhile: bodies[0] condition, bodies[1] body; the body makes up to `count` iterations, where
   // it is more than 1, and stops by itself when the condition does. kRepeat: bodies[0].

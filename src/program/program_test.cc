@@ -47,7 +47,7 @@ Program Example() {
   Step repeat{.kind = StepKind::kRepeat, .count = 3, .bodies = {{merged}}};
   Step choose{.kind = StepKind::kCase, .slot_a = 3, .bodies = {{}, {repeat}}};
   Step loop{.kind = StepKind::kWhile, .slot_a = 3, .bodies = {{dispatch}, {choose}}};
-  program.steps = {dispatch, copy, loop, Step{.kind = StepKind::kFill, .slot_a = 1, .fill_value = 7}};
+  program.steps = {dispatch, copy, loop};
   return program;
 }
 
@@ -151,7 +151,8 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"parameter_index", [](Program& p) { p.slots[0].index = 2; }, "index 2"},
         Damage{"copy_to_parameter", [](Program& p) { p.steps[1].slot_b = 0; }, "writes slot 0"},
         Damage{"copy_sizes", [](Program& p) { p.slots[1].size_bytes = 64; }, "64 bytes to a slot of 128"},
-        Damage{"fill_constant", [](Program& p) { p.steps[3].slot_a = 3; }, "writes slot 3"},
+        Damage{"receive_constant", [](Program& p) { p.steps.push_back({.kind = StepKind::kRecv, .slot_a = 3}); },
+               "writes slot 3"},
         Damage{"buffer_count", [](Program& p) { p.steps[0].buffers.push_back(0); }, "3 buffers"},
         Damage{"segment_order",
                [](Program& p) {

@@ -90,8 +90,8 @@ void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Step> {
   archive(value.kind, value.barrier_before, value.kernel, value.workgroups, value.num_segments, value.buffers,
-          value.params, value.segment_starts, value.flops, value.slot_a, value.slot_b, value.fill_value, value.count,
-          value.bodies, value.channel_id, value.label, value.place);
+          value.params, value.segment_starts, value.flops, value.slot_a, value.slot_b, value.count, value.bodies,
+          value.channel_id, value.label, value.place);
 }
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Program> {

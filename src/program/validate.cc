@@ -197,8 +197,6 @@ class Validator {
         return Dispatch(step);
       case StepKind::kCopy:
         return Copy(step);
-      case StepKind::kFill:
-        return WritesSlot(step, step.slot_a);
       case StepKind::kRepeat:
         return HasBodies(step, 1, 1);
       case StepKind::kWhile:

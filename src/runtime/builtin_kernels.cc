@@ -16,10 +16,8 @@ struct Row {
 };
 
 std::vector<program::Kernel> MakeKernels() {
-  const Row rows[kNumBuiltinKernels] = {{kCopy16Spirv, kBuiltinWorkgroup, 2, 2},
-                                        {kCopy4Spirv, kBuiltinWorkgroup, 2, 2},
-                                        {kFill4Spirv, kBuiltinWorkgroup, 1, 3},
-                                        {kPredicateSpirv, 64, 5, 3}};
+  const Row rows[kNumBuiltinKernels] = {
+      {kCopy16Spirv, kBuiltinWorkgroup, 2, 2}, {kCopy4Spirv, kBuiltinWorkgroup, 2, 2}, {kPredicateSpirv, 64, 5, 3}};
   std::vector<program::Kernel> kernels;
   for (const Row& row : rows) {
     program::Kernel kernel{.spirv = {row.spirv.begin(), row.spirv.end()},

@@ -10,9 +10,9 @@
 namespace dragoman::runtime {
 
 // A program's kernels are followed by these in Op::kernel.
-enum class BuiltinKernel : uint32_t { kCopy16, kCopy4, kFill4, kPredicate };
-inline constexpr int kNumBuiltinKernels = 4;
-inline constexpr uint32_t kBuiltinWorkgroup = 256;  // invocations of the copies and of the fill
+enum class BuiltinKernel : uint32_t { kCopy16, kCopy4, kPredicate };
+inline constexpr int kNumBuiltinKernels = 3;
+inline constexpr uint32_t kBuiltinWorkgroup = 256;  // invocations of the copies
 
 // In the order of BuiltinKernel.
 const std::vector<program::Kernel>& BuiltinKernels();

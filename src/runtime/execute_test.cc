@@ -80,14 +80,15 @@ TEST_F(ExecuteTest, OddByteCountsKeepTheBytesAfterThem) {
   program.slots.push_back({program::SlotKind::kParameter, 0, 4, 3});
   program.slots.push_back({program::SlotKind::kOutput, 0, 8, 3});
   builder.Do(builder.Copy(2, 3));
+  program.slots.push_back({program::SlotKind::kParameter, 0, 0, 18});
   program.slots.push_back({program::SlotKind::kOutput, 0, 32, 18});
-  builder.Do({.kind = program::StepKind::kFill, .barrier_before = true, .slot_a = 4, .fill_value = 0xabababab});
-  const auto values = ToHost(Execute(*Load(program), {FromHost(std::vector<uint32_t>(16, 0x11223344))})[0]);
-  EXPECT_EQ(values[2], 0x11223344u);
-  std::vector<uint32_t> expected(16, 0x11223344);
-  for (int i = 8; i < 12; ++i) expected[i] = 0xabababab;
-  expected[12] = 0x1122abab;
-  EXPECT_EQ(values, expected);
+  builder.Do(builder.Copy(4, 5));
+  const std::vector<uint32_t> values = Map(Iota(16), [](uint32_t i) { return 0x01010101 * (i + 1); });
+  std::vector<uint32_t> expected = values;
+  expected[2] = 0x03020202;
+  for (int i = 0; i < 4; ++i) expected[8 + i] = values[i];
+  expected[12] = 0x0d0d0505;
+  EXPECT_EQ(ToHost(Execute(*Load(program), {FromHost(values)})[0]), expected);
 }
 
 TEST_F(ExecuteTest, SegmentedDispatchRunsEachSegmentOnItsOwnBuffers) {

@@ -35,7 +35,6 @@ struct Region {
   uint32_t predicate_offset = 0;
   uint32_t sizes_offset = 0;           // x, y, z of each, as they are when the predicate holds
   uint32_t dispatch_sizes_offset = 0;  // what the dispatches read
-  uint32_t capacity = 0;
   uint32_t num_dispatches = 0;
   Op predicate;  // the dispatch that decides
 };
@@ -286,17 +285,9 @@ class Planner {
     Copy(PlaceOf(step.slot_a), PlaceOf(step.slot_b), program_.slots[step.slot_b].size_bytes, ops, region);
   }
 
-  void Fill(const Step& step, std::vector<Op>& ops, Region* region) {
-    const uint64_t size_bytes = program_.slots[step.slot_a].size_bytes;
-    const uint64_t num_words = size_bytes / 4, remaining = size_bytes % 4;
-    const uint32_t record = Record(
-        {PlaceOf(step.slot_a)}, {static_cast<uint32_t>(num_words), static_cast<uint32_t>(remaining), step.fill_value});
-    Builtin(BuiltinKernel::kFill4, record, num_words + (remaining != 0), ops, region);
-  }
-
   // A region for `capacity` dispatches, decided by a test of the slot where `parent` (or nothing) holds.
   Region MakeRegion(uint32_t value_slot, Test test, uint32_t capacity, const Region* parent) {
-    Region region{.capacity = capacity};
+    Region region;
     region.predicate_offset = Reserve(8);
     region.sizes_offset = Reserve(uint64_t{12} * capacity);
     region.dispatch_sizes_offset = Reserve(uint64_t{12} * capacity);
@@ -348,9 +339,6 @@ class Planner {
         case StepKind::kCopy:
           CopyStep(step, ops, region);
           break;
-        case StepKind::kFill:
-          Fill(step, ops, region);
-          break;
         case StepKind::kRepeat:
           Unroll(step, step.count, ops, region);
           break;
@@ -378,7 +366,6 @@ class Planner {
       switch (step.kind) {
         case StepKind::kDispatch:
         case StepKind::kCopy:
-        case StepKind::kFill:
           Ops(std::span(&step, 1), CurrentRun(nodes), nullptr);
           break;
         case StepKind::kRepeat:

@@ -16,15 +16,11 @@ struct OpCapability {
   spv::Capability capability;
 };
 constexpr OpCapability kOpCapabilities[] = {
-    {spv::Op::OpGroupNonUniformFAdd, spv::Capability::GroupNonUniformArithmetic},
-    {spv::Op::OpGroupNonUniformFMax, spv::Capability::GroupNonUniformArithmetic},
-    {spv::Op::OpGroupNonUniformFMin, spv::Capability::GroupNonUniformArithmetic},
     {spv::Op::OpGroupNonUniformShuffleXor, spv::Capability::GroupNonUniformShuffle},
 };
 
 bool IsSubgroupBuiltIn(spv::BuiltIn built_in) {
-  return built_in == spv::BuiltIn::SubgroupSize || built_in == spv::BuiltIn::SubgroupId ||
-         built_in == spv::BuiltIn::SubgroupLocalInvocationId;
+  return built_in == spv::BuiltIn::SubgroupId || built_in == spv::BuiltIn::SubgroupLocalInvocationId;
 }
 
 // A string literal: UTF-8, zero-terminated, padded with zeros to whole words.
@@ -145,11 +141,6 @@ Id Module::ConstantU32(uint32_t value) {
 }
 
 Id Module::Splat(Id type, Id constant) { return Declare(spv::Op::OpConstantComposite, {type, constant}, true); }
-
-Id Module::ConstantU64(uint64_t value) {
-  const Id type = Int(64);
-  return Declare(spv::Op::OpConstant, {type, static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32)}, true);
-}
 
 Id Module::ConstantBool(bool value) {
   const Id type = Bool();

@@ -54,7 +54,6 @@ class Module {
 
   Id Constant(Id type, std::span<const uint32_t> words);
   Id ConstantU32(uint32_t value);
-  Id ConstantU64(uint64_t value);
   Id ConstantBool(bool value);
   // A composite constant whose one constituent stands for all: cooperative matrices.
   Id Splat(Id type, Id constant);

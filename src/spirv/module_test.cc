@@ -88,11 +88,11 @@ TEST(Module, StructsAreFreshForTheirDecorationsDiffer) {
 
 TEST(Module, CollectsCapabilitiesOfWhatIsUsedOnce) {
   const auto words = Make([](Module& m) {
-    const Id value = m.ConstantU64(5);
+    const Id value = m.Constant(m.Int(64), std::vector<uint32_t>{5, 0});
     const Id scope = m.ConstantU32(3);
     const Id x = m.Constant(m.Float(32), std::vector<uint32_t>{0});
     m.Emit(Op::OpIAdd, m.Int(64), {value, value});
-    for (int i = 0; i < 2; ++i) m.Emit(Op::OpGroupNonUniformFAdd, m.Float(32), {scope, 0, x});
+    for (uint32_t i = 0; i < 2; ++i) m.Emit(Op::OpGroupNonUniformShuffleXor, m.Float(32), {scope, x, m.ConstantU32(i)});
   });
   std::map<uint32_t, int> capabilities;
   for (const auto& [op, operands] : InstructionsOf(words)) {
@@ -102,7 +102,7 @@ TEST(Module, CollectsCapabilitiesOfWhatIsUsedOnce) {
                                             {static_cast<uint32_t>(spv::Capability::PhysicalStorageBufferAddresses), 1},
                                             {static_cast<uint32_t>(spv::Capability::Int64), 1},
                                             {static_cast<uint32_t>(spv::Capability::GroupNonUniform), 1},
-                                            {static_cast<uint32_t>(spv::Capability::GroupNonUniformArithmetic), 1}};
+                                            {static_cast<uint32_t>(spv::Capability::GroupNonUniformShuffle), 1}};
   EXPECT_EQ(capabilities, expected);
   const Status valid = Validate(words);
   EXPECT_TRUE(valid.ok()) << valid.message();

@@ -53,9 +53,6 @@ struct DeviceProfile {
   bool signed_zero_inf_nan_f16 = false;
   bool signed_zero_inf_nan_f64 = false;
   bool rounding_rte_f16 = false;  // shaderRoundingModeRTEFloat16
-  bool buffer_int64_atomics = false;
-  bool float_atomic_add_f32 = false;  // shaderBufferFloat32AtomicAdd
-  bool integer_dot_product = false;
 
   // Subgroups. Code works for every size in [min, max] unless it requires one through subgroup_size_control.
   int subgroup_size = 32;  // the default
@@ -64,9 +61,7 @@ struct DeviceProfile {
   bool subgroup_size_control = false;  // a pipeline can require a size (compute stage)
   bool compute_full_subgroups = false;
   bool subgroup_basic = false;
-  bool subgroup_arithmetic = false;
   bool subgroup_shuffle = false;
-  bool subgroup_ballot = false;
 
   // Memory model and matrix units.
   bool vulkan_memory_model = false;
@@ -81,9 +76,7 @@ struct DeviceProfile {
   int widest_workgroup() const {
     return static_cast<int>(std::min(static_cast<uint32_t>(max_workgroup_invocations), max_workgroup_size[0]));
   }
-  std::array<uint32_t, 3> max_workgroup_count = {65535, 65535, 65535};
   int shared_memory_bytes = 16384;
-  int push_constant_bytes = 128;
   uint64_t max_allocation_bytes = 1ull << 30;
   uint64_t max_buffer_bytes = 1ull << 30;
   uint64_t device_memory_bytes = 0;  // of the largest device-local heap

@@ -18,19 +18,16 @@ enum class FieldKind {
   X(driver_version, kOwn) X(api_version, kOwn) X(type, kChoice) X(float16, kFeature) X(float64, kFeature) \
   X(int8, kFeature) X(int16, kFeature) X(int64, kFeature) X(storage8, kFeature) X(storage16, kFeature) \
   X(denorm_preserve_f32, kFeature) X(signed_zero_inf_nan_f32, kFeature) X(signed_zero_inf_nan_f16, kFeature) \
-  X(signed_zero_inf_nan_f64, kFeature) X(rounding_rte_f16, kFeature) X(buffer_int64_atomics, kFeature) \
-  X(float_atomic_add_f32, kFeature) X(integer_dot_product, kFeature) X(subgroup_size, kOwn) \
+  X(signed_zero_inf_nan_f64, kFeature) X(rounding_rte_f16, kFeature) X(subgroup_size, kOwn) \
   X(subgroup_min_size, kOwn) X(subgroup_max_size, kOwn) X(subgroup_size_control, kFeature) \
-  X(compute_full_subgroups, kFeature) X(subgroup_basic, kFeature) X(subgroup_arithmetic, kFeature) \
-  X(subgroup_shuffle, kFeature) X(subgroup_ballot, kFeature) X(vulkan_memory_model, kFeature) \
-  X(cooperative_matrix, kFeature) X(shader_bfloat16, kFeature) X(matrix_shapes, kFeature) \
-  X(max_workgroup_invocations, kLimit) X(max_workgroup_size, kLimit) X(max_workgroup_count, kLimit) \
-  X(shared_memory_bytes, kLimit) X(push_constant_bytes, kLimit) X(max_allocation_bytes, kLimit) \
-  X(max_buffer_bytes, kLimit) X(device_memory_bytes, kOwn) X(unified_memory, kOwn) X(address_form, kChoice) \
-  X(vector_bytes, kChoice) X(unrolling_is_costly, kChoice) X(drops_zero_products, kFault) \
-  X(max_loop_iterations, kLimit) X(misreads_widened_comparisons, kFault) X(misrounds_f64, kFault) \
-  X(tile_registers, kChoice) X(matrix_registers, kChoice) X(multiply_add_cycles, kChoice) \
-  X(compute_units, kChoice)
+  X(compute_full_subgroups, kFeature) X(subgroup_basic, kFeature) X(subgroup_shuffle, kFeature) \
+  X(vulkan_memory_model, kFeature) X(cooperative_matrix, kFeature) X(shader_bfloat16, kFeature) \
+  X(matrix_shapes, kFeature) X(max_workgroup_invocations, kLimit) X(max_workgroup_size, kLimit) \
+  X(shared_memory_bytes, kLimit) X(max_allocation_bytes, kLimit) X(max_buffer_bytes, kLimit) \
+  X(device_memory_bytes, kOwn) X(unified_memory, kOwn) X(address_form, kChoice) X(vector_bytes, kChoice) \
+  X(unrolling_is_costly, kChoice) X(drops_zero_products, kFault) X(max_loop_iterations, kLimit) \
+  X(misreads_widened_comparisons, kFault) X(misrounds_f64, kFault) X(tile_registers, kChoice) \
+  X(matrix_registers, kChoice) X(multiply_add_cycles, kChoice) X(compute_units, kChoice)
 // clang-format on
 
 }  // namespace dragoman::target

@@ -14,12 +14,10 @@ struct OptionalExtension {
 constexpr uint32_t kNever = ~0u;
 constexpr OptionalExtension kSubgroupSizeControl = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, VK_API_VERSION_1_3};
 constexpr OptionalExtension kMaintenance4 = {VK_KHR_MAINTENANCE_4_EXTENSION_NAME, VK_API_VERSION_1_3};
-constexpr OptionalExtension kIntegerDotProduct = {VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME, VK_API_VERSION_1_3};
-constexpr OptionalExtension kAtomicFloat = {VK_EXT_SHADER_ATOMIC_FLOAT_EXTENSION_NAME, kNever};
 constexpr OptionalExtension kCooperativeMatrix = {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, kNever};
 constexpr OptionalExtension kBfloat16 = {VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME, kNever};
-constexpr OptionalExtension kOptionalExtensions[] = {kSubgroupSizeControl, kMaintenance4,      kIntegerDotProduct,
-                                                     kAtomicFloat,         kCooperativeMatrix, kBfloat16};
+constexpr OptionalExtension kOptionalExtensions[] = {kSubgroupSizeControl, kMaintenance4, kCooperativeMatrix,
+                                                     kBfloat16};
 
 bool IsAvailable(const OptionalExtension& extension, uint32_t device_version, const ExtensionSet& extensions) {
   return device_version >= extension.core_since || extensions.count(extension.name) != 0;
@@ -44,9 +42,6 @@ FeatureChain::FeatureChain(uint32_t device_version, const ExtensionSet& extensio
   link_if(kSubgroupSizeControl, subgroup_size_control,
           VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES);
   link_if(kMaintenance4, maintenance4, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES);
-  link_if(kIntegerDotProduct, integer_dot_product,
-          VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES);
-  link_if(kAtomicFloat, atomic_float, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_ATOMIC_FLOAT_FEATURES_EXT);
   link_if(kCooperativeMatrix, cooperative_matrix, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR);
   link_if(kBfloat16, bfloat16, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR);
 }
@@ -63,10 +58,8 @@ void SelectFeatures(const FeatureChain& available, FeatureChain& wanted) {
   wanted.vulkan12.storageBuffer8BitAccess = v12.storageBuffer8BitAccess;
   wanted.vulkan12.shaderFloat16 = v12.shaderFloat16;
   wanted.vulkan12.shaderInt8 = v12.shaderInt8;
-  wanted.vulkan12.shaderBufferInt64Atomics = v12.shaderBufferInt64Atomics;
   wanted.vulkan12.scalarBlockLayout = v12.scalarBlockLayout;
   wanted.vulkan12.shaderSubgroupExtendedTypes = v12.shaderSubgroupExtendedTypes;
-  wanted.vulkan12.subgroupBroadcastDynamicId = v12.subgroupBroadcastDynamicId;
   wanted.vulkan12.timelineSemaphore = v12.timelineSemaphore;
   wanted.vulkan12.bufferDeviceAddress = v12.bufferDeviceAddress;
   wanted.vulkan12.vulkanMemoryModel = v12.vulkanMemoryModel;
@@ -74,9 +67,6 @@ void SelectFeatures(const FeatureChain& available, FeatureChain& wanted) {
   wanted.subgroup_size_control.subgroupSizeControl = available.subgroup_size_control.subgroupSizeControl;
   wanted.subgroup_size_control.computeFullSubgroups = available.subgroup_size_control.computeFullSubgroups;
   wanted.maintenance4.maintenance4 = available.maintenance4.maintenance4;
-  wanted.integer_dot_product.shaderIntegerDotProduct = available.integer_dot_product.shaderIntegerDotProduct;
-  wanted.atomic_float.shaderBufferFloat32Atomics = available.atomic_float.shaderBufferFloat32Atomics;
-  wanted.atomic_float.shaderBufferFloat32AtomicAdd = available.atomic_float.shaderBufferFloat32AtomicAdd;
   wanted.cooperative_matrix.cooperativeMatrix = available.cooperative_matrix.cooperativeMatrix;
   wanted.bfloat16.shaderBFloat16Type = available.bfloat16.shaderBFloat16Type;
   wanted.bfloat16.shaderBFloat16DotProduct = available.bfloat16.shaderBFloat16DotProduct;

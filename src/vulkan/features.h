@@ -25,8 +25,6 @@ struct FeatureChain {
   VkPhysicalDeviceVulkan12Features vulkan12{};
   VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size_control{};
   VkPhysicalDeviceMaintenance4Features maintenance4{};
-  VkPhysicalDeviceShaderIntegerDotProductFeatures integer_dot_product{};
-  VkPhysicalDeviceShaderAtomicFloatFeaturesEXT atomic_float{};
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix{};
   VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16{};
 };

@@ -71,10 +71,7 @@ void FillFeatures(const FeatureChain& features, target::DeviceProfile& profile) 
   profile.int8 = features.vulkan12.shaderInt8;
   profile.storage8 = features.vulkan12.storageBuffer8BitAccess;
   profile.storage16 = features.vulkan11.storageBuffer16BitAccess;
-  profile.buffer_int64_atomics = features.vulkan12.shaderBufferInt64Atomics;
   profile.vulkan_memory_model = features.vulkan12.vulkanMemoryModel && features.vulkan12.vulkanMemoryModelDeviceScope;
-  profile.float_atomic_add_f32 = features.atomic_float.shaderBufferFloat32AtomicAdd;
-  profile.integer_dot_product = features.integer_dot_product.shaderIntegerDotProduct;
   profile.compute_full_subgroups = features.subgroup_size_control.computeFullSubgroups;
   profile.cooperative_matrix = features.cooperative_matrix.cooperativeMatrix && profile.vulkan_memory_model;
   profile.shader_bfloat16 = features.bfloat16.shaderBFloat16Type;
@@ -90,9 +87,7 @@ void FillSubgroups(const PropertyChain& properties, const FeatureChain& features
     return in_compute && (v11.subgroupSupportedOperations & bit) != 0;
   };
   profile.subgroup_basic = has(VK_SUBGROUP_FEATURE_BASIC_BIT);
-  profile.subgroup_arithmetic = has(VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
   profile.subgroup_shuffle = has(VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
-  profile.subgroup_ballot = has(VK_SUBGROUP_FEATURE_BALLOT_BIT);
   const auto& control = properties.subgroup_size_control;
   if (control.minSubgroupSize == 0 || !features.subgroup_size_control.subgroupSizeControl) return;
   profile.subgroup_min_size = static_cast<int>(control.minSubgroupSize);
@@ -127,9 +122,7 @@ void FillLimits(const PropertyChain& properties, const VkPhysicalDeviceMemoryPro
   const auto& limits = properties.core.properties.limits;
   profile.max_workgroup_invocations = static_cast<int>(limits.maxComputeWorkGroupInvocations);
   std::copy_n(limits.maxComputeWorkGroupSize, 3, profile.max_workgroup_size.begin());
-  std::copy_n(limits.maxComputeWorkGroupCount, 3, profile.max_workgroup_count.begin());
   profile.shared_memory_bytes = static_cast<int>(limits.maxComputeSharedMemorySize);
-  profile.push_constant_bytes = static_cast<int>(limits.maxPushConstantsSize);
   bool is_all_local = true;
   for (uint32_t i = 0; i < memory.memoryHeapCount; ++i) {
     if ((memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) == 0) {

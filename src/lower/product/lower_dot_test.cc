@@ -3,7 +3,7 @@
 
 #include "element/run_group_testing.h"
 #include "lower/product/kinds.h"
-#include "lower/product/product_run_testing.h"
+#include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "lower/product/matrix_product.h"
-#include "lower/product/product_run_testing.h"
 #include "lower/product/tile_product.h"
+#include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
 namespace {

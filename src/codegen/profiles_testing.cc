@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "codegen/test_profiles.h"
+#include "codegen/profiles_testing.h"
 
 namespace dragoman::codegen {
 
@@ -15,7 +15,7 @@ DeviceProfile FullProfile() {
   profile.denorm_preserve_f32 = true;
   profile.signed_zero_inf_nan_f32 = profile.signed_zero_inf_nan_f16 = profile.signed_zero_inf_nan_f64 = true;
   profile.rounding_rte_f16 = true;
-  profile.subgroup_basic = profile.subgroup_arithmetic = profile.subgroup_shuffle = true;
+  profile.subgroup_basic = profile.subgroup_shuffle = true;
   profile.max_workgroup_invocations = 1024;
   profile.max_workgroup_size = {1024, 1024, 64};
   profile.shared_memory_bytes = 49152;
