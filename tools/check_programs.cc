@@ -155,10 +155,15 @@ struct Answer {
   size_t output = 0;
 };
 
-StatusOr<Answer> CheckProgram(const std::string& path, const Options& options) {
+StatusOr<std::vector<char>> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+  std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
   if (!file) return NotFound(Format("The file {} cannot be read.", path));
+  return bytes;
+}
+
+StatusOr<Answer> CheckProgram(const std::string& path, const Options& options) {
+  ASSIGN_OR_RETURN(const std::vector<char> bytes, ReadFile(path));
   compiler::Artifact artifact = std::as_bytes(std::span(bytes));
   artifact.format = compiler::ArtifactFormatOf(artifact.bytes).value_or(artifact.format);
   ASSIGN_OR_RETURN(const auto module, compiler::ReadArtifact(artifact));

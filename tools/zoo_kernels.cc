@@ -48,6 +48,24 @@ struct Zoo {
   bool wants_assembly = false;
 };
 
+Status LoadFunctions(Zoo& zoo) {
+#define X(name)                                                                                                        \
+  zoo.functions.name = reinterpret_cast<PFN_##name>(zoo.instance->functions().vkGetDeviceProcAddr(zoo.device, #name)); \
+  if (zoo.functions.name == nullptr) return Unavailable("The driver lacks " #name ".");
+  DRAGOMAN_ZOO_FUNCTIONS(X)
+#undef X
+  return OkStatus();
+}
+
+Status CreateLayout(Zoo& zoo) {
+  const VkPushConstantRange range{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kPushConstantBytes};
+  const VkPipelineLayoutCreateInfo layout{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                          .pushConstantRangeCount = 1,
+                                          .pPushConstantRanges = &range};
+  return vulkan::ToStatus("vkCreatePipelineLayout",
+                          zoo.functions.vkCreatePipelineLayout(zoo.device, &layout, nullptr, &zoo.layout));
+}
+
 Status CreateDevice(Zoo& zoo) {
   const uint32_t version = std::min(zoo.physical.profile.api_version, zoo.instance->api_version());
   if (zoo.physical.extensions.count(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME) == 0) {
@@ -74,20 +92,10 @@ Status CreateDevice(Zoo& zoo) {
                                 .pQueueCreateInfos = &queue,
                                 .enabledExtensionCount = static_cast<uint32_t>(extensions.size()),
                                 .ppEnabledExtensionNames = extensions.data()};
-  const auto& instance = zoo.instance->functions();
-  RETURN_IF_ERROR(
-      vulkan::ToStatus("vkCreateDevice", instance.vkCreateDevice(zoo.physical.handle, &info, nullptr, &zoo.device)));
-#define X(name)                                                                                       \
-  zoo.functions.name = reinterpret_cast<PFN_##name>(instance.vkGetDeviceProcAddr(zoo.device, #name)); \
-  if (zoo.functions.name == nullptr) return Unavailable("The driver lacks " #name ".");
-  DRAGOMAN_ZOO_FUNCTIONS(X)
-#undef X
-  const VkPushConstantRange range{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kPushConstantBytes};
-  const VkPipelineLayoutCreateInfo layout{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                          .pushConstantRangeCount = 1,
-                                          .pPushConstantRanges = &range};
-  return vulkan::ToStatus("vkCreatePipelineLayout",
-                          zoo.functions.vkCreatePipelineLayout(zoo.device, &layout, nullptr, &zoo.layout));
+  const auto create = zoo.instance->functions().vkCreateDevice;
+  RETURN_IF_ERROR(vulkan::ToStatus("vkCreateDevice", create(zoo.physical.handle, &info, nullptr, &zoo.device)));
+  RETURN_IF_ERROR(LoadFunctions(zoo));
+  return CreateLayout(zoo);
 }
 
 StatusOr<Zoo> OpenZoo(bool wants_assembly) {
@@ -102,13 +110,16 @@ StatusOr<Zoo> OpenZoo(bool wants_assembly) {
   return zoo;
 }
 
+// Some drivers abort on a size that they do not offer.
+bool OffersSubgroups(const target::DeviceProfile& profile, uint32_t size) {
+  return profile.subgroup_size_control && size >= static_cast<uint32_t>(profile.subgroup_min_size) &&
+         size <= static_cast<uint32_t>(profile.subgroup_max_size);
+}
+
 StatusOr<VkPipeline> CreatePipeline(const Zoo& zoo, const program::Kernel& kernel) {
   const auto& profile = zoo.physical.profile;
   const uint32_t subgroup_size = kernel.required_subgroup_size;
-  // Some drivers abort on a size that they do not offer.
-  if (subgroup_size != 0 &&
-      (!profile.subgroup_size_control || subgroup_size < static_cast<uint32_t>(profile.subgroup_min_size) ||
-       subgroup_size > static_cast<uint32_t>(profile.subgroup_max_size))) {
+  if (subgroup_size != 0 && !OffersSubgroups(profile, subgroup_size)) {
     return Unimplemented(Format("It requires subgroups of {}.", subgroup_size));
   }
   const VkShaderModuleCreateInfo module_info{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,

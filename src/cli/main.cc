@@ -5,6 +5,58 @@
 
 namespace dragoman::cli {
 
+namespace {
+
+CLI::App* AddDevices(CLI::App& app, DevicesOptions& options) {
+  CLI::App* command = app.add_subcommand("devices", "List every Vulkan device, and why one is not used");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->add_option("--profile", options.profile_of, "Print the compiler's profile of this device");
+  return command;
+}
+
+CLI::App* AddDoctor(CLI::App& app, bool& json) {
+  CLI::App* command = app.add_subcommand("doctor", "Check everything from the Vulkan loader to a first kernel");
+  command->add_flag("--json", json, "Print JSON");
+  return command;
+}
+
+CLI::App* AddCompile(CLI::App& app, CompileOptions& options) {
+  CLI::App* command = app.add_subcommand("compile", "Compile a StableHLO artifact, an HLO module or a text program");
+  command->add_option("file", options.input, "The program")->required();
+  command->add_option("--profile", options.profile, "A device profile (JSON) instead of this machine's device");
+  command->add_option("-o,--output", options.output, "Save the compiled program here");
+  command->add_option("--dump", options.dumps, "Print a stage: input, a pass, fusion, kernel, program, plan, all");
+  command->add_option("--skip-pass", options.skipped_passes, "Leave out a pass by name");
+  command->add_option("--spirv", options.spirv_folder, "Write each kernel's SPIR-V into this folder");
+  command->add_flag("!--no-fusion", options.fuse, "Give every operation a kernel of its own");
+  return command;
+}
+
+CLI::App* AddEvaluate(CLI::App& app, EvaluateOptions& options) {
+  CLI::App* command = app.add_subcommand("evaluate", "Run a program on the host, slowly, for comparison");
+  command->add_option("file", options.input, "The program")->required();
+  command->add_option("--data", options.data, "Raw elements of main's parameters, one after the other");
+  command->add_option("-o,--output", options.output, "Write the results' elements here")->required();
+  return command;
+}
+
+CLI::App* AddCache(CLI::App& app, CacheOptions& options) {
+  CLI::App* command = app.add_subcommand("cache", "Say where the cache of programs and pipelines is, how large");
+  CLI::App* clear = command->add_subcommand("clear", "Remove what the cache holds");
+  clear->add_flag("--refused", options.only_refused, "Only forget which kernels a driver died on");
+  clear->callback([&options] { options.clear = true; });
+  return command;
+}
+
+// What the library runs in a process of its own; help does not list it.
+CLI::App* AddMakeKernel(CLI::App& app, std::string& driver) {
+  CLI::App* command = app.add_subcommand("make-kernel", "")->group("");
+  command->add_option("--driver", driver)->required();
+  return command;
+}
+
+}  // namespace
+
 int Main(int argc, char** argv) {
   CLI::App app{"Dragoman: Keras and JAX on any GPU with a Vulkan driver.", "dragoman"};
   app.failure_message([](const CLI::App* command, const CLI::Error& error) {
@@ -12,43 +64,18 @@ int Main(int argc, char** argv) {
            " for more information.\n";
   });
   app.require_subcommand(1);
-
   DevicesOptions devices;
-  CLI::App* devices_command = app.add_subcommand("devices", "List every Vulkan device, and why one is not used");
-  devices_command->add_flag("--json", devices.json, "Print JSON");
-  devices_command->add_option("--profile", devices.profile_of, "Print the compiler's profile of this device");
-
   bool doctor_json = false;
-  CLI::App* doctor_command = app.add_subcommand("doctor", "Check everything from the Vulkan loader to a first kernel");
-  doctor_command->add_flag("--json", doctor_json, "Print JSON");
-
   CompileOptions compile;
-  CLI::App* compile_command =
-      app.add_subcommand("compile", "Compile a StableHLO artifact, an HLO module or a text program");
-  compile_command->add_option("file", compile.input, "The program")->required();
-  compile_command->add_option("--profile", compile.profile, "A device profile (JSON) instead of this machine's device");
-  compile_command->add_option("-o,--output", compile.output, "Save the compiled program here");
-  compile_command->add_option("--dump", compile.dumps,
-                              "Print a stage: input, a pass, fusion, kernel, program, plan, all");
-  compile_command->add_option("--skip-pass", compile.skipped_passes, "Leave out a pass by name");
-  compile_command->add_option("--spirv", compile.spirv_folder, "Write each kernel's SPIR-V into this folder");
-  compile_command->add_flag("!--no-fusion", compile.fuse, "Give every operation a kernel of its own");
-
   EvaluateOptions evaluate;
-  CLI::App* evaluate_command = app.add_subcommand("evaluate", "Run a program on the host, slowly, for comparison");
-  evaluate_command->add_option("file", evaluate.input, "The program")->required();
-  evaluate_command->add_option("--data", evaluate.data, "Raw elements of main's parameters, one after the other");
-  evaluate_command->add_option("-o,--output", evaluate.output, "Write the results' elements here")->required();
-
   CacheOptions cache;
-  CLI::App* cache_command = app.add_subcommand("cache", "Say where the cache of programs and pipelines is, how large");
-  CLI::App* clear_command = cache_command->add_subcommand("clear", "Remove what the cache holds");
-  clear_command->add_flag("--refused", cache.only_refused, "Only forget which kernels a driver died on");
-
   std::string driver;
-  CLI::App* make_command = app.add_subcommand("make-kernel", "")->group("");
-  make_command->add_option("--driver", driver)->required();
-
+  const CLI::App* devices_command = AddDevices(app, devices);
+  const CLI::App* doctor_command = AddDoctor(app, doctor_json);
+  AddCompile(app, compile);
+  const CLI::App* evaluate_command = AddEvaluate(app, evaluate);
+  const CLI::App* cache_command = AddCache(app, cache);
+  const CLI::App* make_command = AddMakeKernel(app, driver);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -56,7 +83,6 @@ int Main(int argc, char** argv) {
   }
   if (*devices_command) return Devices(devices);
   if (*doctor_command) return Doctor(doctor_json);
-  cache.clear = clear_command->parsed();
   if (*cache_command) return Cache(cache);
   if (*make_command) return MakeKernel(driver);
   if (*evaluate_command) return Evaluate(evaluate);

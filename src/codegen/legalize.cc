@@ -52,47 +52,14 @@ DType LegalMemory(DType memory, const DeviceProfile& profile) {
 }  // namespace
 
 bool IsNativeMemory(DType memory, const DeviceProfile& profile) {
-  switch (memory) {
-    case DType::kPred:
-    case DType::kS8:
-    case DType::kU8:
-      return profile.storage8 && (profile.int64 || profile.int8);
-    case DType::kS16:
-    case DType::kU16:
-      return profile.storage16 && (profile.int64 || profile.int16);
-    case DType::kF16:
-      return profile.storage16 && profile.float16;
-    case DType::kS32:
-    case DType::kU32:
-    case DType::kF32:
-      return true;
-    case DType::kS64:
-    case DType::kU64:
-      return profile.int64;
-    case DType::kF64:
-      return profile.float64;
-    case DType::kS2:
-    case DType::kS4:
-    case DType::kU2:
-    case DType::kU4:
-    case DType::kF4E2M1FN:
-    case DType::kF6E2M3FN:
-    case DType::kF6E3M2FN:
-    case DType::kF8E3M4:
-    case DType::kF8E4M3:
-    case DType::kF8E4M3B11FNUZ:
-    case DType::kF8E4M3FN:
-    case DType::kF8E4M3FNUZ:
-    case DType::kF8E5M2:
-    case DType::kF8E5M2FNUZ:
-    case DType::kF8E8M0FNU:
-    case DType::kBF16:
-    case DType::kC64:
-    case DType::kC128:
-    case DType::kToken:
-      return false;
-  }
-  return false;
+  if (memory == DType::kF16) return profile.storage16 && profile.float16;
+  if (memory == DType::kF32) return true;
+  if (memory == DType::kF64) return profile.float64;
+  if (!IsInteger(memory) && !IsPred(memory)) return false;
+  const int bits = IsPred(memory) ? 8 : Info(memory).bits;
+  if (bits == 8) return profile.storage8 && (profile.int64 || profile.int8);
+  if (bits == 16) return profile.storage16 && (profile.int64 || profile.int16);
+  return bits == 32 || (bits == 64 && profile.int64);
 }
 
 bool NeedsLegalization(const kernel::Kernel& kernel, const DeviceProfile& profile) {

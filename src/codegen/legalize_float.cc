@@ -8,9 +8,38 @@
 
 namespace dragoman::codegen {
 
+using kernel::Builder;
 using kernel::KOp;
 using kernel::KType;
 using kernel::V;
+
+namespace {
+
+// The largest divisor * 2^k that is no larger than x, which is at least the divisor.
+V LargestFitting(Builder& builder, V divisor, V x) {
+  const bool is_double = x.type == KType::kF64;
+  const KType bits_type = is_double ? KType::kI64 : KType::kI32;
+  const int mantissa_bits = is_double ? 52 : 23;
+  const int64_t bias = is_double ? 1023 : 127;
+  const auto exponent_of = [&](V value) {
+    return builder.Binary(KOp::kShrU, builder.Bitcast(value, bits_type), builder.Int(bits_type, mantissa_bits));
+  };
+  const auto power_of_two = [&](V exponent) {
+    const V bits = builder.Binary(KOp::kShl, builder.IAdd(exponent, builder.Int(bits_type, bias)),
+                                  builder.Int(bits_type, mantissa_bits));
+    return builder.Bitcast(bits, x.type);
+  };
+  const V distance = builder.ISub(exponent_of(x), exponent_of(divisor));
+  // One less than the difference of the exponents always fits; its double may, and overflows to infinity if at all.
+  const V less = builder.SMax(builder.ISub(distance, builder.Int(bits_type, 1)), builder.Int(bits_type, 0));
+  // In two steps, for 2^power itself may be too large for the type.
+  const V half = builder.Binary(KOp::kShrU, less, builder.Int(bits_type, 1));
+  const V scaled = builder.FMul(builder.FMul(divisor, power_of_two(half)), power_of_two(builder.ISub(less, half)));
+  const V doubled = builder.FMul(scaled, builder.Float(x.type, 2.0));
+  return builder.Select(builder.Compare(KOp::kFLe, doubled, x), doubled, scaled);
+}
+
+}  // namespace
 
 // By integer arithmetic where no rounding mode is in force: SPIR-V then leaves the direction to the driver.
 V Legalizer::NarrowToF16(V value) {
@@ -42,35 +71,15 @@ Legalizer::Mapped Legalizer::RemainderOf(const Instruction& inst) {
 // nothing fits; every step is exact (t <= x < 2t).
 V Legalizer::ExactRemainder(V a, V b) {
   const KType type = a.type;
-  const bool is_double = type == KType::kF64;
-  const KType bits_type = is_double ? KType::kI64 : KType::kI32;
-  const int mantissa_bits = is_double ? 52 : 23;
-  const int64_t bias = is_double ? 1023 : 127;
   const V zero = builder_.Float(type, 0.0);
   const V infinity = builder_.Float(type, std::numeric_limits<double>::infinity());
   const V divisor = builder_.Unary(KOp::kFAbs, b);
   const V magnitude = builder_.Unary(KOp::kFAbs, a);
   const V is_valid =
       builder_.And(builder_.Compare(KOp::kFLt, magnitude, infinity), builder_.Compare(KOp::kFLt, zero, divisor));
-  const auto exponent_of = [&](V value) {
-    return builder_.Binary(KOp::kShrU, builder_.Bitcast(value, bits_type), builder_.Int(bits_type, mantissa_bits));
-  };
-  const auto power_of_two = [&](V exponent) {
-    const V bits = builder_.Binary(KOp::kShl, builder_.IAdd(exponent, builder_.Int(bits_type, bias)),
-                                   builder_.Int(bits_type, mantissa_bits));
-    return builder_.Bitcast(bits, type);
-  };
   const auto goes_on = [&](std::span<const V> x) { return builder_.Compare(KOp::kFLe, divisor, x[0]); };
   const auto body = [&](std::span<const V> x) {
-    const V distance = builder_.ISub(exponent_of(x[0]), exponent_of(divisor));
-    // One less than the difference of the exponents always fits; its double may, and overflows to infinity if at all.
-    const V less = builder_.SMax(builder_.ISub(distance, builder_.Int(bits_type, 1)), builder_.Int(bits_type, 0));
-    // In two steps, for 2^power itself may be too large for the type.
-    const V half = builder_.Binary(KOp::kShrU, less, builder_.Int(bits_type, 1));
-    const V scaled = builder_.FMul(builder_.FMul(divisor, power_of_two(half)), power_of_two(builder_.ISub(less, half)));
-    const V doubled = builder_.FMul(scaled, builder_.Float(type, 2.0));
-    const V fits = builder_.Select(builder_.Compare(KOp::kFLe, doubled, x[0]), doubled, scaled);
-    return std::vector<V>{builder_.FSub(x[0], fits)};
+    return std::vector<V>{builder_.FSub(x[0], LargestFitting(builder_, divisor, x[0]))};
   };
   // Below any divisor where there is nothing to do.
   const V start = builder_.Select(is_valid, magnitude, builder_.Float(type, -1.0));

@@ -13,6 +13,47 @@ using ir::AttrKey;
 
 constexpr int64_t kMaxInlineConstant = 16;
 
+// The elements that an inline reduce combines for one of its results.
+struct InlineReduction {
+  const ir::Op& op;
+  Combiner combiner;
+  Index first;                     // of the elements: 0 in the dimensions that are reduced
+  std::vector<size_t> dimensions;  // those
+  Dims extents;                    // and theirs
+};
+
+InlineReduction ReductionAt(Elemental& elemental, const ir::Op& op, const Index& index) {
+  InlineReduction result{op, Combiner(*op.regions[0], InitialValues(op)), {}, {}, {}};
+  const std::vector<int64_t>& reduced = op.attributes.Ints(AttrKey::kDimensions);
+  const std::vector<V> kept = elemental.Delinearize(index, op.type().dims);
+  const Dims& extents = op.operands[0]->type.dims;
+  for (size_t i = 0, next = 0; i < extents.size(); ++i) {
+    const bool is_reduced = std::find(reduced.begin(), reduced.end(), static_cast<int64_t>(i)) != reduced.end();
+    result.first.dims.push_back(is_reduced ? elemental.builder().I32(0) : kept[next++]);
+    if (!is_reduced) continue;
+    result.dimensions.push_back(i);
+    result.extents.push_back(extents[i]);
+  }
+  return result;
+}
+
+// The accumulators `carried`, combined with element number `at` of those reduced.
+StatusOr<std::vector<V>> CombineWithElement(Elemental& elemental, const InlineReduction& reduction, V at,
+                                            std::span<const V> carried) {
+  const std::vector<V> position = elemental.Delinearize(Index::FromLinear(at), reduction.extents);
+  Index element = reduction.first;
+  for (size_t i = 0; i < position.size(); ++i) element.dims[reduction.dimensions[i]] = position[i];
+  std::vector<Scalar> values;
+  for (const ir::Value* operand : ReducedOperands(reduction.op)) {
+    ASSIGN_OR_RETURN(const Scalar value, elemental.At(operand, element));
+    values.push_back(value);
+  }
+  const Combiner& combiner = reduction.combiner;
+  ASSIGN_OR_RETURN(values, combiner.Lift(elemental, values));
+  ASSIGN_OR_RETURN(const auto next, combiner.Combine(elemental, combiner.Unflatten(carried), values));
+  return FlattenScalars(next);
+}
+
 }  // namespace
 
 bool IsInlineConstant(const ir::Op& op) {
@@ -81,43 +122,18 @@ bool IsInlineReduce(const ir::Op& op) {
 
 StatusOr<Lanes> EmitInlineReduce(Elemental& elemental, const ir::Op& op, const Index& index, int) {
   Builder& builder = elemental.builder();
-  const size_t num_values = op.operands.size() / 2;
-  const Combiner combiner(*op.regions[0], InitialValues(op));
-  const Dims& extents = op.operands[0]->type.dims;
-  const std::vector<int64_t>& reduced = op.attributes.Ints(AttrKey::kDimensions);
-  const std::vector<V> kept = elemental.Delinearize(index, op.type().dims);
-  Dims reduced_extents;
-  Index at;
-  for (size_t i = 0, next = 0; i < extents.size(); ++i) {
-    const bool is_reduced = std::find(reduced.begin(), reduced.end(), static_cast<int64_t>(i)) != reduced.end();
-    at.dims.push_back(is_reduced ? builder.I32(0) : kept[next++]);
-    if (is_reduced) reduced_extents.push_back(extents[i]);
-  }
+  const InlineReduction reduction = ReductionAt(elemental, op, index);
+  const Combiner& combiner = reduction.combiner;
   ASSIGN_OR_RETURN(const std::vector<Scalar> start, combiner.Start(elemental));
   Status status;
-  const auto body = [&](V r, std::span<const V> carried) -> std::vector<V> {
+  const auto body = [&](V at, std::span<const V> carried) -> std::vector<V> {
     Elemental::Scope scope(elemental);
-    const auto combine = [&]() -> StatusOr<std::vector<Scalar>> {
-      const std::vector<V> position = elemental.Delinearize(Index::FromLinear(r), reduced_extents);
-      Index element = at;
-      for (size_t i = 0, next = 0; i < extents.size(); ++i) {
-        const bool is_reduced = std::find(reduced.begin(), reduced.end(), static_cast<int64_t>(i)) != reduced.end();
-        if (is_reduced) element.dims[i] = position[next++];
-      }
-      std::vector<Scalar> values;
-      for (size_t i = 0; i < num_values; ++i) {
-        ASSIGN_OR_RETURN(const Scalar value, elemental.At(op.operands[i], element));
-        values.push_back(value);
-      }
-      ASSIGN_OR_RETURN(values, combiner.Lift(elemental, values));
-      return combiner.Combine(elemental, combiner.Unflatten(carried), values);
-    };
-    const StatusOr<std::vector<Scalar>> next = combine();
+    const StatusOr<std::vector<V>> next = CombineWithElement(elemental, reduction, at, carried);
     if (!next.ok()) status = next.status();
-    return next.ok() ? FlattenScalars(*next) : std::vector<V>(carried.begin(), carried.end());
+    return next.ok() ? *next : std::vector<V>(carried.begin(), carried.end());
   };
   std::vector<V> carried = FlattenScalars(start);
-  const int64_t count = NumElements(reduced_extents);
+  const int64_t count = NumElements(reduction.extents);
   if (count == 1) {
     carried = body(builder.I32(0), carried);
   } else {
@@ -125,7 +141,9 @@ StatusOr<Lanes> EmitInlineReduce(Elemental& elemental, const ir::Op& op, const I
   }
   if (!status.ok()) return status;
   ASSIGN_OR_RETURN(const std::vector<Scalar> results, combiner.Finish(elemental, combiner.Unflatten(carried)));
-  for (size_t i = 1; i < num_values; ++i) elemental.Remember(op.result(static_cast<int>(i)), index, {results[i]});
+  for (size_t i = 1; i < results.size(); ++i) {
+    elemental.Remember(op.result(static_cast<int>(i)), index, {results[i]});
+  }
   return Lanes{results[0]};
 }
 

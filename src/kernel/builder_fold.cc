@@ -34,6 +34,17 @@ bool ReturnsOperandWhenEqual(KOp op) {
          op == KOp::kUMax;
 }
 
+// A product, quotient or remainder of an integer and a constant.
+std::optional<V> FoldScaling(Builder& builder, KOp op, V a, int64_t b, KType type) {
+  if (b == 1) return op == KOp::kURem ? builder.Int(type, 0) : a;
+  if (b == 0 && op == KOp::kIMul) return builder.Int(type, 0);
+  const bool is_power_of_two = b > 0 && (b & (b - 1)) == 0;
+  if (!is_power_of_two || op == KOp::kSDiv) return std::nullopt;
+  if (op == KOp::kURem) return builder.And(a, builder.Int(type, b - 1));
+  const V log2 = builder.Int(type, std::countr_zero(static_cast<uint64_t>(b)));
+  return builder.Binary(op == KOp::kIMul ? KOp::kShl : KOp::kShrU, a, log2);
+}
+
 }  // namespace
 
 bool IsCommutative(KOp op) {
@@ -145,8 +156,6 @@ std::optional<V> Builder::FoldBinary(KOp op, V a, V b) {
 // a op b for an integer or boolean constant b.
 std::optional<V> Builder::FoldWithConstant(KOp op, V a, int64_t b, KType type) {
   const bool all_ones = type == KType::kBool ? b == 1 : b == -1;
-  const bool is_power_of_two = b > 0 && (b & (b - 1)) == 0;
-  const int log2 = is_power_of_two ? std::countr_zero(static_cast<uint64_t>(b)) : 0;
   switch (op) {
     case KOp::kIAdd:
     case KOp::kISub:
@@ -158,17 +167,10 @@ std::optional<V> Builder::FoldWithConstant(KOp op, V a, int64_t b, KType type) {
       if (all_ones) return Not(a);
       return b == 0 ? std::optional(a) : std::nullopt;
     case KOp::kIMul:
-      if (b == 0) return Int(type, 0);
-      if (b == 1) return a;
-      return is_power_of_two ? std::optional(Binary(KOp::kShl, a, Int(type, log2))) : std::nullopt;
-    case KOp::kUDiv:
-      if (b == 1) return a;
-      return is_power_of_two ? std::optional(Binary(KOp::kShrU, a, Int(type, log2))) : std::nullopt;
-    case KOp::kURem:
-      if (b == 1) return Int(type, 0);
-      return is_power_of_two ? std::optional(And(a, Int(type, b - 1))) : std::nullopt;
     case KOp::kSDiv:
-      return b == 1 ? std::optional(a) : std::nullopt;
+    case KOp::kUDiv:
+    case KOp::kURem:
+      return FoldScaling(*this, op, a, b, type);
     case KOp::kAnd:
       if (all_ones) return a;
       return b == 0 ? std::optional(Int(type, 0)) : std::nullopt;

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
+#include <iterator>
 
 #include "kernel/int_ops.h"
 #include "kernel/small_float.h"
@@ -27,47 +27,53 @@ uint64_t Truncate(KType type, uint64_t bits) {
 // T is the type whose arithmetic is meant: f16 computes in double, since one operation of two f16 is exact enough
 // there.
 template <typename T>
-T EvaluateFloat(KOp op, T a, T b, T c) {
-  switch (op) {
-    case KOp::kFAdd:
-      return a + b;
-    case KOp::kFSub:
-      return a - b;
-    case KOp::kFMul:
-      return a * b;
-    case KOp::kFDiv:
-      return a / b;
-    case KOp::kFRem:
-      return std::fmod(a, b);
-    case KOp::kFma:
-      return std::fma(a, b, c);
-    case KOp::kFNeg:
-      return -a;
-    case KOp::kFAbs:
-      return std::fabs(a);
-    case KOp::kFloor:
-      return std::floor(a);
-    case KOp::kCeil:
-      return std::ceil(a);
-    case KOp::kTrunc:
-      return std::trunc(a);
-    case KOp::kRoundEven:
-      return std::nearbyint(a);
-    case KOp::kSqrt:
-      return std::sqrt(a);
-    case KOp::kRsqrt:
-      return T{1} / std::sqrt(a);
-    case KOp::kSin:
-      return std::sin(a);
-    case KOp::kCos:
-      return std::cos(a);
-    case KOp::kExp:
-      return std::exp(a);
-    case KOp::kLog:
-      return std::log(a);
-    default:
-      return std::numeric_limits<T>::quiet_NaN();
+struct FloatOperands {
+  T a, b, c;
+};
+template <typename T>
+struct FloatRow {
+  KOp op;
+  T (*evaluate)(const FloatOperands<T>& x);
+};
+
+#define ROW(op, value)                                            \
+  {                                                               \
+    KOp::op, [](const FloatOperands<T>& x) -> T { return value; } \
   }
+template <typename T>
+constexpr FloatRow<T> kFloatRows[] = {
+    ROW(kFAdd, x.a + x.b),
+    ROW(kFSub, x.a - x.b),
+    ROW(kFMul, x.a* x.b),
+    ROW(kFDiv, x.a / x.b),
+    ROW(kFRem, std::fmod(x.a, x.b)),
+    ROW(kFma, std::fma(x.a, x.b, x.c)),
+    ROW(kFNeg, -x.a),
+    ROW(kFAbs, std::fabs(x.a)),
+    ROW(kFloor, std::floor(x.a)),
+    ROW(kCeil, std::ceil(x.a)),
+    ROW(kTrunc, std::trunc(x.a)),
+    ROW(kRoundEven, std::nearbyint(x.a)),
+    ROW(kSqrt, std::sqrt(x.a)),
+    ROW(kRsqrt, T{1} / std::sqrt(x.a)),
+    ROW(kSin, std::sin(x.a)),
+    ROW(kCos, std::cos(x.a)),
+    ROW(kExp, std::exp(x.a)),
+    ROW(kLog, std::log(x.a)),
+};
+#undef ROW
+
+constexpr bool FloatRowsAreInOrder() {
+  for (size_t i = 0; i < std::size(kFloatRows<float>); ++i) {
+    if (kFloatRows<float>[i].op != static_cast<KOp>(static_cast<size_t>(KOp::kFAdd) + i)) return false;
+  }
+  return kFloatRows<float>[std::size(kFloatRows<float>) - 1].op == KOp::kLog;
+}
+static_assert(FloatRowsAreInOrder(), "One row an operation, in the order of the operations.");
+
+template <typename T>
+T EvaluateFloat(KOp op, T a, T b, T c) {
+  return kFloatRows<T>[static_cast<size_t>(op) - static_cast<size_t>(KOp::kFAdd)].evaluate({a, b, c});
 }
 
 uint64_t EvaluateFloatBits(KOp op, KType type, Operands x) {

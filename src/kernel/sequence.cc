@@ -116,7 +116,6 @@ class Inliner {
 
   std::vector<V> Inline(const Instruction& inst) {
     const std::vector<V> operands = All(inst.operands);
-    const auto memory = [&] { return part_.buffers[inst.buffer]; };
     switch (inst.op) {
       case KOp::kConstant:
         return {b_.ConstantBits(inst.type, inst.imm)};
@@ -128,23 +127,6 @@ class Inliner {
         return {place_.local};
       case KOp::kSubgroupIndex:
         return {place_.subgroup};
-      case KOp::kLoad:
-        return b_.LoadVector(memory(), operands[0], static_cast<int>(inst.imm));
-      case KOp::kStore:
-        b_.StoreVector(memory(), operands[0], std::span(operands).subspan(1));
-        return {};
-      case KOp::kLoadShared:
-        return {b_.LoadShared(first_shared_ + inst.buffer, operands[0])};
-      case KOp::kStoreShared:
-        b_.StoreShared(first_shared_ + inst.buffer, operands[0], operands[1]);
-        return {};
-      case KOp::kAtomicAdd:
-      case KOp::kAtomicMin:
-      case KOp::kAtomicMax:
-      case KOp::kAtomicOr:
-      case KOp::kAtomicAnd:
-      case KOp::kAtomicExchange:
-        return {b_.Atomic(inst.op, memory(), operands[0], operands[1])};
       case KOp::kBarrier:
         b_.Barrier();
         return {};
@@ -155,8 +137,26 @@ class Inliner {
       case KOp::kWhile:
       case KOp::kIf:
         return InlineStructure(inst, operands);
-      default:  // a value of its operands
+      default:
+        if (Between(inst.op, KOp::kLoad, KOp::kAtomicExchange)) return InlineMemory(inst, operands);
         return {b_.Emit(inst.op, operands, part_.kernel.value_types[inst.first_result])};
+    }
+  }
+
+  std::vector<V> InlineMemory(const Instruction& inst, const std::vector<V>& operands) {
+    switch (inst.op) {
+      case KOp::kLoad:
+        return b_.LoadVector(part_.buffers[inst.buffer], operands[0], static_cast<int>(inst.imm));
+      case KOp::kStore:
+        b_.StoreVector(part_.buffers[inst.buffer], operands[0], std::span(operands).subspan(1));
+        return {};
+      case KOp::kLoadShared:
+        return {b_.LoadShared(first_shared_ + inst.buffer, operands[0])};
+      case KOp::kStoreShared:
+        b_.StoreShared(first_shared_ + inst.buffer, operands[0], operands[1]);
+        return {};
+      default:  // atomic
+        return {b_.Atomic(inst.op, part_.buffers[inst.buffer], operands[0], operands[1])};
     }
   }
 

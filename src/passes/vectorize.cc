@@ -40,6 +40,15 @@ bool AllUniform(const Op& op, size_t first, const LoopAnalysis& loop) {
                       [&loop](const Value* value) { return loop.IsInside(value); });
 }
 
+Value* WithDimFirst(Builder& builder, Value* value, int64_t dimension) {
+  if (dimension == 0) return value;
+  std::vector<int64_t> permutation = {dimension};
+  for (int64_t d = 0; d < value->type.rank(); ++d) {
+    if (d != dimension) permutation.push_back(d);
+  }
+  return builder.Transpose(value, std::move(permutation));
+}
+
 }  // namespace
 
 bool IsVectorizable(const Op& op, const LoopAnalysis& loop) {
@@ -112,12 +121,7 @@ Value* Vectorizer::WholeOfRow(const Op& op, const LoopAnalysis::RowOfInvariant& 
   attributes.Set(AttrKey::kStrides, std::move(strides));
   Value* rows = builder_.Make(OpCode::kSlice, {source}, std::move(attributes))->result();
   if (row.place.step < 0) rows = builder_.Reverse(rows, {row.dimension});
-  std::vector<int64_t> permutation = {row.dimension};
-  for (int64_t d = 0; d < source->type.rank(); ++d) {
-    if (d != row.dimension) permutation.push_back(d);
-  }
-  if (row.dimension != 0) rows = builder_.Transpose(rows, std::move(permutation));
-  return builder_.Reshape(rows, WithFront(count, op.type().dims));
+  return builder_.Reshape(WithDimFirst(builder_, rows, row.dimension), WithFront(count, op.type().dims));
 }
 
 Value* Vectorizer::Compute(Value* value) {
@@ -193,12 +197,7 @@ Value* Vectorizer::WholeOfDot(const Op& op) {
   Value* rhs = has_rhs ? Whole(op.operands[1]) : op.operands[1];
   Value* result =
       builder_.MakeTyped(OpCode::kDotGeneral, {lhs, rhs}, {{op.type().dtype, dims}}, std::move(attributes))->result();
-  if (place == 0) return result;
-  std::vector<int64_t> permutation = {place};
-  for (int64_t d = 0; d < static_cast<int64_t>(dims.size()); ++d) {
-    if (d != place) permutation.push_back(d);
-  }
-  return builder_.Transpose(result, std::move(permutation));
+  return WithDimFirst(builder_, result, place);
 }
 
 Value* Vectorizer::WholeOfReduce(const Op& op, bool sums_iterations) {

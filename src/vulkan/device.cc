@@ -99,7 +99,12 @@ Status Device::Initialize() {
       Call("vkCreateDevice", instance_->functions().vkCreateDevice, physical_.handle, &info, nullptr, &handle_));
   ASSIGN_OR_RETURN(functions_, LoadDeviceFunctions(instance_->functions(), handle_));
   functions_.vkGetDeviceQueue(handle_, physical_.queue_family, 0, &queue_);
+  RETURN_IF_ERROR(CreateTimeline());
+  RETURN_IF_ERROR(CreateLayout());
+  return ChooseMemoryTypes();
+}
 
+Status Device::CreateTimeline() {
   const VkSemaphoreTypeCreateInfo type{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
                                        .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
   const VkSemaphoreCreateInfo semaphore_info{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
@@ -107,7 +112,10 @@ Status Device::Initialize() {
   RETURN_IF_ERROR(
       Call("vkCreateSemaphore", functions_.vkCreateSemaphore, handle_, &semaphore_info, nullptr, &semaphore));
   timeline_ = OwnedSemaphore(functions_, handle_, semaphore);
+  return OkStatus();
+}
 
+Status Device::CreateLayout() {
   const VkPushConstantRange range{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kPushConstantBytes};
   const VkPipelineLayoutCreateInfo layout_info{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                                .pushConstantRangeCount = 1,
@@ -116,7 +124,7 @@ Status Device::Initialize() {
   RETURN_IF_ERROR(
       Call("vkCreatePipelineLayout", functions_.vkCreatePipelineLayout, handle_, &layout_info, nullptr, &layout));
   layout_ = OwnedPipelineLayout(functions_, handle_, layout);
-  return ChooseMemoryTypes();
+  return OkStatus();
 }
 
 Status Device::ChooseMemoryTypes() {

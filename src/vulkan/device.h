@@ -76,6 +76,8 @@ class Device {
  private:
   Device(std::shared_ptr<Instance> instance, PhysicalDevice physical);
   Status Initialize();
+  Status CreateTimeline();
+  Status CreateLayout();
   Status ChooseMemoryTypes();
   const VkMemoryType& TypeOf(MemoryKind kind) const;
   void MarkLost(const Status& status);

@@ -222,6 +222,14 @@ StatusOr<ExtensionSet> ListExtensions(Instance& instance, VkPhysicalDevice devic
   return extensions;
 }
 
+std::vector<VkQueueFamilyProperties> ListQueueFamilies(const InstanceFunctions& functions, VkPhysicalDevice handle) {
+  uint32_t count = 0;
+  functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, &count, nullptr);
+  std::vector<VkQueueFamilyProperties> families(count);
+  functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, &count, families.data());
+  return families;
+}
+
 StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
   const InstanceFunctions& functions = instance.functions();
   PhysicalDevice device{.handle = handle};
@@ -237,12 +245,7 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
     functions.vkGetPhysicalDeviceProperties2(handle, &properties.core);
     functions.vkGetPhysicalDeviceFeatures2(handle, &features.core);
   }
-  uint32_t count = 0;
-  functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, &count, nullptr);
-  std::vector<VkQueueFamilyProperties> families(count);
-  functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, &count, families.data());
-
-  const int queue_family = ChooseQueueFamily(families);
+  const int queue_family = ChooseQueueFamily(ListQueueFamilies(functions, handle));
   device.queue_family = static_cast<uint32_t>(std::max(queue_family, 0));
   std::copy_n(basic.pipelineCacheUUID, VK_UUID_SIZE, device.pipeline_cache_uuid.begin());
   FillIdentity(basic, device.profile);

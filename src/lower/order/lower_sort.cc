@@ -60,25 +60,14 @@ Status LowerByKeys(const fusion::Group& group, const target::DeviceProfile& prof
   return AppendRadixSort(group, profile, sort, lowered);
 }
 
-}  // namespace
-
-StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::CompileContext& context) {
+Status LowerByComparisons(const fusion::Group& group, const target::DeviceProfile& profile, LoweredGroup& lowered) {
   const ir::Op& hero = *group.hero;
   const Dims& dims = hero.type().dims;
-  LoweredGroup lowered;
-  const int64_t count = NumElements(dims);
-  if (count == 0) return lowered;
   const int dimension = static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension));
-  if (!dims.empty() && dims[dimension] == count && SuitsRadixSort(count, context.profile)) {
-    if (const std::optional<SortKey> key = SortKey::Find(hero); key.has_value()) {
-      RETURN_IF_ERROR(LowerByKeys(group, context.profile, *key, lowered));
-      return lowered;
-    }
-  }
   const std::vector<bool> compared = ComparedOperands(hero);
   PermutationSort sort;
   sort.extent = dims.empty() ? 1 : dims[dimension];
-  sort.rows = count / sort.extent;
+  sort.rows = NumElements(dims) / sort.extent;
   sort.label = Format("sort of {} {}", hero.operands.size(), hero.type().ToString());
   sort.load = [&](Elemental& elemental, V row, V element) -> StatusOr<std::vector<Scalar>> {
     const Index index = IndexOf(elemental, dims, dimension, row, element);
@@ -104,7 +93,25 @@ StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::Compi
     }
     return OkStatus();
   };
-  RETURN_IF_ERROR(AppendSort(group, context.profile, sort, lowered));
+  return AppendSort(group, profile, sort, lowered);
+}
+
+}  // namespace
+
+StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::CompileContext& context) {
+  const ir::Op& hero = *group.hero;
+  const Dims& dims = hero.type().dims;
+  LoweredGroup lowered;
+  const int64_t count = NumElements(dims);
+  if (count == 0) return lowered;
+  const int dimension = static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension));
+  if (!dims.empty() && dims[dimension] == count && SuitsRadixSort(count, context.profile)) {
+    if (const std::optional<SortKey> key = SortKey::Find(hero); key.has_value()) {
+      RETURN_IF_ERROR(LowerByKeys(group, context.profile, *key, lowered));
+      return lowered;
+    }
+  }
+  RETURN_IF_ERROR(LowerByComparisons(group, context.profile, lowered));
   return lowered;
 }
 

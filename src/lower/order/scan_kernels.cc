@@ -204,49 +204,64 @@ void ScanKernel::EmitOwnScan(const LoopRange& range, Parts running, const Access
   });
 }
 
-ScanKernel::Parts ScanKernel::EmitTile(V begin, V end, const Parts& carry, const Access& access) {
-  if (shared_.empty()) AddSharedArrays();
-  const V lane = b_.LocalIndex(), size = b_.I32(workgroup_size_);
-  const V own_begin = b_.UMin(b_.IAdd(begin, b_.IMul(lane, b_.I32(items_))), end);
-  const V own_end = b_.UMin(b_.IAdd(own_begin, b_.I32(items_)), end);
-  const V has_own = b_.ULt(own_begin, own_end);
-  b_.If(has_own, [&] {
-    Elemental::Scope scope(e_);
-    PutShared(lane, EmitOwnTotal(own_begin, own_end, access));
-  });
-  b_.Barrier();
-  // Hillis and Steele, from one half of the shared arrays to the other.
+ScanKernel::Share ScanKernel::ShareOf(V begin, V end) {
+  Share own{.lane = b_.LocalIndex(), .workgroup_size = b_.I32(workgroup_size_)};
+  own.begin = b_.UMin(b_.IAdd(begin, b_.IMul(own.lane, b_.I32(items_))), end);
+  own.end = b_.UMin(b_.IAdd(own.begin, b_.I32(items_)), end);
+  own.is_some = b_.ULt(own.begin, own.end);
+  return own;
+}
+
+// Hillis and Steele, from one half of the shared arrays to the other.
+V ScanKernel::ScanTotals(const Share& own) {
   const int steps = std::countr_zero(static_cast<uint32_t>(workgroup_size_));
   b_.ForEach(b_.I32(0), b_.I32(steps), b_.I32(1), [&](V step) {
-    const V from = b_.IMul(b_.And(step, b_.I32(1)), size), to = b_.ISub(size, from);
+    const V from = b_.IMul(b_.And(step, b_.I32(1)), own.workgroup_size), to = b_.ISub(own.workgroup_size, from);
     const V distance = b_.Binary(KOp::kShl, b_.I32(1), step);
-    b_.If(has_own, [&] {
-      const Parts own = GetShared(b_.IAdd(from, lane));
+    b_.If(own.is_some, [&] {
+      const Parts total = GetShared(b_.IAdd(from, own.lane));
       const Parts result = b_.IfValue(
-          b_.ULe(distance, lane),
+          b_.ULe(distance, own.lane),
           [&] {
             Elemental::Scope scope(e_);
-            return Combine(GetShared(b_.ISub(b_.IAdd(from, lane), distance)), own);
+            return Combine(GetShared(b_.ISub(b_.IAdd(from, own.lane), distance)), total);
           },
-          [&] { return own; });
-      PutShared(b_.IAdd(to, lane), result);
+          [&] { return total; });
+      PutShared(b_.IAdd(to, own.lane), result);
     });
     b_.Barrier();
   });
-  const V totals = b_.I32(steps % 2 == 0 ? 0 : workgroup_size_);
+  return b_.I32(steps % 2 == 0 ? 0 : workgroup_size_);
+}
+
+ScanKernel::Parts ScanKernel::Before(const Share& own, V totals, const Parts& carry) {
+  return b_.IfValue(
+      b_.ULt(b_.I32(0), own.lane),
+      [&] {
+        Elemental::Scope scope(e_);
+        return Combine(carry, GetShared(b_.ISub(b_.IAdd(totals, own.lane), b_.I32(1))));
+      },
+      [&] { return carry; });
+}
+
+V ScanKernel::LastLane(V begin, V end) { return b_.UDiv(b_.ISub(b_.ISub(end, begin), b_.I32(1)), b_.I32(items_)); }
+
+ScanKernel::Parts ScanKernel::EmitTile(V begin, V end, const Parts& carry, const Access& access) {
+  if (shared_.empty()) AddSharedArrays();
+  const Share own = ShareOf(begin, end);
+  b_.If(own.is_some, [&] {
+    Elemental::Scope scope(e_);
+    PutShared(own.lane, EmitOwnTotal(own.begin, own.end, access));
+  });
+  b_.Barrier();
+  const V totals = ScanTotals(own);
   if (access.store) {
-    b_.If(has_own, [&] {
-      const Parts running = b_.IfValue(
-          b_.ULt(b_.I32(0), lane),
-          [&] {
-            Elemental::Scope scope(e_);
-            return Combine(carry, GetShared(b_.ISub(b_.IAdd(totals, lane), b_.I32(1))));
-          },
-          [&] { return carry; });
-      EmitOwnScan({own_begin, own_end, b_.I32(access.lanes), items_ / access.lanes}, running, access);
+    b_.If(own.is_some, [&] {
+      const Parts running = Before(own, totals, carry);
+      EmitOwnScan({own.begin, own.end, b_.I32(access.lanes), items_ / access.lanes}, running, access);
     });
   }
-  const V last_lane = b_.UDiv(b_.ISub(b_.ISub(end, begin), b_.I32(1)), b_.I32(items_));
+  const V last_lane = LastLane(begin, end);
   const Parts total = GetShared(b_.IAdd(totals, last_lane));
   // Before the next tile overwrites the totals.
   b_.Barrier();
@@ -290,7 +305,7 @@ StatusOr<Dispatch> ScanKernel::EmitTotals(int first_temporary) {
   // The carry is left out: the total is the last element's own.
   EmitTile(begin, end, InitialParts(), access);
   const int steps = std::countr_zero(static_cast<uint32_t>(workgroup_size_));
-  const V last_lane = b_.UDiv(b_.ISub(b_.ISub(end, begin), b_.I32(1)), b_.I32(items_));
+  const V last_lane = LastLane(begin, end);
   b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
     const V totals = b_.I32(steps % 2 == 0 ? 0 : workgroup_size_);
     StoreTemporary(first_temporary, b_.WorkgroupIndex(), GetShared(b_.IAdd(totals, last_lane)));

@@ -46,6 +46,13 @@ class ScanKernel {
     bool is_exclusive = false;                                                 // stores what comes before an element
   };
 
+  // The positions of a tile that one invocation takes.
+  struct Share {
+    V lane, workgroup_size;
+    V begin, end;
+    V is_some;  // they may be none at the end of a row
+  };
+
   int num_inputs() const { return static_cast<int>(dtypes_.size()); }
   void Note(const Status& status);
   // Of the first in memory of `lanes` elements.
@@ -67,6 +74,13 @@ class ScanKernel {
   // Scans positions [begin, end) of one row after `carry`; all invocations of the workgroup, uniformly. Returns the
   // carry combined with all of them.
   Parts EmitTile(V begin, V end, const Parts& carry, const Access& access);
+  Share ShareOf(V begin, V end);
+  // Turns the invocations' totals in shared memory into running ones, and returns where they then begin.
+  V ScanTotals(const Share& own);
+  // `carry` combined with what the invocations before this one have.
+  Parts Before(const Share& own, V totals, const Parts& carry);
+  // The last invocation that has a position of [begin, end).
+  V LastLane(V begin, V end);
   std::vector<Parts> LoadParts(const Access& access, V position);
   Parts EmitOwnTotal(V begin, V end, const Access& access);
   void EmitOwnScan(const LoopRange& range, Parts running, const Access& access);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax, layer normalisation and their like: reductions of rows, elementwise work between, results of rows and
 // elements.
+#include <algorithm>
+
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/reduce_combiner.h"
@@ -24,6 +26,15 @@ struct RowReduction {
         combiner(*op->regions[0], InitialValues(*op)) {}
 };
 
+std::vector<V> Flatten(std::span<const Set> sets) {
+  std::vector<V> flat;
+  for (const Set& set : sets) {
+    const std::vector<V> values = FlattenScalars(set);
+    flat.insert(flat.end(), values.begin(), values.end());
+  }
+  return flat;
+}
+
 class RowKernel {
  public:
   RowKernel(const fusion::Group& group, const RowPhases& phases, const RowPlan& plan,
@@ -40,6 +51,7 @@ class RowKernel {
   Status EmitPhase(size_t phase);
   StatusOr<std::vector<Set>> AddAt(std::span<const RowReduction> reductions, const Position& position,
                                    std::vector<Set> sums);
+  LoopRange OwnPositions(bool is_ordered);
   StatusOr<std::vector<Set>> SumLoop(std::span<const RowReduction> reductions, const std::vector<Set>& start);
   Status WriteElements(const Position& position);
   Status WriteRow();
@@ -93,14 +105,18 @@ StatusOr<std::vector<Set>> RowKernel::AddAt(std::span<const RowReduction> reduct
   return sums;
 }
 
+// The positions of a row that this invocation takes: where order matters a stretch of its own.
+LoopRange RowKernel::OwnPositions(bool is_ordered) {
+  const int fellows = plan_.reduce.fellows;
+  const int64_t share = (phases_.row_length / lanes_ + fellows - 1) / fellows * lanes_;
+  const V length = b_.I32(phases_.row_length);
+  const V from = is_ordered ? b_.SMin(b_.IMul(fellow_, b_.I32(share)), length) : b_.IMul(fellow_, b_.I32(lanes_));
+  const V end = is_ordered ? b_.SMin(b_.IAdd(from, b_.I32(share)), length) : length;
+  const V step = b_.I32(is_ordered ? lanes_ : int64_t{lanes_} * fellows);
+  return {from, end, step, share / lanes_};
+}
+
 StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> reductions, const std::vector<Set>& start) {
-  bool is_ordered = false;
-  std::vector<V> flat;
-  for (size_t i = 0; i < reductions.size(); ++i) {
-    is_ordered = is_ordered || reductions[i].combiner.is_ordered();
-    const std::vector<V> part = FlattenScalars(start[i]);
-    flat.insert(flat.end(), part.begin(), part.end());
-  }
   const auto unflatten = [&](std::span<const V> values) {
     std::vector<Set> sets;
     size_t next = 0;
@@ -111,29 +127,17 @@ StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> redu
     }
     return sets;
   };
-  // Where order matters each invocation takes a stretch of its own.
-  const int fellows = plan_.reduce.fellows;
-  const int64_t share = (phases_.row_length / lanes_ + fellows - 1) / fellows * lanes_;
-  const V length = b_.I32(phases_.row_length);
-  const V from = is_ordered ? b_.SMin(b_.IMul(fellow_, b_.I32(share)), length) : b_.IMul(fellow_, b_.I32(lanes_));
-  const V end = is_ordered ? b_.SMin(b_.IAdd(from, b_.I32(share)), length) : length;
-  const V step = b_.I32(is_ordered ? lanes_ : int64_t{lanes_} * fellows);
   Status status;
   const auto add = [&](V at, std::span<const V> carried) -> std::vector<V> {
     Elemental::Scope scope(elemental_);
     const StatusOr<std::vector<Set>> sums = AddAt(reductions, {at, b_.Bool(true)}, unflatten(carried));
-    if (!sums.ok()) {
-      status = sums.status();
-      return {carried.begin(), carried.end()};
-    }
-    std::vector<V> next;
-    for (const Set& set : *sums) {
-      const std::vector<V> part = FlattenScalars(set);
-      next.insert(next.end(), part.begin(), part.end());
-    }
-    return next;
+    if (sums.ok()) return Flatten(*sums);
+    status = sums.status();
+    return {carried.begin(), carried.end()};
   };
-  const std::vector<V> result = b_.For({from, end, step, share / lanes_}, flat, add);
+  const bool is_ordered = std::any_of(reductions.begin(), reductions.end(),
+                                      [](const RowReduction& reduction) { return reduction.combiner.is_ordered(); });
+  const std::vector<V> result = b_.For(OwnPositions(is_ordered), Flatten(start), add);
   if (!status.ok()) return status;
   return unflatten(result);
 }

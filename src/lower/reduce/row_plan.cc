@@ -29,12 +29,10 @@ bool IsRowReduce(const ir::Op& op, RowPhases& phases) {
   return is_row && space.num_kept() == phases.num_rows && space.num_reduced() == phases.row_length;
 }
 
-}  // namespace
+// How many phases must have run before a value is known.
+using Levels = std::unordered_map<const ir::Value*, size_t>;
 
-StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
-  RowPhases result;
-  std::unordered_map<const ir::Value*, size_t> level;  // how many phases must have run
-  std::unordered_set<const ir::Value*> spread;
+Status AddPhases(const fusion::Group& group, Levels& level, RowPhases& result) {
   for (const ir::Op* op : group.members) {
     size_t own = 0;
     for (const ir::Value* operand : op->operands) {
@@ -51,6 +49,11 @@ StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
     }
     for (const auto& value : op->results) level[value.get()] = own;
   }
+  return OkStatus();
+}
+
+void AddRowValues(const fusion::Group& group, const Levels& level, RowPhases& result) {
+  std::unordered_set<const ir::Value*> spread;
   result.row_values.resize(result.phases.size());
   for (const ir::Op* op : group.members) {
     if (op->code != ir::OpCode::kBroadcastInDim) continue;
@@ -59,6 +62,9 @@ StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
     if (found == level.end() || found->second == 0 || operand->type.num_elements() != result.num_rows) continue;
     if (spread.insert(operand).second) result.row_values[found->second - 1].push_back(operand);
   }
+}
+
+Status AddOutputs(const fusion::Group& group, RowPhases& result) {
   for (const ir::Value* output : group.outputs) {
     const int64_t count = output->type.num_elements();
     if (count == result.num_rows * result.row_length) {
@@ -70,25 +76,25 @@ StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
                              output->type.ToString()));
     }
   }
-  return result;
+  return OkStatus();
 }
 
-RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
+// What the phases' reduces take, together.
+ReduceSource SourceOf(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
+  ReduceSource source;
+  source.is_ordered = false;
+  source.num_accumulators = 0;
   std::vector<const ir::Value*> roots = phases.element_outputs;
-  bool is_ordered = false;
-  int num_accumulators = 0;
   std::unordered_set<const ir::Value*> known;
   for (const auto& phase : phases.phases) {
     for (const ir::Op* op : phase) {
-      num_accumulators += static_cast<int>(op->results.size());
-      roots.insert(roots.end(), op->operands.begin(), op->operands.begin() + op->operands.size() / 2);
+      source.num_accumulators += static_cast<int>(op->results.size());
+      const auto reduced = ReducedOperands(*op);
+      roots.insert(roots.end(), reduced.begin(), reduced.end());
       for (const auto& value : op->results) known.insert(value.get());
-      is_ordered = is_ordered || IsOrdered(*op);
+      source.is_ordered = source.is_ordered || IsOrdered(*op);
     }
   }
-  ReduceSource source;
-  source.is_ordered = is_ordered;
-  source.num_accumulators = num_accumulators;
   source.num_ops = AnalyzeLanes(group, roots, 1, known).num_ops;
   for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1 && !profile.unrolling_is_costly; lanes /= 2) {
     if (phases.row_length % lanes != 0) continue;
@@ -97,24 +103,42 @@ RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const tar
     source.lanes = lanes;
     break;
   }
+  return source;
+}
+
+// A row that is read once from memory, and then held in registers, is worth a workgroup as large as the device has.
+void HoldRow(int64_t row_length, const ReduceSource& source, const target::DeviceProfile& profile, RowPlan& plan) {
+  for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.widest_workgroup();
+       wider.fellows = wider.workgroup_size *= 2) {
+    const int64_t positions = int64_t{wider.fellows} * source.lanes;
+    const int64_t loads = (row_length + positions - 1) / positions;
+    if (SharedBytes(wider, source) > profile.shared_memory_bytes) break;
+    if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
+      plan.resident_loads = static_cast<int>(loads);
+      plan.reduce = wider;
+      break;
+    }
+    if (wider.fellows < wider.workgroup_size) break;
+  }
+}
+
+}  // namespace
+
+StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
+  RowPhases result;
+  Levels level;
+  RETURN_IF_ERROR(AddPhases(group, level, result));
+  AddRowValues(group, level, result);
+  RETURN_IF_ERROR(AddOutputs(group, result));
+  return result;
+}
+
+RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
+  const ReduceSource source = SourceOf(group, phases, profile);
   RowPlan plan;
   const ReduceExtents extents{ReduceKind::kRow, phases.num_rows, 1, phases.row_length};
   plan.reduce = ChooseReduce(extents, source, profile, false);
-  if (!is_ordered && !profile.unrolling_is_costly) {
-    // A row that is read once from memory is worth a workgroup as large as the device has.
-    for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.widest_workgroup();
-         wider.fellows = wider.workgroup_size *= 2) {
-      const int64_t positions = int64_t{wider.fellows} * source.lanes;
-      const int64_t loads = (phases.row_length + positions - 1) / positions;
-      if (SharedBytes(wider, source) > profile.shared_memory_bytes) break;
-      if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
-        plan.resident_loads = static_cast<int>(loads);
-        plan.reduce = wider;
-        break;
-      }
-      if (wider.fellows < wider.workgroup_size) break;
-    }
-  }
+  if (!source.is_ordered && !profile.unrolling_is_costly) HoldRow(phases.row_length, source, profile, plan);
   plan.reason = Format("{} phases over {}; the row is {}", phases.phases.size(), plan.reduce.reason,
                        plan.resident_loads > 0 ? "held in registers" : "read again in each");
   return plan;
