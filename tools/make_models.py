@@ -149,9 +149,7 @@ def dilated_conv1d():
                       keras.optimizers.Adam(1e-3))
 
 
-def gan():
-    """A DCGAN's step: the discriminator's update, then the generator's, whose convolutions are transposed."""
-    keras.utils.set_random_seed(0)
+def gan_models():
     generator = keras.Sequential([
         keras.Input((100,)), layers.Dense(4 * 4 * 256, use_bias=False), layers.Reshape((4, 4, 256)),
         layers.BatchNormalization(), layers.ReLU(),
@@ -161,8 +159,15 @@ def gan():
     discriminator = keras.Sequential([
         keras.Input((32, 32, 3)), layers.Conv2D(64, 5, strides=2, padding="same"), layers.LeakyReLU(0.2),
         layers.Conv2D(128, 5, strides=2, padding="same"), layers.LeakyReLU(0.2), layers.Flatten(), layers.Dense(1)])
+    return generator, discriminator
+
+
+def gan():
+    """A DCGAN's step: the discriminator's update, then the generator's, whose convolutions are transposed."""
+    keras.utils.set_random_seed(0)
+    generator, discriminator = models = gan_models()
     optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
-    for optimizer, model in zip(optimizers, (generator, discriminator)):
+    for optimizer, model in zip(optimizers, models):
         optimizer.build(model.trainable_variables)
 
     def step(weights, others, states, key, images):
@@ -188,7 +193,6 @@ def gan():
         generated, other_state = optimizers[0].stateless_apply(states[0], gradients, weights[0])
         return (generated, new_weights), (new_others, others[1]), (other_state, state), loss, other_loss
 
-    models = (generator, discriminator)
     values = lambda variables: [shape(*v.shape, dtype=v.dtype) for v in variables]
     arguments = (tuple(values(m.trainable_variables) for m in models), tuple(values(m.non_trainable_variables) for m in models),
                  tuple(values(o.variables) for o in optimizers), shape(2, dtype="uint32"), shape(8, 32, 32, 3))

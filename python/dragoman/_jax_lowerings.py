@@ -12,34 +12,10 @@ def enable_callbacks(platform):
 
     import numpy as np
     from jax._src import callback as jax_callback
-    from jax._src import dtypes
-    from jax._src.interpreters import mlir
 
     original = jax_callback.emit_python_callback
     emit_host_transfers = jax_callback._emit_tpu_python_callback
     to_shape = jax_callback._aval_to_xla_shape
-
-    def checked(callback, result_avals):
-        """The callback, refusing results that are not what it promised."""
-
-        def call(*args):
-            values = tuple(np.asarray(value) for value in callback(*args))
-            if len(values) != len(result_avals):
-                raise RuntimeError(f"The callback gives {len(values)} results, {len(result_avals)} are expected.")
-            values = tuple(
-                value if value.dtype == aval.dtype else dtypes.canonicalize_value(value)
-                for value, aval in zip(values, result_avals)
-            )
-            for number, (value, aval) in enumerate(zip(values, result_avals)):
-                if value.shape != aval.shape or value.dtype != aval.dtype:
-                    raise RuntimeError(
-                        f"Result {number} of the callback is {value.dtype}{list(value.shape)}, expected is "
-                        f"{aval.dtype}{list(aval.shape)}."
-                    )
-            # Empty results are constants in the program; nothing is received for them.
-            return tuple(value for value in values if value.size > 0)
-
-        return call
 
     @functools.wraps(original)
     def emit_python_callback(ctx, callback, token, operands, operand_avals, result_avals, **options):
@@ -51,7 +27,7 @@ def enable_callbacks(platform):
         outputs, token = emit_host_transfers(
             ctx.module_context.get_backend(),
             ctx,
-            checked(callback, result_avals),
+            checked_callback(callback, result_avals),
             token,
             operands,
             operand_avals,
@@ -61,14 +37,45 @@ def enable_callbacks(platform):
             returns_token=options.get("returns_token", True),
             sharding=options.get("sharding"),
         )
-        remaining = iter(outputs)
-        results = [
-            next(remaining) if np.prod(aval.shape) > 0 else mlir.ir_constant(np.zeros(aval.shape, aval.dtype))
-            for aval in result_avals
-        ]
-        return results, token, None
+        return with_empty_results(outputs, result_avals), token, None
 
     jax_callback.emit_python_callback = emit_python_callback
+
+
+def with_empty_results(outputs, result_avals):
+    """All results, of which nothing is received for the empty ones: they are constants in the program."""
+    import numpy as np
+    from jax._src.interpreters import mlir
+
+    remaining = iter(outputs)
+    return [
+        next(remaining) if np.prod(aval.shape) > 0 else mlir.ir_constant(np.zeros(aval.shape, aval.dtype))
+        for aval in result_avals
+    ]
+
+
+def checked_callback(callback, result_avals):
+    """The callback, refusing results that are not what it promised."""
+    import numpy as np
+    from jax._src import dtypes
+
+    def call(*args):
+        values = tuple(np.asarray(value) for value in callback(*args))
+        if len(values) != len(result_avals):
+            raise RuntimeError(f"The callback gives {len(values)} results, {len(result_avals)} are expected.")
+        values = tuple(
+            value if value.dtype == aval.dtype else dtypes.canonicalize_value(value)
+            for value, aval in zip(values, result_avals)
+        )
+        for number, (value, aval) in enumerate(zip(values, result_avals)):
+            if value.shape != aval.shape or value.dtype != aval.dtype:
+                raise RuntimeError(
+                    f"Result {number} of the callback is {value.dtype}{list(value.shape)}, expected is "
+                    f"{aval.dtype}{list(aval.shape)}."
+                )
+        return tuple(value for value in values if value.size > 0)
+
+    return call
 
 
 def enable_debug_callback(platform):

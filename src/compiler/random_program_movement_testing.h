@@ -225,39 +225,45 @@ inline void RandomProgram::Begin(RandomTheme theme) {
       Chance(70) ? AddSoftmax(rows) : ReduceAlong(rows, {1});
       return;
     }
-    case RandomTheme::kProduct: {
-      const int64_t m = OneOf<int64_t>({40, 64, 96, 130}), n = OneOf<int64_t>({40, 64, 77, 128});
-      const int64_t k = OneOf<int64_t>({40, 64, 66, 128});
-      const bool is_swapped = Chance(50);
-      const RandomValue a = Parameter({real, {m, k}});
-      const RandomValue b = Parameter({real, is_swapped ? Dims{n, k} : Dims{k, n}});
-      const std::string attributes = Format(
-          "lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], "
-          "rhs_contracting_dimensions = [{}]",
-          is_swapped ? 1 : 0);
-      AddProduct(a, b, {attributes, {m, n}, k});
-      return;
-    }
-    case RandomTheme::kTranspose: {
-      const int64_t m = OneOf<int64_t>({128, 129, 150}), n = OneOf<int64_t>({128, 130, 133});
-      const RandomValue a = Parameter({AnyType(), {m, n}});
-      const TensorType type{a.type.dtype, {n, m}};
-      RandomValue turned = a;
-      turned.type = type;
-      Add(turned, Format("transpose({}) {{permutation = [1, 0]}} : {}", a.name, type.ToString()));
-      return;
-    }
-    case RandomTheme::kLongSort: {
-      // Longer than any other value: only its beginning goes on.
-      const RandomValue a = Parameter({OneOf({DType::kS8, DType::kF16, DType::kU16}), {kLongRow}});
-      SortAlong(a, 0);
-      RandomValue part = values_.back();
-      part.type.dims = {2 + static_cast<int64_t>(Below(1000))};
-      Add(part, Format("slice({}) {{start_indices = [0], limit_indices = {}, strides = [1]}} : {}", values_.back().name,
-                       ToString(part.type.dims), part.type.ToString()));
-      return;
-    }
+    case RandomTheme::kProduct:
+      return BeginWithProduct(real);
+    case RandomTheme::kTranspose:
+      return BeginWithTranspose();
+    case RandomTheme::kLongSort:
+      return BeginWithLongSort();
   }
+}
+
+inline void RandomProgram::BeginWithProduct(DType real) {
+  const int64_t m = OneOf<int64_t>({40, 64, 96, 130}), n = OneOf<int64_t>({40, 64, 77, 128});
+  const int64_t k = OneOf<int64_t>({40, 64, 66, 128});
+  const bool is_swapped = Chance(50);
+  const RandomValue a = Parameter({real, {m, k}});
+  const RandomValue b = Parameter({real, is_swapped ? Dims{n, k} : Dims{k, n}});
+  const std::string attributes = Format(
+      "lhs_batching_dimensions = [], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], "
+      "rhs_contracting_dimensions = [{}]",
+      is_swapped ? 1 : 0);
+  AddProduct(a, b, {attributes, {m, n}, k});
+}
+
+inline void RandomProgram::BeginWithTranspose() {
+  const int64_t m = OneOf<int64_t>({128, 129, 150}), n = OneOf<int64_t>({128, 130, 133});
+  const RandomValue a = Parameter({AnyType(), {m, n}});
+  const TensorType type{a.type.dtype, {n, m}};
+  RandomValue turned = a;
+  turned.type = type;
+  Add(turned, Format("transpose({}) {{permutation = [1, 0]}} : {}", a.name, type.ToString()));
+}
+
+// Longer than any other value: only its beginning goes on.
+inline void RandomProgram::BeginWithLongSort() {
+  const RandomValue a = Parameter({OneOf({DType::kS8, DType::kF16, DType::kU16}), {kLongRow}});
+  SortAlong(a, 0);
+  RandomValue part = values_.back();
+  part.type.dims = {2 + static_cast<int64_t>(Below(1000))};
+  Add(part, Format("slice({}) {{start_indices = [0], limit_indices = {}, strides = [1]}} : {}", values_.back().name,
+                   ToString(part.type.dims), part.type.ToString()));
 }
 
 // Everything that nothing else reads is a result.

@@ -414,21 +414,18 @@ inline void RandomProgram::AddDot() {
   if (Chance(80)) b_dims.push_back({OneOf<int64_t>({1, 2, 5, 8, 17}), -1}), shape.dims.push_back(b_dims.back().extent);
   std::shuffle(b_dims.begin(), b_dims.end(), random_);
   TensorType b_type{a.type.dtype, {}};
-  Dims rhs_batch(lhs_batch.size()), rhs_contracted(lhs_contracted.size());
-  for (size_t d = 0; d < b_dims.size(); ++d) {
-    b_type.dims.push_back(b_dims[d].extent);
-    for (size_t i = 0; i < lhs_batch.size(); ++i) {
-      if (b_dims[d].lhs == lhs_batch[i]) rhs_batch[i] = static_cast<int64_t>(d);
-    }
-    for (size_t i = 0; i < lhs_contracted.size(); ++i) {
-      if (b_dims[d].lhs == lhs_contracted[i]) rhs_contracted[i] = static_cast<int64_t>(d);
-    }
-  }
+  for (const Dim& dim : b_dims) b_type.dims.push_back(dim.extent);
+  const auto places_of = [&](const Dims& of_lhs) {
+    Dims places;
+    for (const int64_t d : of_lhs) places.push_back(std::ranges::find(b_dims, d, &Dim::lhs) - b_dims.begin());
+    return places;
+  };
   if (NumElements(shape.dims) > kMaxElements || NumElements(shape.dims) * shape.terms > kMaxProducts) return;
   shape.attributes = Format(
       "lhs_batching_dimensions = {}, rhs_batching_dimensions = {}, lhs_contracting_dimensions = {}, "
       "rhs_contracting_dimensions = {}",
-      ToString(lhs_batch), ToString(rhs_batch), ToString(lhs_contracted), ToString(rhs_contracted));
+      ToString(lhs_batch), ToString(places_of(lhs_batch)), ToString(lhs_contracted),
+      ToString(places_of(lhs_contracted)));
   RandomValue b = PickWhere([&](const RandomValue& v) { return v.type == b_type; });
   if (b.name.empty() || Chance(30)) b = Parameter(b_type);
   AddProduct(a, b, shape);

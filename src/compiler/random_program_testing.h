@@ -76,6 +76,9 @@ class RandomProgram {
   };
 
   void Begin(RandomTheme theme);
+  void BeginWithProduct(DType real);
+  void BeginWithTranspose();
+  void BeginWithLongSort();
   void AddOp();
   void Finish();
 

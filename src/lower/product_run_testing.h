@@ -111,10 +111,8 @@ inline ProductConfig DirectTestConfig(int rows, int columns, ProductAxis row_axi
   return config;
 }
 
-inline void ProductTest::ExpectRightEverywhere() const {
-  if (hero->type().num_elements() == 0) return;
-  const ProductForm form = SimplifyProduct(Prepared());
-  const bool can_split = form.extent(ProductAxis::kK) > 1;
+// Of every kernel on scalar units, with tiles and rows that divide small products and such as do not.
+inline std::vector<ProductConfig> SmallConfigs(const ProductForm& form, DType accumulator) {
   std::vector<ProductConfig> configs = {
       TileTestConfig(8, 8, 4, 2, 2),
       TileTestConfig(16, 32, 8, 8, 8),
@@ -133,15 +131,21 @@ inline void ProductTest::ExpectRightEverywhere() const {
     config.workgroup_size = 16;
     configs.push_back(config);
   }
-  if (SizeBytes(Prepared().accumulator) == 4) {
-    for (const int columns : {1, 4}) {
-      ProductConfig config = DirectTestConfig(columns == 1 ? 8 : 16, columns, ProductAxis::kM, ProductAxis::kN);
-      config.exchanges_rows = true;
-      config.workgroup_size = 16;
-      configs.push_back(config);
-    }
+  for (const int columns : {1, 4}) {
+    if (SizeBytes(accumulator) != 4) continue;
+    ProductConfig config = DirectTestConfig(columns == 1 ? 8 : 16, columns, ProductAxis::kM, ProductAxis::kN);
+    config.exchanges_rows = true;
+    config.workgroup_size = 16;
+    configs.push_back(config);
   }
-  for (ProductConfig config : configs) {
+  return configs;
+}
+
+inline void ProductTest::ExpectRightEverywhere() const {
+  if (hero->type().num_elements() == 0) return;
+  const ProductForm form = SimplifyProduct(Prepared());
+  const bool can_split = form.extent(ProductAxis::kK) > 1;
+  for (ProductConfig config : SmallConfigs(form, Prepared().accumulator)) {
     for (const int splits : {1, 3}) {
       if (splits > 1 && !can_split) continue;
       config.splits = splits;

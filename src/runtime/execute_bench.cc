@@ -13,7 +13,8 @@ using Clock = std::chrono::steady_clock;
 // A CPU executes what it issues: fewer rounds do.
 int round_divisor = 1;
 
-void Measure(const char* name, int rounds, const std::function<void()>& call, const std::function<void()>& finish) {
+void Measure(Device& device, const std::string& name, int rounds, const std::function<void()>& call) {
+  const auto finish = [&] { (void)device.WaitIdle(); };
   rounds = std::max(1, rounds / round_divisor);
   for (int i = 0; i < rounds / 4 + 1; ++i) call();
   finish();
@@ -23,7 +24,8 @@ void Measure(const char* name, int rounds, const std::function<void()>& call, co
   finish();
   const auto done = Clock::now();
   const auto us = [&](auto duration) { return std::chrono::duration<double, std::micro>(duration).count() / rounds; };
-  std::printf("%-44s %9.2f us a call issued, %9.2f us with waiting\n", name, us(issued - start), us(done - start));
+  std::printf("%-44s %9.2f us a call issued, %9.2f us with waiting\n", name.c_str(), us(issued - start),
+              us(done - start));
 }
 
 program::Program Chain(int num_tensors, int64_t count) {
@@ -39,46 +41,51 @@ program::Program Chain(int num_tensors, int64_t count) {
   return builder.program();
 }
 
-void Run(Device& device) {
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::printf("%s, %s %s\n", device.profile().name.c_str(), device.profile().driver_name.c_str(),
-              device.profile().driver_info.c_str());
-  if (device.profile().type == target::DeviceType::kCpu) round_divisor = 20;
-  const auto finish = [&] { (void)device.WaitIdle(); };
-  const std::vector<uint32_t> values(1 << 22, 1);
-  const auto upload = [&](int64_t count) { return *device.FromHost(U32(count), {values.data(), {}}); };
+using Buffers = std::vector<std::shared_ptr<Buffer>>;
+
+std::shared_ptr<Buffer> Upload(Device& device, int64_t count) {
+  static const std::vector<uint32_t> values(1 << 22, 1);
+  return *device.FromHost(U32(count), {values.data(), {}});
+}
+
+void MeasureExecution(Device& device) {
   for (const int num_tensors : {1, 10, 100, 400}) {
     const auto executable = *device.Load(Chain(num_tensors, 64));
-    std::vector<std::shared_ptr<Buffer>> buffers;
-    for (int i = 0; i < num_tensors; ++i) buffers.push_back(upload(64));
+    Buffers buffers;
+    for (int i = 0; i < num_tensors; ++i) buffers.push_back(Upload(device, 64));
     const std::string name = "execute, tensors: " + std::to_string(num_tensors);
-    Measure(
-        name.c_str(), 1000, [&] { (void)executable->Execute(buffers, {}); }, finish);
+    Measure(device, name, 1000, [&] { (void)executable->Execute(buffers, {}); });
     ExecuteOptions donate;
     donate.is_donated.assign(num_tensors, true);
-    Measure((name + ", donated").c_str(), 1000,
-            [&] { buffers = std::move((*executable->Execute(buffers, donate)).outputs); }, finish);
+    Measure(device, name + ", donated", 1000,
+            [&] { buffers = std::move((*executable->Execute(buffers, donate)).outputs); });
   }
   const auto one = *device.Load(Chain(1, 64));
-  auto buffer = upload(64);
-  Measure(
-      "execute and wait", 500,
-      [&] { (void)(*one->Execute(std::vector<std::shared_ptr<Buffer>>{buffer}, {})).done->Await(); }, finish);
+  auto buffer = Upload(device, 64);
+  Measure(device, "execute and wait", 500, [&] { (void)(*one->Execute(Buffers{buffer}, {})).done->Await(); });
   uint32_t result[64];
-  Measure(
-      "execute and read back", 500,
-      [&] {
-        buffer = (*one->Execute(std::vector<std::shared_ptr<Buffer>>{buffer}, {})).outputs[0];
-        (void)device.ToHost(buffer, result, 256)->Await();
-      },
-      finish);
+  Measure(device, "execute and read back", 500, [&] {
+    buffer = (*one->Execute(Buffers{buffer}, {})).outputs[0];
+    (void)device.ToHost(buffer, result, 256)->Await();
+  });
+}
+
+void MeasureTransfers(Device& device) {
   for (const int64_t count : {1, 4096, 1 << 20, 1 << 22}) {
-    Measure(("from host, bytes: " + std::to_string(4 * count)).c_str(), 100, [&] { upload(count); }, finish);
+    Measure(device, "from host, bytes: " + std::to_string(4 * count), 100, [&] { Upload(device, count); });
     std::vector<uint32_t> back(count);
-    const auto source = upload(count);
-    Measure(("to host, bytes: " + std::to_string(4 * count)).c_str(), 100,
-            [&] { (void)device.ToHost(source, back.data(), 4 * count)->Await(); }, finish);
+    const auto source = Upload(device, count);
+    Measure(device, "to host, bytes: " + std::to_string(4 * count), 100,
+            [&] { (void)device.ToHost(source, back.data(), 4 * count)->Await(); });
   }
+  ProgramBuilder copy;
+  copy.Do(copy.Copy(copy.Parameter(64 << 20), copy.Output(64 << 20)));
+  const auto copies = *device.Load(copy.program());
+  const auto large = *device.Allocate(U32(64 << 20));
+  Measure(device, "copy of 256 MiB", 20, [&] { (void)copies->Execute(Buffers{large}, {}); });
+}
+
+void MeasureLoops(Device& device) {
   for (const int length : {1000, 16000}) {
     ProgramBuilder builder;
     const uint32_t parameter = builder.Parameter(64), output = builder.Output(64);
@@ -87,8 +94,9 @@ void Run(Device& device) {
                 .count = static_cast<uint64_t>(length),
                 .bodies = {{builder.Scale(output, output, 1, 1)}}});
     const auto executable = *device.Load(builder.program());
-    Measure(("repeat of dispatches: " + std::to_string(length)).c_str(), 5,
-            [&] { (void)executable->Execute(std::vector<std::shared_ptr<Buffer>>{buffer}, {}); }, finish);
+    const auto buffer = Upload(device, 64);
+    Measure(device, "repeat of dispatches: " + std::to_string(length), 5,
+            [&] { (void)executable->Execute(Buffers{buffer}, {}); });
   }
   ProgramBuilder builder;
   const uint32_t parameter = builder.Parameter(1), state = builder.Output(1), flag = builder.Temporary(1);
@@ -97,16 +105,18 @@ void Run(Device& device) {
   loop.bodies = {{builder.Less(state, flag, 1000)}, {builder.Scale(state, state, 1, 1)}};
   builder.Do(loop);
   const auto executable = *device.Load(builder.program());
-  const auto small = upload(1);
-  Measure(
-      "while of 1000 iterations", 5,
-      [&] { (void)executable->Execute(std::vector<std::shared_ptr<Buffer>>{small}, {}); }, finish);
-  ProgramBuilder copy;
-  copy.Do(copy.Copy(copy.Parameter(64 << 20), copy.Output(64 << 20)));
-  const auto copies = *device.Load(copy.program());
-  const auto large = *device.Allocate(U32(64 << 20));
-  Measure(
-      "copy of 256 MiB", 20, [&] { (void)copies->Execute(std::vector<std::shared_ptr<Buffer>>{large}, {}); }, finish);
+  const auto small = Upload(device, 1);
+  Measure(device, "while of 1000 iterations", 5, [&] { (void)executable->Execute(Buffers{small}, {}); });
+}
+
+void Run(Device& device) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  std::printf("%s, %s %s\n", device.profile().name.c_str(), device.profile().driver_name.c_str(),
+              device.profile().driver_info.c_str());
+  if (device.profile().type == target::DeviceType::kCpu) round_divisor = 20;
+  MeasureExecution(device);
+  MeasureTransfers(device);
+  MeasureLoops(device);
 }
 
 }  // namespace

@@ -65,6 +65,21 @@ inline target::DeviceProfile TestProfile() {
   return profile;
 }
 
+// Element i of a buffer that holds the parts of complex elements one after the other.
+inline Scalar LoadOperand(Builder& b, int buffer, DType dtype, V i) {
+  if (!IsComplex(dtype)) return {b.Load(buffer, i), {}};
+  const V index = b.IMul(i, b.I32(2));
+  const V re = b.Load(buffer, index);
+  return {re, b.Load(buffer, b.IAdd(index, b.I32(1)))};
+}
+
+inline void StoreResult(Builder& b, int buffer, DType dtype, V i, const Scalar& value) {
+  if (!IsComplex(dtype)) return b.Store(buffer, i, value.re);
+  const V index = b.IMul(i, b.I32(2));
+  b.Store(buffer, index, value.re);
+  b.Store(buffer, b.IAdd(index, b.I32(1)), value.im);
+}
+
 // One result element for each element of the operands (real types; complex ones interleave their parts).
 inline std::vector<std::byte> RunScalarBytes(const ScalarRun& run, std::vector<std::vector<std::byte>> operands,
                                              const target::DeviceProfile& profile, bool fuses_fma = true,
@@ -78,25 +93,11 @@ inline std::vector<std::byte> RunScalarBytes(const ScalarRun& run, std::vector<s
   const V i = b.GlobalIndex(kWorkgroup);
   b.If(b.ULt(i, b.I32(count)), [&] {
     std::vector<Scalar> scalars;
-    for (size_t k = 0; k < buffers.size(); ++k) {
-      if (!IsComplex(run.operands[k])) {
-        scalars.push_back({b.Load(buffers[k], i), {}});
-        continue;
-      }
-      const V index = b.IMul(i, b.I32(2));
-      const V re = b.Load(buffers[k], index);
-      scalars.push_back({re, b.Load(buffers[k], b.IAdd(index, b.I32(1)))});
-    }
+    for (size_t k = 0; k < buffers.size(); ++k) scalars.push_back(LoadOperand(b, buffers[k], run.operands[k], i));
     const DType dtype = run.op == ScalarOp::kSelect ? run.operands[1] : run.operands[0];
     const auto result = EmitScalarOp(b, run.op, {dtype, run.result, &run.attributes}, scalars);
     ASSERT_TRUE(result.ok()) << result.status().message();
-    if (!IsComplex(run.result)) {
-      b.Store(out, i, result->re);
-      return;
-    }
-    const V index = b.IMul(i, b.I32(2));
-    b.Store(out, index, result->re);
-    b.Store(out, b.IAdd(index, b.I32(1)), result->im);
+    StoreResult(b, out, run.result, i, *result);
   });
   Kernel kernel = std::move(b).Finish(kWorkgroup);
   if (divides_by_reciprocal) kernel = CoarseDivision(std::move(kernel)).Run();

@@ -118,6 +118,28 @@ struct ConvolutionDims {
   int64_t batch_groups = 1;
 };
 
+inline int64_t PlaceOf(const std::string& labels, char label) { return static_cast<int64_t>(labels.find(label)); }
+
+inline std::vector<int64_t> SpatialPlaces(const std::string& labels) {
+  std::vector<int64_t> places;
+  for (size_t i = 0; i + 2 < labels.size(); ++i) places.push_back(PlaceOf(labels, static_cast<char>('0' + i)));
+  return places;
+}
+
+inline Dims ConvolutionResult(const Dims& lhs, const Dims& rhs, const ConvolutionDims& dims) {
+  Dims out(dims.out.size());
+  out[PlaceOf(dims.out, 'b')] = lhs[PlaceOf(dims.lhs, 'b')] / dims.batch_groups;
+  out[PlaceOf(dims.out, 'f')] = rhs[PlaceOf(dims.rhs, 'o')];
+  for (size_t i = 0; i < out.size() - 2; ++i) {
+    const auto dilated = [](int64_t extent, int64_t dilation) { return extent == 0 ? 0 : (extent - 1) * dilation + 1; };
+    const int64_t input =
+        dilated(lhs[SpatialPlaces(dims.lhs)[i]], dims.lhs_dilation[i]) + dims.padding[2 * i] + dims.padding[2 * i + 1];
+    const int64_t window = dilated(rhs[SpatialPlaces(dims.rhs)[i]], dims.rhs_dilation[i]);
+    out[SpatialPlaces(dims.out)[i]] = input < window ? 0 : (input - window) / dims.strides[i] + 1;
+  }
+  return out;
+}
+
 inline ir::Op* AppendConvolution(ir::Block& block, const std::vector<ir::Value*>& operands, ConvolutionDims dims,
                                  DType result) {
   using ir::AttrKey;
@@ -127,39 +149,22 @@ inline ir::Op* AppendConvolution(ir::Block& block, const std::vector<ir::Value*>
   dims.lhs_dilation.resize(spatial, 1);
   dims.rhs_dilation.resize(spatial, 1);
   dims.reversal.resize(spatial, 0);
-  const auto find = [](const std::string& labels, char label) { return static_cast<int64_t>(labels.find(label)); };
-  const auto find_spatial = [&](const std::string& labels) {
-    std::vector<int64_t> found;
-    for (size_t i = 0; i < spatial; ++i) found.push_back(find(labels, static_cast<char>('0' + i)));
-    return found;
-  };
-  const Dims& lhs = operands[0]->type.dims;
-  const Dims& rhs = operands[1]->type.dims;
-  Dims out(spatial + 2);
-  out[find(dims.out, 'b')] = lhs[find(dims.lhs, 'b')] / dims.batch_groups;
-  out[find(dims.out, 'f')] = rhs[find(dims.rhs, 'o')];
-  for (size_t i = 0; i < spatial; ++i) {
-    const auto dilated = [](int64_t extent, int64_t dilation) { return extent == 0 ? 0 : (extent - 1) * dilation + 1; };
-    const int64_t input =
-        dilated(lhs[find_spatial(dims.lhs)[i]], dims.lhs_dilation[i]) + dims.padding[2 * i] + dims.padding[2 * i + 1];
-    const int64_t window = dilated(rhs[find_spatial(dims.rhs)[i]], dims.rhs_dilation[i]);
-    out[find_spatial(dims.out)[i]] = input < window ? 0 : (input - window) / dims.strides[i] + 1;
-  }
+  const Dims out = ConvolutionResult(operands[0]->type.dims, operands[1]->type.dims, dims);
   ir::Attributes a;
   a.Set(AttrKey::kWindowStrides, dims.strides);
   a.Set(AttrKey::kPadding, dims.padding);
   a.Set(AttrKey::kLhsDilation, dims.lhs_dilation);
   a.Set(AttrKey::kRhsDilation, dims.rhs_dilation);
   a.Set(AttrKey::kWindowReversal, dims.reversal);
-  a.Set(AttrKey::kInputBatchDimension, find(dims.lhs, 'b'));
-  a.Set(AttrKey::kInputFeatureDimension, find(dims.lhs, 'f'));
-  a.Set(AttrKey::kInputSpatialDimensions, find_spatial(dims.lhs));
-  a.Set(AttrKey::kKernelInputFeatureDimension, find(dims.rhs, 'i'));
-  a.Set(AttrKey::kKernelOutputFeatureDimension, find(dims.rhs, 'o'));
-  a.Set(AttrKey::kKernelSpatialDimensions, find_spatial(dims.rhs));
-  a.Set(AttrKey::kOutputBatchDimension, find(dims.out, 'b'));
-  a.Set(AttrKey::kOutputFeatureDimension, find(dims.out, 'f'));
-  a.Set(AttrKey::kOutputSpatialDimensions, find_spatial(dims.out));
+  a.Set(AttrKey::kInputBatchDimension, PlaceOf(dims.lhs, 'b'));
+  a.Set(AttrKey::kInputFeatureDimension, PlaceOf(dims.lhs, 'f'));
+  a.Set(AttrKey::kInputSpatialDimensions, SpatialPlaces(dims.lhs));
+  a.Set(AttrKey::kKernelInputFeatureDimension, PlaceOf(dims.rhs, 'i'));
+  a.Set(AttrKey::kKernelOutputFeatureDimension, PlaceOf(dims.rhs, 'o'));
+  a.Set(AttrKey::kKernelSpatialDimensions, SpatialPlaces(dims.rhs));
+  a.Set(AttrKey::kOutputBatchDimension, PlaceOf(dims.out, 'b'));
+  a.Set(AttrKey::kOutputFeatureDimension, PlaceOf(dims.out, 'f'));
+  a.Set(AttrKey::kOutputSpatialDimensions, SpatialPlaces(dims.out));
   a.Set(AttrKey::kFeatureGroupCount, dims.feature_groups);
   a.Set(AttrKey::kBatchGroupCount, dims.batch_groups);
   a.Set(AttrKey::kPrecision, int64_t{0});
@@ -220,6 +225,17 @@ inline Numbers ReferenceDot(const ir::Op& op, const Numbers& lhs, const Numbers&
   return out;
 }
 
+// Where a convolution's window with its first element at `out` reads its input at `at`, in one spatial dimension: -1
+// between the elements of a dilated input.
+inline int64_t InputPosition(const ir::Op& op, size_t i, int64_t out, int64_t at) {
+  using ir::AttrKey;
+  const auto value = [&](AttrKey key) { return op.attributes.Ints(key)[i]; };
+  const int64_t padding = op.attributes.Ints(AttrKey::kPadding)[2 * i];
+  const int64_t position = out * value(AttrKey::kWindowStrides) + at * value(AttrKey::kRhsDilation) - padding;
+  const int64_t dilation = value(AttrKey::kLhsDilation);
+  return position < 0 || position % dilation != 0 ? -1 : position / dilation;
+}
+
 // The definition: output feature o belongs to feature group o / (O / feature_group_count), whose input features it
 // sees, and to batch group o / (O / batch_group_count), whose images it sees.
 inline Numbers ReferenceConvolution(const ir::Op& op, const Numbers& lhs, const Numbers& rhs) {
@@ -249,11 +265,9 @@ inline Numbers ReferenceConvolution(const ir::Op& op, const Numbers& lhs, const 
       rhs_index[dim(AttrKey::kKernelInputFeatureDimension)] = at.back();
       rhs_index[dim(AttrKey::kKernelOutputFeatureDimension)] = feature;
       for (size_t i = 0; i < spatial.size(); ++i) {
-        int64_t position = index[ints(AttrKey::kOutputSpatialDimensions)[i]] * ints(AttrKey::kWindowStrides)[i];
-        position += at[i] * ints(AttrKey::kRhsDilation)[i] - ints(AttrKey::kPadding)[2 * i];
-        const int64_t dilation = ints(AttrKey::kLhsDilation)[i];
-        if (position < 0 || position % dilation != 0 || position / dilation >= lhs_dims[spatial[i]]) return;
-        lhs_index[spatial[i]] = position / dilation;
+        const int64_t position = InputPosition(op, i, index[ints(AttrKey::kOutputSpatialDimensions)[i]], at[i]);
+        if (position < 0 || position >= lhs_dims[spatial[i]]) return;
+        lhs_index[spatial[i]] = position;
         const bool reversed = ints(AttrKey::kWindowReversal)[i] != 0;
         rhs_index[ints(AttrKey::kKernelSpatialDimensions)[i]] = reversed ? window[i] - 1 - at[i] : at[i];
       }

@@ -22,10 +22,7 @@ def in_rnn(module):
 
 def in_sparse(module):
     """The gradient of an embedding is a set of rows. Some optimizers (RMSprop, Adagrad) unite two such sets, or divide one
-    by a tensor: how many rows that gives depends on values. In compiled functions the first gives every row here, zero where
-    neither set has it. The second gives the same rows, and then those that have a zero or NaN in the divisor; as many as the
-    divisor has rows, of which the others have an index out of bounds, which compiled operations leave out. A row may be in a
-    set more than once, and Adam squares each of these: what is divided must not be added up here.
+    by a tensor: how many rows that gives depends on values, so in compiled functions more rows are given here.
     """
     import tensorflow as tf
     from tensorflow.python.framework import ops
@@ -37,17 +34,8 @@ def in_sparse(module):
     unite = module.indexed_slices_union_indices_and_values
 
     @functools.wraps(unite)
-    def unite_to_all_rows(x1, x2_indices, x2_values=None):
-        if not is_compiled():
-            return unite(x1, x2_indices, x2_values)
-        rows = x1.dense_shape[0]
-
-        def spread(indices, values):
-            shape = tf.concat([[tf.cast(rows, tf.int32)], tf.shape(values)[1:]], axis=0)
-            return tf.scatter_nd(tf.cast(indices, tf.int32)[:, None], values, shape)
-
-        second = None if x2_values is None else spread(x2_indices, x2_values)
-        return tf.range(rows), spread(x1.indices, x1.values), second
+    def indexed_slices_union_indices_and_values(x1, x2_indices, x2_values=None):
+        return (_unite_to_all_rows if is_compiled() else unite)(x1, x2_indices, x2_values)
 
     divide_sparsely = module.elementwise_division
 
@@ -60,21 +48,44 @@ def in_sparse(module):
             is_sparse_by_dense = isinstance(x1, tf.IndexedSlices) and not isinstance(x2, tf.IndexedSlices)
             if not is_sparse_by_dense or len(getattr(x2, "shape", ())) == 0 or not is_compiled():
                 return sparsely(x1, x2)
-            divisor = tf.convert_to_tensor(x2)
-            values = function(x1.values, tf.gather(divisor, x1.indices))
-            others = function(tf.zeros_like(divisor, x1.values.dtype), divisor)
-            is_special = divisor == 0
-            if not divisor.dtype.is_integer:
-                is_special |= tf.math.is_nan(divisor)
-            is_special = tf.reduce_any(is_special, axis=list(range(1, divisor.shape.rank)))
-            rows = tf.where(is_special, tf.range(tf.shape(divisor)[0]), -1)
-            indices = tf.concat([x1.indices, tf.cast(rows, x1.indices.dtype)], axis=0)
-            return tf.IndexedSlices(tf.concat([values, others], axis=0), indices, x1.dense_shape)
+            return _divide_by_tensor(function, x1, tf.convert_to_tensor(x2))
 
         return divide
 
-    module.indexed_slices_union_indices_and_values = unite_to_all_rows
+    module.indexed_slices_union_indices_and_values = indexed_slices_union_indices_and_values
     module.elementwise_division = elementwise_division
+
+
+def _unite_to_all_rows(x1, x2_indices, x2_values=None):
+    """Every row, zero where neither set has it."""
+    import tensorflow as tf
+
+    rows = x1.dense_shape[0]
+
+    def spread(indices, values):
+        shape = tf.concat([[tf.cast(rows, tf.int32)], tf.shape(values)[1:]], axis=0)
+        return tf.scatter_nd(tf.cast(indices, tf.int32)[:, None], values, shape)
+
+    second = None if x2_values is None else spread(x2_indices, x2_values)
+    return tf.range(rows), spread(x1.indices, x1.values), second
+
+
+def _divide_by_tensor(function, x1, divisor):
+    """The same rows, and then those that have a zero or NaN in the divisor; as many as the divisor has rows, of which the
+    others have an index out of bounds, which compiled operations leave out. A row may be in a set more than once, and Adam
+    squares each of these: what is divided must not be added up here.
+    """
+    import tensorflow as tf
+
+    values = function(x1.values, tf.gather(divisor, x1.indices))
+    others = function(tf.zeros_like(divisor, x1.values.dtype), divisor)
+    is_special = divisor == 0
+    if not divisor.dtype.is_integer:
+        is_special |= tf.math.is_nan(divisor)
+    is_special = tf.reduce_any(is_special, axis=list(range(1, divisor.shape.rank)))
+    rows = tf.where(is_special, tf.range(tf.shape(divisor)[0]), -1)
+    indices = tf.concat([x1.indices, tf.cast(rows, x1.indices.dtype)], axis=0)
+    return tf.IndexedSlices(tf.concat([values, others], axis=0), indices, x1.dense_shape)
 
 
 def in_callback_list(module):
