@@ -13,6 +13,8 @@
 #include <fstream>
 #include <thread>
 
+#include "base/directory_testing.h"
+
 namespace dragoman {
 namespace {
 
@@ -22,15 +24,8 @@ using ::testing::HasSubstr;
 constexpr uint64_t kLarge = uint64_t{1} << 30;
 constexpr CacheKind kProgram = CacheKind::kProgram;
 
-class CacheFolderTest : public ::testing::Test {
+class CacheFolderTest : public DirectoryTest {
  protected:
-  void SetUp() override {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = (fs::path(::testing::TempDir()) / (std::string("dragoman_cache_") + test->name())).string();
-    fs::remove_all(directory_);
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   std::shared_ptr<const CacheFolder> Open(uint64_t max_bytes = kLarge) const {
     auto folder = CacheFolder::Open(directory_, max_bytes);
     EXPECT_TRUE(folder.ok()) << folder.status().message();
@@ -49,8 +44,6 @@ class CacheFolderTest : public ::testing::Test {
     if (!fs::exists(folder)) return 0;
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
   }
-
-  std::string directory_;
 };
 
 std::vector<std::byte> Bytes(const std::string& text) {

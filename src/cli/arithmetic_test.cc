@@ -3,19 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/device_testing.h"
 #include "target/quirks.h"
 
 namespace dragoman::cli {
 namespace {
 
-runtime::Device& TheDevice() {
-  static const std::shared_ptr<runtime::Client> client = [] {
-    auto made = runtime::Client::Create({});
-    if (!made.ok()) ADD_FAILURE() << made.status().message();
-    return made.ok() ? *made : nullptr;
-  }();
-  return *client->devices()[0];
-}
+using runtime::TheDevice;
 
 const Trap& TrapNamed(std::string_view name) {
   for (const Trap& trap : Traps()) {

@@ -151,7 +151,7 @@ KernelCase EncodeCase(const DeviceProfile& profile, DType memory) {
 // A value of each machine type through shared memory, reversed within the workgroup.
 KernelCase SharedCase(const DeviceProfile& profile, KType type) {
   Builder b(profile);
-  const DType memory = PlainMemory(type);
+  const DType memory = kernel::MemoryOf(type);
   const int in = b.AddBuffer({.memory = memory, .is_read = true});
   const int out = b.AddBuffer({.memory = memory, .is_written = true});
   b.AddShared(KType::kF32, 5);

@@ -142,7 +142,7 @@ KernelCase MapCase(const DeviceProfile& profile, std::string name, std::span<con
   result.name = std::move(name);
   std::vector<int> buffers;
   for (size_t k = 0; k < inputs.size(); ++k) {
-    buffers.push_back(b.AddBuffer({.memory = PlainMemory(inputs[k]), .is_read = true}));
+    buffers.push_back(b.AddBuffer({.memory = kernel::MemoryOf(inputs[k]), .is_read = true}));
     result.buffers.push_back(Pack(inputs[k], columns[k]));
   }
   const int size = b.AddParam();
@@ -154,7 +154,7 @@ KernelCase MapCase(const DeviceProfile& profile, std::string name, std::span<con
     for (const int buffer : buffers) operands.push_back(b.Load(buffer, i));
     const V value = make(b, operands);
     out_type = value.type;
-    out = b.AddBuffer({.memory = PlainMemory(out_type), .is_written = true});
+    out = b.AddBuffer({.memory = kernel::MemoryOf(out_type), .is_written = true});
     b.Store(out, i, value);
   });
   const size_t count = columns[0].size();
@@ -167,7 +167,7 @@ KernelCase MapCase(const DeviceProfile& profile, std::string name, std::span<con
 
 KernelCase ScalarCase(const DeviceProfile& profile, const ScalarRow& row, KType type) {
   const std::vector<KType> inputs(row.arity, type);
-  KernelCase result = MapCase(profile, Format("{} {}", Name(row.op), dragoman::Name(PlainMemory(type))), inputs,
+  KernelCase result = MapCase(profile, Format("{} {}", Name(row.op), dragoman::Name(kernel::MemoryOf(type))), inputs,
                               DefinedColumns(row.op, type, row.arity), [&](Builder& b, std::span<const V> operands) {
                                 return b.Emit(row.op, operands, row.is_compare ? KType::kBool : type);
                               });
@@ -211,8 +211,8 @@ struct Conversion {
 void AddConversion(const DeviceProfile& profile, const Conversion& conversion, std::vector<uint64_t> values,
                    std::vector<KernelCase>& cases) {
   const KType inputs[] = {conversion.from};
-  std::string name = Format("{} {} to {}", Name(conversion.op), dragoman::Name(PlainMemory(conversion.from)),
-                            dragoman::Name(PlainMemory(conversion.to)));
+  std::string name = Format("{} {} to {}", Name(conversion.op), dragoman::Name(kernel::MemoryOf(conversion.from)),
+                            dragoman::Name(kernel::MemoryOf(conversion.to)));
   cases.push_back(MapCase(profile, std::move(name), inputs, {std::move(values)}, [&](Builder& b, std::span<const V> x) {
     return b.Convert(conversion.op, x[0], conversion.to);
   }));
@@ -259,7 +259,7 @@ std::vector<KernelCase> ScalarCases(const DeviceProfile& profile) {
     std::vector<uint64_t> conditions;
     for (size_t i = 0; i < columns[0].size(); ++i) conditions.push_back(i % 3 == 0);
     columns.insert(columns.begin(), conditions);
-    cases.push_back(MapCase(profile, Format("select {}", dragoman::Name(PlainMemory(type))), inputs, columns,
+    cases.push_back(MapCase(profile, Format("select {}", dragoman::Name(kernel::MemoryOf(type))), inputs, columns,
                             [](Builder& b, std::span<const V> x) { return b.Select(x[0], x[1], x[2]); }));
   }
   return cases;

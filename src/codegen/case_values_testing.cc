@@ -67,30 +67,6 @@ constexpr uint64_t kIntegers64[] = {0,
 
 uint64_t FloatBits(KType type, double value) { return kernel::FromDouble(type, value); }
 
-DType PlainMemory(KType type) {
-  switch (type) {
-    case KType::kVoid:
-      return DType::kToken;
-    case KType::kBool:
-      return DType::kPred;
-    case KType::kI32:
-      return DType::kU32;
-    case KType::kI64:
-      return DType::kU64;
-    case KType::kF16:
-      return DType::kF16;
-    case KType::kF32:
-      return DType::kF32;
-    case KType::kF64:
-      return DType::kF64;
-    case KType::kMatrixA:
-    case KType::kMatrixB:
-    case KType::kMatrixC:
-      return DType::kToken;
-  }
-  return DType::kToken;
-}
-
 std::vector<uint64_t> InterestingBits(KType type) {
   switch (type) {
     case KType::kVoid:
@@ -128,7 +104,7 @@ std::vector<std::vector<uint64_t>> OperandColumns(KType type, int arity) {
 }
 
 std::vector<std::byte> Pack(KType type, const std::vector<uint64_t>& values) {
-  const size_t size = static_cast<size_t>(SizeBytes(PlainMemory(type)));
+  const size_t size = static_cast<size_t>(SizeBytes(kernel::MemoryOf(type)));
   std::vector<std::byte> bytes((values.size() * size + 15) / 16 * 16);
   for (size_t i = 0; i < values.size(); ++i) std::memcpy(bytes.data() + i * size, &values[i], size);
   static_assert(std::endian::native == std::endian::little);

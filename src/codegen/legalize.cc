@@ -6,7 +6,7 @@
 
 #include "base/format.h"
 #include "codegen/legalizer.h"
-#include "kernel/small_float.h"
+#include "types/small_float.h"
 
 namespace dragoman::codegen {
 
@@ -197,7 +197,7 @@ V Legalizer::CopyConstant(const Instruction& inst) {
     case KType::kI64:
       return builder_.Int(type, static_cast<int64_t>(inst.imm));
     case KType::kF16:
-      return builder_.Float(type, kernel::DecodeSmallFloat(DType::kF16, inst.imm & 0xffff));
+      return builder_.Float(type, DecodeSmallFloat(DType::kF16, inst.imm & 0xffff));
     case KType::kF32:
       return builder_.F32(std::bit_cast<float>(static_cast<uint32_t>(inst.imm)));
     case KType::kF64:

@@ -9,31 +9,26 @@
 #include <regex>
 #include <set>
 
+#include "base/directory_testing.h"
+
 namespace dragoman::compiler {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ProgramCacheTest : public ::testing::Test {
+class ProgramCacheTest : public DirectoryTest {
  protected:
-  void SetUp() override {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = (fs::path(::testing::TempDir()) / (std::string("dragoman_programs_") + test->name())).string();
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   size_t NumFiles() const {
-    if (!fs::exists(folder_)) return 0;
+    if (!fs::exists(directory_)) return 0;
     size_t count = 0;
-    for (const auto& entry : fs::directory_iterator(folder_)) count += entry.path().extension() == ".program";
+    for (const auto& entry : fs::directory_iterator(directory_)) count += entry.path().extension() == ".program";
     return count;
   }
   std::string Compile(const std::string& artifact, const target::DeviceProfile& profile = {}, bool fuse = true) {
     Options options;
     options.fuse = fuse;
     const auto program = CompileCached(std::as_bytes(std::span(artifact)), profile, options,
-                                       program::DiskCache(*CacheFolder::Open(folder_)));
+                                       program::DiskCache(*CacheFolder::Open(directory_)));
     EXPECT_TRUE(program.ok()) << program.status().message();
     return program.ok() ? program::Print(**program) : "";
   }
@@ -41,7 +36,7 @@ class ProgramCacheTest : public ::testing::Test {
   StatusOr<program::ValidProgram> CompileText(const std::string& text) {
     auto module = ir::Parse(text);
     EXPECT_TRUE(module.ok()) << module.status().message();
-    return CompileCached(*std::move(module), {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
+    return CompileCached(*std::move(module), {}, {}, program::DiskCache(*CacheFolder::Open(directory_)));
   }
   // A program that adds the constant to its parameter x.
   static std::string AddTo(const std::string& x, const std::string& constant) {
@@ -56,8 +51,6 @@ class ProgramCacheTest : public ::testing::Test {
   static std::string WithoutPlaces(const std::string& program) {
     return std::regex_replace(program, std::regex(" at [^\n]*"), "");
   }
-
-  std::string folder_;
 };
 
 TEST_F(ProgramCacheTest, GivesTheSameProgramFromTheCompilerAndFromDisk) {
@@ -156,7 +149,7 @@ TEST(Fingerprint, IsTheSameWhoeverLooksOn) {
 
 TEST_F(ProgramCacheTest, FailsLikeTheCompiler) {
   const auto program =
-      CompileCached(std::span<const std::byte>(), {}, {}, program::DiskCache(*CacheFolder::Open(folder_)));
+      CompileCached(std::span<const std::byte>(), {}, {}, program::DiskCache(*CacheFolder::Open(directory_)));
   EXPECT_EQ(program.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(NumFiles(), 0u);
 }

@@ -13,21 +13,14 @@
 #include "kernel/builder.h"
 #include "kernel/interpreter.h"
 #include "kernel/loop_bound.h"
+#include "runtime/device_testing.h"
 
 namespace dragoman::conformance {
 namespace {
 
 using codegen::KernelCase;
+using runtime::TheDevice;
 using target::DeviceProfile;
-
-runtime::Device& TheDevice() {
-  static const std::shared_ptr<runtime::Client> client = [] {
-    auto made = runtime::Client::Create({});
-    if (!made.ok()) ADD_FAILURE() << made.status().message();
-    return made.ok() ? *made : nullptr;
-  }();
-  return *client->devices()[0];
-}
 
 struct Override {
   const char* name;

@@ -8,30 +8,6 @@
 
 namespace dragoman::kernel {
 
-DType MemoryOf(KType type) {
-  switch (type) {
-    case KType::kVoid:
-      return DType::kToken;
-    case KType::kBool:
-      return DType::kPred;
-    case KType::kI32:
-      return DType::kS32;
-    case KType::kI64:
-      return DType::kS64;
-    case KType::kF16:
-      return DType::kF16;
-    case KType::kF32:
-      return DType::kF32;
-    case KType::kF64:
-      return DType::kF64;
-    case KType::kMatrixA:
-    case KType::kMatrixB:
-    case KType::kMatrixC:
-      return DType::kToken;
-  }
-  return DType::kToken;
-}
-
 StagedLoop::StagedLoop(Elemental& elemental, int64_t iterations, int64_t stage, int first_temporary)
     : e_(elemental),
       b_(elemental.builder()),

@@ -49,7 +49,4 @@ using EmitStage = std::function<StatusOr<StagedDispatch>(int64_t stage, int firs
 Status AppendStages(LoweredGroup& lowered, const target::DeviceProfile& profile, int64_t iterations,
                     const EmitStage& emit);
 
-// The element type that keeps a value of a machine type.
-DType MemoryOf(KType type);
-
 }  // namespace dragoman::kernel

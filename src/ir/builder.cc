@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "ir/shape_rules.h"
-#include "ir/text.h"
+#include "types/small_float.h"
 
 namespace dragoman::ir {
 namespace {
@@ -26,7 +26,7 @@ void AppendElement(DType dtype, double value, std::vector<std::byte>& out) {
   } else if (dtype == DType::kF32) {
     AppendBytes(static_cast<float>(value), out);
   } else if (IsFloat(dtype)) {
-    const uint32_t bits = EncodeSmallFloat(*SmallFloat(dtype), value);
+    const uint32_t bits = EncodeNearestSmallFloat(dtype, value);
     for (int i = 0; i < info.size_bytes; ++i) out.push_back(static_cast<std::byte>(bits >> (8 * i)));
   } else if (IsPred(dtype)) {
     out.push_back(static_cast<std::byte>(value != 0));

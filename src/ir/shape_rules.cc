@@ -69,24 +69,6 @@ constexpr bool RowsAreInTableOrder() {
 }
 static_assert(RowsAreInTableOrder(), "every structured op needs its shape rule, in the order of the op table");
 
-uint8_t DomainBit(DType dtype) {
-  switch (Info(dtype).kind) {
-    case DTypeKind::kBool:
-      return kOnBool;
-    case DTypeKind::kSigned:
-      return kOnInt;
-    case DTypeKind::kUnsigned:
-      return kOnInt;
-    case DTypeKind::kFloat:
-      return kOnFloat;
-    case DTypeKind::kComplex:
-      return kOnComplex;
-    case DTypeKind::kToken:
-      return 0;
-  }
-  return 0;
-}
-
 StatusOr<DType> ResultDType(const Op& op, DType element) {
   switch (Info(AsScalarOp(op.code)).result) {
     case ScalarResult::kSame:
@@ -118,7 +100,7 @@ Types ElementwiseTypes(const Op& op) {
   // select's predicate and clamp's bounds may be scalars.
   const size_t main = info.result == ScalarResult::kBranch ? 1 : 0;
   const TensorType& type = op.operands[main]->type;
-  RULE_EXPECT((DomainBit(type.dtype) & info.domain) != 0, "{} does not take {}.", info.name, Name(type.dtype));
+  RULE_EXPECT((DomainOf(type.dtype) & info.domain) != 0, "{} does not take {}.", info.name, Name(type.dtype));
   for (size_t i = 0; i < op.operands.size(); ++i) {
     const TensorType& operand = op.operands[i]->type;
     const bool may_be_scalar = main == 1 && (op.code == OpCode::kClamp || i == 0);

@@ -75,18 +75,6 @@ Types RngTypes(const Op& op);
 Types RngBitGeneratorTypes(const Op& op);
 Types DeclaredTypes(const Op& op);
 
-// One axis of a window: size, stride, dilations and padding on both sides.
-struct WindowAxis {
-  int64_t size = 1;
-  int64_t stride = 1;
-  int64_t base_dilation = 1;
-  int64_t window_dilation = 1;
-  int64_t padding_low = 0;
-  int64_t padding_high = 0;
-};
-// How many positions the window has along an axis of `extent` elements.
-int64_t WindowPositions(int64_t extent, const WindowAxis& axis);
-
 // That `region` takes scalars of the given types and returns scalars of `result_types`.
 Status ExpectScalarRegion(const Block& region, const std::vector<DType>& arguments, const std::vector<DType>& results);
 // That the list holds distinct dimensions of a tensor of `rank`.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/shape_rules.h"
+#include "ir/windows.h"
 
 namespace dragoman::ir {
 namespace {

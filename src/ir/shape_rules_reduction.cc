@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/shape_rules.h"
+#include "ir/windows.h"
 
 namespace dragoman::ir {
 namespace {
@@ -33,52 +34,38 @@ std::vector<TensorType> InputsWithDims(const Op& op, const Dims& dims) {
   return types;
 }
 
-// The window attributes as axes; those the op lacks keep their defaults.
-StatusOr<std::vector<WindowAxis>> WindowAxes(const Op& op, int rank) {
-  std::vector<WindowAxis> axes(static_cast<size_t>(rank));
+StatusOr<Window> CheckedWindow(const Op& op, int rank) {
   const struct {
     AttrKey key;
-    int64_t WindowAxis::*field;
     int64_t min;
-  } fields[] = {{AttrKey::kWindowDimensions, &WindowAxis::size, 0},
-                {AttrKey::kWindowStrides, &WindowAxis::stride, 1},
-                {AttrKey::kBaseDilations, &WindowAxis::base_dilation, 1},
-                {AttrKey::kWindowDilations, &WindowAxis::window_dilation, 1}};
-  for (const auto& [key, field, min] : fields) {
+  } lists[] = {{AttrKey::kWindowDimensions, 0},
+               {AttrKey::kWindowStrides, 1},
+               {AttrKey::kBaseDilations, 1},
+               {AttrKey::kWindowDilations, 1}};
+  for (const auto& [key, min] : lists) {
     if (!op.attributes.Has(key)) continue;
     const auto& values = op.attributes.Ints(key);
-    RULE_EXPECT(values.size() == axes.size(), "{} has {} entries for rank {}.", Info(key).name, values.size(), rank);
-    for (size_t i = 0; i < axes.size(); ++i) {
-      RULE_EXPECT(values[i] >= min, "{} holds {}, expected at least {}.", Info(key).name, values[i], min);
-      axes[i].*field = values[i];
+    RULE_EXPECT(static_cast<int>(values.size()) == rank, "{} has {} entries for rank {}.", Info(key).name,
+                values.size(), rank);
+    for (const int64_t value : values) {
+      RULE_EXPECT(value >= min, "{} holds {}, expected at least {}.", Info(key).name, value, min);
     }
   }
   const auto& padding = op.attributes.Ints(AttrKey::kPadding);
-  RULE_EXPECT(padding.size() == 2 * axes.size(), "padding has {} entries for rank {}.", padding.size(), rank);
-  for (size_t i = 0; i < axes.size(); ++i) {
-    axes[i].padding_low = padding[2 * i];
-    axes[i].padding_high = padding[2 * i + 1];
-  }
-  return axes;
+  RULE_EXPECT(static_cast<int>(padding.size()) == 2 * rank, "padding has {} entries for rank {}.", padding.size(),
+              rank);
+  return WindowOf(op.attributes);
 }
 
 StatusOr<Dims> WindowedDims(const Op& op) {
   const TensorType& input = op.operands[0]->type;
-  ASSIGN_OR_RETURN(const std::vector<WindowAxis> axes, WindowAxes(op, input.rank()));
+  ASSIGN_OR_RETURN(const Window window, CheckedWindow(op, input.rank()));
   Dims dims;
-  for (size_t i = 0; i < axes.size(); ++i) dims.push_back(WindowPositions(input.dims[i], axes[i]));
+  for (size_t i = 0; i < window.size(); ++i) dims.push_back(WindowPositions(input.dims[i], window[i]));
   return dims;
 }
 
 }  // namespace
-
-int64_t WindowPositions(int64_t extent, const WindowAxis& axis) {
-  const int64_t dilated = extent == 0 ? 0 : (extent - 1) * axis.base_dilation + 1;
-  const int64_t padded = axis.padding_low + dilated + axis.padding_high;
-  const int64_t window = axis.size == 0 ? 0 : (axis.size - 1) * axis.window_dilation + 1;
-  if (padded <= 0 || window > padded) return 0;
-  return (padded - window) / axis.stride + 1;
-}
 
 Types ReduceTypes(const Op& op) {
   RETURN_IF_ERROR(ExpectReduction(op));

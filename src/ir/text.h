@@ -35,8 +35,4 @@ std::string PrintLiteral(const Literal& literal, int64_t max_elements = 16);
 StatusOr<Literal> ParseLiteral(std::string_view text, const TensorType& type);
 StatusOr<TensorType> ParseType(std::string_view text);
 
-// A float narrower than f32 as a number and back (round to nearest even; saturating).
-double DecodeSmallFloat(const SmallFloatFormat& format, uint32_t bits);
-uint32_t EncodeSmallFloat(const SmallFloatFormat& format, double value);
-
 }  // namespace dragoman::ir

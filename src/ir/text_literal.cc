@@ -2,19 +2,14 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "base/format.h"
 #include "ir/text.h"
+#include "types/elements.h"
+#include "types/small_float.h"
 
 namespace dragoman::ir {
 namespace {
-
-uint64_t LoadBits(const std::byte* bytes, int size) {
-  uint64_t bits = 0;
-  std::memcpy(&bits, bytes, static_cast<size_t>(size));
-  return bits;
-}
 
 void StoreBits(uint64_t bits, int size, std::vector<std::byte>& out) {
   for (int i = 0; i < size; ++i) out.push_back(static_cast<std::byte>(bits >> (8 * i)));
@@ -22,17 +17,11 @@ void StoreBits(uint64_t bits, int size, std::vector<std::byte>& out) {
 
 uint64_t LowBits(uint64_t bits, int count) { return count >= 64 ? bits : bits & ((uint64_t{1} << count) - 1); }
 
-int64_t SignExtend(uint64_t bits, int count) {
-  if (count >= 64) return static_cast<int64_t>(bits);
-  const uint64_t sign = uint64_t{1} << (count - 1);
-  return static_cast<int64_t>((LowBits(bits, count) ^ sign) - sign);
-}
-
 std::string Hex(uint64_t bits, int size) { return Format("0x{:0{}x}", bits, size * 2); }
 
 std::string PrintFloat(DType dtype, const std::byte* bytes) {
   const int size = SizeBytes(dtype);
-  const uint64_t bits = LoadBits(bytes, size);
+  const uint64_t bits = LoadBits(dtype, bytes);
   if (dtype == DType::kF32) {
     float value;
     std::memcpy(&value, bytes, sizeof value);
@@ -42,7 +31,7 @@ std::string PrintFloat(DType dtype, const std::byte* bytes) {
   if (dtype == DType::kF64) {
     std::memcpy(&value, bytes, sizeof value);
   } else {
-    value = DecodeSmallFloat(*SmallFloat(dtype), static_cast<uint32_t>(bits));
+    value = DecodeSmallFloat(dtype, static_cast<uint32_t>(bits));
   }
   return std::isfinite(value) ? Format("{}", value) : Hex(bits, size);
 }
@@ -51,11 +40,11 @@ std::string PrintElement(DType dtype, const std::byte* bytes) {
   const DTypeInfo& info = Info(dtype);
   switch (info.kind) {
     case DTypeKind::kBool:
-      return LoadBits(bytes, 1) != 0 ? "true" : "false";
+      return LoadBits(dtype, bytes) != 0 ? "true" : "false";
     case DTypeKind::kSigned:
-      return Format("{}", SignExtend(LoadBits(bytes, info.size_bytes), info.bits));
+      return Format("{}", IntegerOf(dtype, LoadBits(dtype, bytes)));
     case DTypeKind::kUnsigned:
-      return Format("{}", LowBits(LoadBits(bytes, info.size_bytes), info.bits));
+      return Format("{}", static_cast<uint64_t>(IntegerOf(dtype, LoadBits(dtype, bytes))));
     case DTypeKind::kFloat:
       return PrintFloat(dtype, bytes);
     case DTypeKind::kComplex:
@@ -174,7 +163,7 @@ class LiteralParser {
       const auto narrow = static_cast<float>(value);
       std::memcpy(&bits, &narrow, sizeof narrow);
     } else {
-      bits = EncodeSmallFloat(*SmallFloat(dtype), value);
+      bits = EncodeNearestSmallFloat(dtype, value);
     }
     StoreBits(bits, SizeBytes(dtype), out);
     return true;
@@ -210,60 +199,6 @@ std::string PrintLiteral(const Literal& literal, int64_t max_elements) {
 
 StatusOr<Literal> ParseLiteral(std::string_view text, const TensorType& type) {
   return LiteralParser(text, type).Parse();
-}
-
-double DecodeSmallFloat(const SmallFloatFormat& format, uint32_t bits) {
-  const int width = format.exponent_bits + format.mantissa_bits;
-  const uint32_t mantissa = bits & ((1u << format.mantissa_bits) - 1);
-  const uint32_t exponent_mask = (1u << format.exponent_bits) - 1;
-  const uint32_t exponent = (bits >> format.mantissa_bits) & exponent_mask;
-  const bool is_negative = format.sign_bits != 0 && ((bits >> width) & 1) != 0;
-  const double sign = is_negative ? -1.0 : 1.0;
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-  if (format.nan_is_negative_zero) {
-    if (is_negative && exponent == 0 && mantissa == 0) return kNaN;
-  } else if (format.has_infinity && exponent == exponent_mask) {
-    return mantissa == 0 ? sign * std::numeric_limits<double>::infinity() : kNaN;
-  } else if (format.has_nan && exponent == exponent_mask && mantissa == (1u << format.mantissa_bits) - 1) {
-    return kNaN;
-  }
-  // A format without sign and mantissa (e8m0) has no zero and no subnormals either.
-  if (exponent == 0 && format.mantissa_bits > 0) {
-    return sign * std::ldexp(mantissa, 1 - format.exponent_bias - format.mantissa_bits);
-  }
-  return sign * std::ldexp(static_cast<double>(mantissa | (1u << format.mantissa_bits)),
-                           static_cast<int>(exponent) - format.exponent_bias - format.mantissa_bits);
-}
-
-uint32_t EncodeSmallFloat(const SmallFloatFormat& format, double value) {
-  const int width = format.exponent_bits + format.mantissa_bits;
-  const uint32_t sign = format.sign_bits != 0 && std::signbit(value) ? 1u << width : 0;
-  // Positive patterns are ordered like their values: find the greatest one not above |value|, then round to nearest
-  // even.
-  uint32_t low = 0;
-  uint32_t high = (1u << width) - 1;
-  const double magnitude = std::fabs(value);
-  const auto is_above = [&](uint32_t bits) {
-    const double decoded = DecodeSmallFloat(format, bits);
-    return !(decoded <= magnitude);
-  };
-  if (std::isnan(value)) return format.nan_is_negative_zero ? 1u << width : sign | high;
-  while (low < high) {
-    const uint32_t middle = low + (high - low + 1) / 2;
-    if (is_above(middle)) {
-      high = middle - 1;
-    } else {
-      low = middle;
-    }
-  }
-  const double below = DecodeSmallFloat(format, low);
-  const double above = low + 1 < (1u << width) ? DecodeSmallFloat(format, low + 1) : below;
-  if (std::isfinite(above) && magnitude > below) {
-    const double middle = below + (above - below) / 2;
-    if (magnitude > middle || (magnitude == middle && (low & 1) != 0)) ++low;
-  }
-  if (low == 0 && format.nan_is_negative_zero) return 0;
-  return sign | low;
 }
 
 }  // namespace dragoman::ir

@@ -20,23 +20,11 @@ bool IsPlainName(std::string_view name) {
   return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      out += Format("\\{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
+std::string InQuotes(std::string_view text) {
+  return Quoted(text, [](unsigned byte) { return Format("\\{:02x}", byte); });
 }
 
-std::string SymbolName(std::string_view name) { return IsPlainName(name) ? std::string(name) : Quoted(name); }
+std::string SymbolName(std::string_view name) { return IsPlainName(name) ? std::string(name) : InQuotes(name); }
 
 std::string PrintInts(const std::vector<int64_t>& values) {
   std::string out = "[";
@@ -47,7 +35,7 @@ std::string PrintInts(const std::vector<int64_t>& values) {
 std::string PrintAttribute(const AttrValue& value) {
   if (const auto* number = std::get_if<int64_t>(&value)) return Format("{}", *number);
   if (const auto* numbers = std::get_if<std::vector<int64_t>>(&value)) return PrintInts(*numbers);
-  if (const auto* text = std::get_if<std::string>(&value)) return Quoted(*text);
+  if (const auto* text = std::get_if<std::string>(&value)) return InQuotes(*text);
   return PrintLiteral(std::get<Literal>(value));
 }
 

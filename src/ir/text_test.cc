@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstring>
 
 #include "ir/ir.h"
@@ -83,20 +82,6 @@ TEST(Text, LongLiteralsBecomeHexadecimalBytes) {
   const auto again = ParseLiteral(std::string_view(text).substr(6, text.size() - 7), literal.type());
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(*again == literal);
-}
-
-TEST(Text, EverySmallFloatPatternSurvivesDecodingAndEncoding) {
-  for (const DType dtype : {DType::kF4E2M1FN, DType::kF6E2M3FN, DType::kF6E3M2FN, DType::kF8E3M4, DType::kF8E4M3,
-                            DType::kF8E4M3B11FNUZ, DType::kF8E4M3FN, DType::kF8E4M3FNUZ, DType::kF8E5M2,
-                            DType::kF8E5M2FNUZ, DType::kF8E8M0FNU, DType::kBF16, DType::kF16}) {
-    const SmallFloatFormat format = *SmallFloat(dtype);
-    const uint32_t count = 1u << (format.sign_bits + format.exponent_bits + format.mantissa_bits);
-    for (uint32_t bits = 0; bits < count; ++bits) {
-      const double value = DecodeSmallFloat(format, bits);
-      if (std::isnan(value)) continue;
-      ASSERT_EQ(EncodeSmallFloat(format, value), bits) << Name(dtype) << " " << value;
-    }
-  }
 }
 
 TEST(Text, MessagesNameTheLine) {

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "kernel/builder_fold.h"
 #include "kernel/int_ops.h"
-#include "kernel/small_float.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {

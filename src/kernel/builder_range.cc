@@ -9,7 +9,7 @@
 #include "base/arithmetic.h"
 #include "kernel/builder.h"
 #include "kernel/builder_fold.h"
-#include "kernel/small_float.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {

@@ -9,7 +9,7 @@
 #include "kernel/interpreter_matrix.h"
 #include "kernel/interpreter_scalar.h"
 #include "kernel/loop_bound.h"
-#include "kernel/small_float.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {

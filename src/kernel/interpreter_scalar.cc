@@ -7,7 +7,8 @@
 #include <iterator>
 
 #include "kernel/int_ops.h"
-#include "kernel/small_float.h"
+#include "types/elements.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -183,18 +184,14 @@ std::optional<uint64_t> EvaluateScalar(const Instruction& instruction, KType typ
 }
 
 uint64_t ReadElement(const std::byte* memory, DType dtype, KType type) {
-  uint64_t bits = 0;
-  std::memcpy(&bits, memory, static_cast<size_t>(SizeBytes(dtype)));
+  const uint64_t bits = LoadBits(dtype, memory);
   if (IsPred(dtype)) return bits != 0;
   if (dtype == DType::kF32 || dtype == DType::kF64) return bits;
   if (IsFloat(dtype)) {
     if (dtype == DType::kF16 && type == KType::kF16) return bits;
     return FromDouble(type, DecodeSmallFloat(dtype, static_cast<uint32_t>(bits)));
   }
-  const int unused = 64 - Info(dtype).bits;
-  const int64_t extended =
-      IsSigned(dtype) ? static_cast<int64_t>(bits << unused) >> unused : static_cast<int64_t>(bits << unused >> unused);
-  return Truncate(type, static_cast<uint64_t>(extended));
+  return Truncate(type, static_cast<uint64_t>(IntegerOf(dtype, bits)));
 }
 
 void WriteElement(std::byte* memory, DType dtype, KType type, uint64_t value) {

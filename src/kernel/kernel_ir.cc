@@ -388,6 +388,29 @@ class Verifier {
 
 std::string_view Name(KOp op) { return Info(op).name; }
 
+DType MemoryOf(KType type) {
+  switch (type) {
+    case KType::kBool:
+      return DType::kPred;
+    case KType::kI32:
+      return DType::kS32;
+    case KType::kI64:
+      return DType::kS64;
+    case KType::kF16:
+      return DType::kF16;
+    case KType::kF32:
+      return DType::kF32;
+    case KType::kF64:
+      return DType::kF64;
+    case KType::kVoid:
+    case KType::kMatrixA:
+    case KType::kMatrixB:
+    case KType::kMatrixC:
+      return DType::kToken;
+  }
+  return DType::kToken;
+}
+
 KType LoadedType(DType memory, bool has_float16) {
   if (memory == DType::kF16) return has_float16 ? KType::kF16 : KType::kF32;
   if (memory == DType::kF64) return KType::kF64;

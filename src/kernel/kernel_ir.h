@@ -35,6 +35,8 @@ inline bool IsFloatType(KType type) { return type == KType::kF16 || type == KTyp
 //   bf16, all f8, f4 → kF32 (stores round to nearest even)
 //   c64 and c128 buffers are bound as f32 and f64 with twice the elements (lowering indexes 2i and 2i+1).
 KType LoadedType(DType memory, bool has_float16);
+// The element type that keeps a value, a signed one for integers; kToken of matrices.
+DType MemoryOf(KType type);
 
 // X(enumerator, name, number of operands, result): result s = type of operand 0, b = bool, t = stated by the
 // instruction's type, v = none

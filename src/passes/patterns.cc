@@ -5,24 +5,13 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "ir/text.h"
+#include "types/elements.h"
+#include "types/small_float.h"
 
 namespace dragoman::passes {
 namespace {
 
-uint64_t LoadBits(const std::byte* bytes, int size) {
-  uint64_t bits = 0;
-  std::memcpy(&bits, bytes, static_cast<size_t>(size));
-  return bits;
-}
-
-int64_t LoadInteger(DType dtype, const std::byte* bytes) {
-  const DTypeInfo& info = Info(dtype);
-  const uint64_t bits = LoadBits(bytes, info.size_bytes);
-  const int unused = 64 - info.bits;
-  if (info.kind == DTypeKind::kSigned) return static_cast<int64_t>(bits << unused) >> unused;
-  return static_cast<int64_t>((bits << unused) >> unused);
-}
+int64_t LoadInteger(DType dtype, const std::byte* bytes) { return IntegerOf(dtype, LoadBits(dtype, bytes)); }
 
 double LoadReal(DType dtype, const std::byte* bytes) {
   if (dtype == DType::kF64) {
@@ -36,7 +25,7 @@ double LoadReal(DType dtype, const std::byte* bytes) {
     return value;
   }
   if (IsFloat(dtype)) {
-    return ir::DecodeSmallFloat(*SmallFloat(dtype), static_cast<uint32_t>(LoadBits(bytes, SizeBytes(dtype))));
+    return DecodeSmallFloat(dtype, static_cast<uint32_t>(LoadBits(dtype, bytes)));
   }
   const int64_t integer = LoadInteger(dtype, bytes);
   return dtype == DType::kU64 ? static_cast<double>(static_cast<uint64_t>(integer)) : static_cast<double>(integer);

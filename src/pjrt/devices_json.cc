@@ -14,19 +14,7 @@ namespace {
 
 // Drivers' names are nearly always plain; what is not is escaped byte by byte so that the result is valid JSON.
 std::string Quote(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      quoted += Format("\\u{:04x}", byte);
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + '"';
+  return Quoted(text, [](unsigned byte) { return Format("\\u{:04x}", byte); });
 }
 
 constexpr std::array<std::string_view, 5> kTypeNames = {"other", "integrated", "discrete", "virtual", "cpu"};

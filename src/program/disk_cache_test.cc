@@ -6,20 +6,15 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/directory_testing.h"
+
 namespace dragoman::program {
 namespace {
 
 namespace fs = std::filesystem;
 
-class DiskCacheTest : public ::testing::Test {
+class DiskCacheTest : public DirectoryTest {
  protected:
-  void SetUp() override {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = (fs::path(::testing::TempDir()) / (std::string("dragoman_cache_") + test->name())).string();
-    fs::remove_all(directory_);
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   std::vector<fs::path> Files() const {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(directory_)) {
@@ -28,8 +23,6 @@ class DiskCacheTest : public ::testing::Test {
     return files;
   }
   DiskCache Open() const { return DiskCache(*CacheFolder::Open(directory_)); }
-
-  std::string directory_;
 };
 
 // Returns its parameter.

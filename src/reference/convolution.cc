@@ -46,8 +46,11 @@ Convolution Describe(const OpCall& call) {
   const int64_t output_feature = a.Int(AttrKey::kOutputFeatureDimension);
   Convolution c;
   for (size_t d = 0; d < kernel_spatial.size(); ++d) {
-    c.window.push_back({kernel[kernel_spatial[d]], a.Ints(AttrKey::kWindowStrides)[d], a.Ints(AttrKey::kPadding)[2 * d],
-                        a.Ints(AttrKey::kLhsDilation)[d], a.Ints(AttrKey::kRhsDilation)[d]});
+    c.window.push_back({.size = kernel[kernel_spatial[d]],
+                        .stride = a.Ints(AttrKey::kWindowStrides)[d],
+                        .base_dilation = a.Ints(AttrKey::kLhsDilation)[d],
+                        .window_dilation = a.Ints(AttrKey::kRhsDilation)[d],
+                        .padding_low = a.Ints(AttrKey::kPadding)[2 * d]});
     c.input_extents.push_back(input[a.Ints(AttrKey::kInputSpatialDimensions)[d]]);
     c.output_extents.push_back(output[a.Ints(AttrKey::kOutputSpatialDimensions)[d]]);
   }

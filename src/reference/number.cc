@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "types/small_float.h"
 
 namespace dragoman::reference {
 namespace {
@@ -46,13 +47,11 @@ void StoreNarrowInt(const Number& number, std::byte* element) {
 
 template <DType kDType, typename Bits>
 Number LoadSmallFloat(const std::byte* element) {
-  static const SmallFloatFormat format = *SmallFloat(kDType);
-  return Number::Of(DecodeSmallFloat(Peek<Bits>(element), format));
+  return Number::Of(DecodeSmallFloat(kDType, Peek<Bits>(element)));
 }
 template <DType kDType, typename Bits>
 void StoreSmallFloat(const Number& number, std::byte* element) {
-  static const SmallFloatFormat format = *SmallFloat(kDType);
-  Poke(static_cast<Bits>(EncodeSmallFloat(number.value.real(), format)), element);
+  Poke(static_cast<Bits>(EncodeSmallFloat(kDType, number.value.real())), element);
 }
 
 template <typename T>

@@ -33,8 +33,4 @@ Storer StorerOf(DType dtype);
 // What is left of a number after storing and loading it.
 Number RoundTo(DType dtype, const Number& number);
 
-// The encodings narrower than f32, in the low bits.
-double DecodeSmallFloat(uint32_t bits, const SmallFloatFormat& format);
-uint32_t EncodeSmallFloat(double value, const SmallFloatFormat& format);
-
 }  // namespace dragoman::reference

@@ -6,22 +6,6 @@
 namespace dragoman::reference {
 namespace {
 
-using ir::AttrKey;
-
-Window WindowOf(const ir::Attributes& attributes) {
-  const auto& sizes = attributes.Ints(AttrKey::kWindowDimensions);
-  Window window(sizes.size());
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    window[d].size = sizes[d];
-    window[d].stride = attributes.Ints(AttrKey::kWindowStrides)[d];
-    window[d].padding_low = attributes.Ints(AttrKey::kPadding)[2 * d];
-    if (!attributes.Has(AttrKey::kBaseDilations)) continue;
-    window[d].base_dilation = attributes.Ints(AttrKey::kBaseDilations)[d];
-    window[d].window_dilation = attributes.Ints(AttrKey::kWindowDilations)[d];
-  }
-  return window;
-}
-
 // The element of the operand that the selection settles on at one window position; -1 when the window is all padding.
 StatusOr<int64_t> Select(const OpCall& call, const Window& window, const Dims& position, RegionFunction& select) {
   const Dims& dims = call.operands[0].type().dims;
@@ -49,7 +33,7 @@ StatusOr<int64_t> Select(const OpCall& call, const Window& window, const Dims& p
 
 // Padding and holes do not take part, as if they held the neutral element.
 Results EvaluateReduceWindow(const OpCall& call) {
-  const Window window = WindowOf(call.op.attributes);
+  const Window window = ir::WindowOf(call.op.attributes);
   const Dims taps = SizesOf(window);
   const Dims& dims = call.operands[0].type().dims;
   const Dims strides = RowMajorStrides(dims);
@@ -66,7 +50,7 @@ Results EvaluateReduceWindow(const OpCall& call) {
 }
 
 Results EvaluateSelectAndScatter(const OpCall& call) {
-  const Window window = WindowOf(call.op.attributes);
+  const Window window = ir::WindowOf(call.op.attributes);
   RegionFunction select = RegionFunction::Make(*call.op.regions[0], call.frame);
   RegionFunction scatter = RegionFunction::Make(*call.op.regions[1], call.frame);
   const TensorReader source(call.operands[1]);

@@ -1,29 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 
-#include "kernel/small_float.h"
 #include "scalar/scalar.h"
+#include "types/elements.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {
 
-uint64_t ReadBits(const std::byte* bytes, int size) {
-  uint64_t bits = 0;
-  std::memcpy(&bits, bytes, static_cast<size_t>(size));
-  return bits;
-}
-
-int64_t ExtendInt(DType dtype, uint64_t bits) {
-  const int unused = 64 - Info(dtype).bits;
-  if (IsSigned(dtype)) return static_cast<int64_t>(bits << unused) >> unused;
-  return static_cast<int64_t>(bits << unused >> unused);
-}
-
 V RealConstant(Builder& builder, DType dtype, const std::byte* bytes) {
   const KType type = LoadedType(dtype, builder.profile().float16);
-  const uint64_t bits = ReadBits(bytes, SizeBytes(dtype));
+  const uint64_t bits = LoadBits(dtype, bytes);
   if (IsPred(dtype)) return builder.Bool(bits != 0);
-  if (IsInteger(dtype)) return builder.Int(type, ExtendInt(dtype, bits));
+  if (IsInteger(dtype)) return builder.Int(type, IntegerOf(dtype, bits));
   if (dtype == DType::kF32) return builder.Bitcast(builder.I32(static_cast<int64_t>(bits)), KType::kF32);
   if (dtype == DType::kF64) return builder.Bitcast(builder.I64(static_cast<int64_t>(bits)), KType::kF64);
   return builder.Float(type, DecodeSmallFloat(dtype, static_cast<uint32_t>(bits)));

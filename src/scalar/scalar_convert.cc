@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/arithmetic.h"
-#include "kernel/small_float.h"
 #include "scalar/scalar_emit.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {

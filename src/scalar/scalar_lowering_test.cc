@@ -22,23 +22,6 @@ constexpr DType kTypes[] = {
 #undef X
 };
 
-uint8_t DomainOf(DType dtype) {
-  switch (Info(dtype).kind) {
-    case DTypeKind::kBool:
-      return kOnBool;
-    case DTypeKind::kSigned:
-    case DTypeKind::kUnsigned:
-      return kOnInt;
-    case DTypeKind::kFloat:
-      return kOnFloat;
-    case DTypeKind::kComplex:
-      return kOnComplex;
-    case DTypeKind::kToken:
-      return 0;
-  }
-  return 0;
-}
-
 std::vector<double> Samples(DType dtype, int count, std::mt19937& random) {
   std::vector<double> values;
   if (IsPred(dtype)) {

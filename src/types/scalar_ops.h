@@ -8,6 +8,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "types/dtype.h"
+
 namespace dragoman {
 
 // Which element types an operation takes. Bits are or-ed.
@@ -22,6 +24,13 @@ enum ScalarDomain : uint8_t {
   kOnNumber = kOnInt | kOnFloat | kOnComplex,
   kOnAny = kOnBool | kOnNumber,
 };
+
+// The one that a type belongs to; 0 of tokens.
+inline uint8_t DomainOf(DType dtype) {
+  constexpr uint8_t kDomains[] = {kOnBool, kOnInt, kOnInt, kOnFloat, kOnComplex, 0};
+  static_assert(std::size(kDomains) == static_cast<size_t>(DTypeKind::kToken) + 1, "One domain a kind.");
+  return kDomains[static_cast<size_t>(Info(dtype).kind)];
+}
 
 // How the result's element type follows from the operands'.
 enum class ScalarResult : uint8_t {

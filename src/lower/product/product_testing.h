@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ir/ir.h"
-#include "kernel/small_float.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 

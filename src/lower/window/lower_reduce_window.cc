@@ -13,7 +13,7 @@ namespace {
 
 struct ReduceWindow {
   const ir::Op& op;
-  std::vector<WindowDimension> window;
+  ir::Window window;
   std::vector<DType> dtypes;
   int lanes = 1;
 
@@ -111,7 +111,7 @@ StatusOr<LoweredGroup> LowerReduceWindow(const fusion::Group& group, const targe
     return Unimplemented(Format("Operation reduce_window on {} has no kernel; the limit is 2^31 - 1 elements.",
                                 hero.operands[0]->type.ToString()));
   }
-  ReduceWindow reduce{hero, WindowOf(hero.attributes), {}};
+  ReduceWindow reduce{hero, ir::WindowOf(hero.attributes), {}};
   for (const auto& result : hero.results) reduce.dtypes.push_back(result->type.dtype);
   std::vector<TensorType> types;
   for (const auto& result : hero.results) types.push_back(result->type);

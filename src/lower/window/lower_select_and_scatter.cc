@@ -18,7 +18,7 @@ class SelectAndScatter {
       : group_(group),
         profile_(profile),
         op_(*group.hero),
-        window_(WindowOf(op_.attributes)),
+        window_(ir::WindowOf(op_.attributes)),
         dtypes_{op_.type().dtype} {
     const TensorType types[] = {op_.type(), source()->type};
     lanes_ = WindowLanes(window_, types, profile);
@@ -186,7 +186,7 @@ class SelectAndScatter {
   }
 
   // Along such a dimension an element is in one window, of its own number.
-  static bool IsUnit(const WindowDimension& dimension) {
+  static bool IsUnit(const ir::WindowAxis& dimension) {
     return dimension.size == 1 && dimension.stride == 1 && dimension.padding_low == 0 && dimension.padding_high == 0;
   }
 
@@ -205,7 +205,7 @@ class SelectAndScatter {
     size_t d = 0;
     while (d < window.position.size() && window.position[d].id != kNoValue) ++d;
     if (d == window.position.size()) return GatherWindow(elemental, element, window, std::move(carried), status);
-    const WindowDimension& dimension = window_[d];
+    const ir::WindowAxis& dimension = window_[d];
     if (IsUnit(dimension)) {
       window.position[d] = element.dims[d];
       return GatherDimension(elemental, element, std::move(window), std::move(carried), status);
@@ -223,7 +223,7 @@ class SelectAndScatter {
     V last;
   };
   Candidates CandidatesOf(Builder& b, const Index& element, size_t d) const {
-    const WindowDimension& dimension = window_[d];
+    const ir::WindowAxis& dimension = window_[d];
     const V padded = b.IAdd(element.dims[d], b.I32(dimension.padding_low));
     const auto windows_before = [&](V place) {
       const V floor = b.UDiv(b.SMax(b.IAdd(place, b.I32(dimension.stride)), b.I32(0)), b.I32(dimension.stride));
@@ -283,7 +283,7 @@ class SelectAndScatter {
   const fusion::Group& group_;
   const target::DeviceProfile& profile_;
   const ir::Op& op_;
-  const std::vector<WindowDimension> window_;
+  const ir::Window window_;
   const std::vector<DType> dtypes_;
   int lanes_ = 1;  // consecutive elements an invocation
 };

@@ -5,26 +5,9 @@
 
 namespace dragoman::kernel {
 
-std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes) {
-  using ir::AttrKey;
-  const auto& sizes = attributes.Ints(AttrKey::kWindowDimensions);
-  std::vector<WindowDimension> window(sizes.size());
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    window[d].size = sizes[d];
-    window[d].stride = attributes.Ints(AttrKey::kWindowStrides)[d];
-    window[d].padding_low = attributes.Ints(AttrKey::kPadding)[2 * d];
-    window[d].padding_high = attributes.Ints(AttrKey::kPadding)[2 * d + 1];
-    if (!attributes.Has(AttrKey::kBaseDilations)) continue;
-    window[d].base_dilation = attributes.Ints(AttrKey::kBaseDilations)[d];
-    window[d].window_dilation = attributes.Ints(AttrKey::kWindowDilations)[d];
-  }
-  return window;
-}
-
-int WindowLanes(const std::vector<WindowDimension>& window, std::span<const TensorType> types,
-                const target::DeviceProfile& profile) {
+int WindowLanes(const ir::Window& window, std::span<const TensorType> types, const target::DeviceProfile& profile) {
   if (window.empty() || profile.unrolling_is_costly) return 1;
-  const WindowDimension& last = window.back();
+  const ir::WindowAxis& last = window.back();
   if (last.size != 1 || last.stride != 1 || last.padding_low != 0 || last.padding_high != 0 ||
       last.base_dilation != 1) {
     return 1;
@@ -37,14 +20,14 @@ int WindowLanes(const std::vector<WindowDimension>& window, std::span<const Tens
   return std::max(lanes, 1);
 }
 
-int64_t WindowSize(const std::vector<WindowDimension>& window) {
+int64_t WindowSize(const ir::Window& window) {
   int64_t size = 1;
-  for (const WindowDimension& dimension : window) size *= dimension.size;
+  for (const ir::WindowAxis& dimension : window) size *= dimension.size;
   return size;
 }
 
 V WindowLoop::StartOf(size_t dimension) const {
-  const WindowDimension& window = window_[dimension];
+  const ir::WindowAxis& window = window_[dimension];
   return b_.ISub(b_.IMul(position_[dimension], b_.I32(window.stride)), b_.I32(window.padding_low));
 }
 
@@ -92,7 +75,7 @@ std::vector<V> WindowLoop::Run(const std::vector<V>& position, std::vector<V> ca
 
 // Without dilation the taps inside the operand are one range; it is the whole window where there is no padding.
 WindowLoop::Range WindowLoop::RangeOf(size_t dimension, V start) const {
-  const WindowDimension& window = window_[dimension];
+  const ir::WindowAxis& window = window_[dimension];
   const V zero = b_.I32(0), size = b_.I32(window.size);
   const bool is_dense = window.base_dilation == 1 && window.window_dilation == 1;
   const bool is_padded = window.padding_low > 0 || window.padding_high > 0;
@@ -109,7 +92,7 @@ std::vector<V> WindowLoop::RunDimension(size_t dimension, std::vector<V>& index,
     Elemental::Scope scope(e_);
     return body(index, carried);
   }
-  const WindowDimension& window = window_[dimension];
+  const ir::WindowAxis& window = window_[dimension];
   const V start = StartOf(dimension);
   const Range range = RangeOf(dimension, start);
   const LoopRange taps = {range.first, range.last, b_.I32(1), window.size};

@@ -9,30 +9,21 @@
 
 #include "element/elemental.h"
 #include "element/staged_loop.h"
+#include "ir/windows.h"
 
 namespace dragoman::kernel {
 
-struct WindowDimension {
-  int64_t size = 1;
-  int64_t stride = 1;
-  int64_t padding_low = 0;
-  int64_t padding_high = 0;
-  int64_t base_dilation = 1;
-  int64_t window_dilation = 1;
-};
-int64_t WindowSize(const std::vector<WindowDimension>& window);
-std::vector<WindowDimension> WindowOf(const ir::Attributes& attributes);
+int64_t WindowSize(const ir::Window& window);
 // How many consecutive elements of the innermost dimension, which the window must leave alone, one invocation should
 // take: 1, 2 or 4. `types` are those of what is read and written.
-int WindowLanes(const std::vector<WindowDimension>& window, std::span<const TensorType> types,
-                const target::DeviceProfile& profile);
+int WindowLanes(const ir::Window& window, std::span<const TensorType> types, const target::DeviceProfile& profile);
 
 // Carries values through the elements, in row-major order, of the window at `position` (one index a dimension).
 class WindowLoop {
  public:
   using Body = std::function<std::vector<V>(const std::vector<V>& operand_index, const std::vector<V>& carried)>;
 
-  WindowLoop(Elemental& elemental, const std::vector<WindowDimension>& window, const Dims& operand)
+  WindowLoop(Elemental& elemental, const ir::Window& window, const Dims& operand)
       : e_(elemental), b_(elemental.builder()), window_(window), operand_(operand) {}
   std::vector<V> Run(const std::vector<V>& position, std::vector<V> carried, const Body& body);
   // The same in stages over all elements of the window, for windows that are too large for the device's loops.
@@ -55,7 +46,7 @@ class WindowLoop {
 
   Elemental& e_;
   Builder& b_;
-  const std::vector<WindowDimension>& window_;
+  const ir::Window& window_;
   const Dims& operand_;
   std::vector<V> position_;
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "types/small_float.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "reference/number.h"
-
-namespace dragoman::reference {
+namespace dragoman {
 namespace {
 
 int ValueBits(const SmallFloatFormat& format) { return format.exponent_bits + format.mantissa_bits; }
@@ -48,7 +48,8 @@ bool HasSubnormals(const SmallFloatFormat& format) { return format.mantissa_bits
 
 }  // namespace
 
-double DecodeSmallFloat(uint32_t bits, const SmallFloatFormat& format) {
+double DecodeSmallFloat(DType dtype, uint32_t bits) {
+  const SmallFloatFormat format = *SmallFloat(dtype);
   const uint32_t magnitude = bits & LargestBits(format);
   const bool is_negative = (bits & SignBit(format)) != 0;
   if (IsNanBits(magnitude, is_negative, format)) {
@@ -65,7 +66,8 @@ double DecodeSmallFloat(uint32_t bits, const SmallFloatFormat& format) {
          std::ldexp(mantissa + (1u << format.mantissa_bits), exponent - format.exponent_bias - format.mantissa_bits);
 }
 
-uint32_t EncodeSmallFloat(double value, const SmallFloatFormat& format) {
+uint32_t EncodeSmallFloat(DType dtype, double value) {
+  const SmallFloatFormat format = *SmallFloat(dtype);
   const bool is_negative = std::signbit(value);
   if (std::isnan(value) && format.has_nan) return NanBits(format, is_negative);
   // As in XLA: a type without NaN gives -0 for it, one without sign and zero gives NaN for what it lacks.
@@ -86,4 +88,13 @@ uint32_t EncodeSmallFloat(double value, const SmallFloatFormat& format) {
   return static_cast<uint32_t>(encoded) | (is_negative ? SignBit(format) : 0);
 }
 
-}  // namespace dragoman::reference
+uint32_t EncodeNearestSmallFloat(DType dtype, double value) {
+  const SmallFloatFormat format = *SmallFloat(dtype);
+  if (std::isnan(value)) return EncodeSmallFloat(dtype, value);
+  if (format.sign_bits == 0) value = std::max(value, DecodeSmallFloat(dtype, 0));
+  const double largest = DecodeSmallFloat(dtype, LargestFinite(format));
+  if (std::isfinite(value) || !format.has_infinity) value = std::clamp(value, -largest, largest);
+  return EncodeSmallFloat(dtype, value);
+}
+
+}  // namespace dragoman
