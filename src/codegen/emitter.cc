@@ -33,6 +33,15 @@ void GatherUsesOf(const kernel::Region& region, KernelUses& uses) {
   }
 }
 
+KernelUses GatherUses(const kernel::Kernel& kernel) {
+  KernelUses uses;
+  uses.params.resize(kernel.num_params);
+  uses.buffer_counts.resize(kernel.buffers.size());
+  for (const KType type : kernel.value_types) uses.half_floats |= type == KType::kF16;
+  GatherUsesOf(kernel.body, uses);
+  return uses;
+}
+
 // Per float type: the profile's word on signed zeros, infinities and NaN.
 struct FloatControlRow {
   KType type;
@@ -51,15 +60,6 @@ bool AccessesBuffer(const kernel::Instruction& inst) {
   const bool is_shared = inst.op == KOp::kLoadShared || inst.op == KOp::kStoreShared || inst.op == KOp::kMatrixLoad ||
                          inst.op == KOp::kMatrixStore;
   return inst.buffer >= 0 && !is_shared;
-}
-
-KernelUses GatherUses(const kernel::Kernel& kernel) {
-  KernelUses uses;
-  uses.params.resize(kernel.num_params);
-  uses.buffer_counts.resize(kernel.buffers.size());
-  for (const KType type : kernel.value_types) uses.half_floats |= type == KType::kF16;
-  GatherUsesOf(kernel.body, uses);
-  return uses;
 }
 
 Emitter::Emitter(const kernel::Kernel& kernel, const target::DeviceProfile& profile)

@@ -28,7 +28,6 @@ struct KernelUses {
   bool device_barrier = false;
   bool half_floats = false;  // f16 values, also in passing
 };
-KernelUses GatherUses(const kernel::Kernel& kernel);
 // Whether `inst.buffer` is a buffer behind an address, not shared memory.
 bool AccessesBuffer(const kernel::Instruction& inst);
 

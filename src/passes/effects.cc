@@ -17,13 +17,12 @@ bool HasEffect(const Op& op) {
   return Info(op.code).kind == OpKind::kEffect;
 }
 
-bool IsDeterministic(const Op& op) { return !HasEffect(op) && op.code != OpCode::kRng; }
-
 bool IsPure(const Op& op) {
-  if (!IsDeterministic(op)) return false;
+  const auto has_effect_or_draws = [](const Op& op) { return HasEffect(op) || op.code == OpCode::kRng; };
+  if (has_effect_or_draws(op)) return false;
   bool is_pure = true;
   for (const auto& region : op.regions) {
-    ir::Walk(*region, [&is_pure](const Op* inner) { is_pure &= IsDeterministic(*inner); });
+    ir::Walk(*region, [&](const Op* inner) { is_pure &= !has_effect_or_draws(*inner); });
   }
   return is_pure;
 }

@@ -8,8 +8,6 @@ namespace dragoman::passes {
 
 // The op itself, not what its regions hold.
 bool HasEffect(const ir::Op& op);
-// Equal ops give equal results: neither an effect nor a random draw.
-bool IsDeterministic(const ir::Op& op);
 // Neither the op nor anything in its regions has an effect or draws.
 bool IsPure(const ir::Op& op);
 

@@ -53,11 +53,6 @@ const ResultRow* FindRow(VkResult result) {
 
 }  // namespace
 
-std::string ResultName(VkResult result) {
-  const ResultRow* row = FindRow(result);
-  return row != nullptr ? std::string(row->name) : Format("VkResult {}", static_cast<int>(result));
-}
-
 Status ToStatus(std::string_view function, VkResult result) {
   const ResultRow* row = FindRow(result);
   if (row == nullptr) return Internal(Format("{} failed with VkResult {}.", function, static_cast<int>(result)));

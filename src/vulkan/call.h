@@ -12,8 +12,6 @@
 
 namespace dragoman::vulkan {
 
-// "VK_ERROR_DEVICE_LOST"; a number for codes that we do not know.
-std::string ResultName(VkResult result);
 // OK for success codes; VK_TIMEOUT is DEADLINE_EXCEEDED, out of memory RESOURCE_EXHAUSTED, device lost UNAVAILABLE
 // (and Status::is_device_lost).
 Status ToStatus(std::string_view function, VkResult result);
