@@ -4,6 +4,7 @@
 // divided by the roots of their pivots at the end.
 #include <algorithm>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/launch.h"
@@ -42,7 +43,7 @@ class CholeskyKernel {
 
   // The invocations share the elements of `num_rows` rows from `first_row` on, in order.
   void ForEachElement(V first_row, V num_rows, const std::function<void(V row, V column)>& body) {
-    const int64_t most = (n_ * n_ + workgroup_size_ - 1) / workgroup_size_;
+    const int64_t most = CeilDiv(n_ * n_, workgroup_size_);
     b_.ForEach({b_.LocalIndex(), b_.IMul(num_rows, b_.I32(n_)), b_.I32(workgroup_size_), most}, [&](V k) {
       Elemental::Scope scope(e_);
       body(b_.IAdd(first_row, b_.UDiv(k, b_.I32(n_))), b_.URem(k, b_.I32(n_)));

@@ -3,6 +3,7 @@
 // each known element of X, kept in shared memory as well, is loaded once for all of them.
 #include <algorithm>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/launch.h"
@@ -31,7 +32,7 @@ class TriangularSolveKernel {
   StatusOr<Dispatch> Emit() {
     triangle_ = b_.AddShared(type_, static_cast<int>(n_ * n_));
     solution_ = b_.AddShared(type_, static_cast<int>(n_ * kSolvedColumns));
-    const int64_t tiles = (m_ + kSolvedColumns - 1) / kSolvedColumns;
+    const int64_t tiles = CeilDiv(m_, kSolvedColumns);
     const V tile = b_.URem(b_.WorkgroupIndex(), b_.I32(tiles));
     matrix_ = b_.UDiv(b_.WorkgroupIndex(), b_.I32(tiles));
     column_ = b_.IAdd(b_.IMul(tile, b_.I32(kSolvedColumns)), b_.LocalIndex());
@@ -65,7 +66,7 @@ class TriangularSolveKernel {
 
   void LoadTriangle() {
     const V base = b_.IMul(matrix_, b_.I32(n_ * n_));
-    const int64_t most = (n_ * n_ + kSolvedColumns - 1) / kSolvedColumns;
+    const int64_t most = CeilDiv(n_ * n_, kSolvedColumns);
     b_.ForEach({b_.LocalIndex(), b_.I32(n_ * n_), b_.I32(kSolvedColumns), most}, [&](V k) {
       Elemental::Scope scope(e_);
       b_.StoreShared(triangle_, k, At(op_.operands[0], b_.IAdd(base, k)));

@@ -4,6 +4,7 @@
 // Complex matrices by elimination, which leaves the rows of L^H times the roots of the pivots.
 #include <limits>
 
+#include "base/arithmetic.h"
 #include "passes/decompose_rules.h"
 
 namespace dragoman::passes {
@@ -69,7 +70,7 @@ Value* FactorBlocks(Value* matrix, int64_t block, Builder& b) {
 // To whole blocks, with ones on the added diagonal.
 Value* PadToBlocks(Value* matrix, int64_t block, Builder& b) {
   const int64_t n = matrix->type.dims[1];
-  const int64_t added = (n + block - 1) / block * block - n;
+  const int64_t added = CeilDiv(n, block) * block - n;
   if (added == 0) return matrix;
   matrix = b.Pad(matrix, b.Scalar(matrix->type.dtype, 0), {0, 0, 0}, {0, added, added});
   const Dims dims = matrix->type.dims;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "passes/decompose_rules.h"
 
@@ -102,7 +103,7 @@ Drawn DrawPhilox(Value* state, const TensorType& type, Builder& b) {
   const int64_t count = type.num_elements();
   const bool is_wide = SizeBytes(type.dtype) == 8;
   const int64_t per_block = is_wide ? 2 : 4;
-  const int64_t blocks = (count + per_block - 1) / per_block;
+  const int64_t blocks = CeilDiv(count, per_block);
   const bool has_high = state->type.dims[0] == 3;
   const Dims dims = {blocks};
   Value* key = StateWord(state, 0, dims, b);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/arithmetic.h"
 #include "passes/decompose_rules.h"
 
 namespace dragoman::passes {
@@ -54,7 +55,7 @@ Value* SolveByRows(const System& system, Builder& b) {
 // To a multiple of `block` rows, with ones on the added diagonal and zeros beside.
 System Padded(System system, int64_t block, Builder& b) {
   const int64_t n = system.right->type.dims[1];
-  const int64_t added = (n + block - 1) / block * block - n;
+  const int64_t added = CeilDiv(n, block) * block - n;
   if (added == 0) return system;
   Value* zero = b.Scalar(system.right->type.dtype, 0);
   system.right = b.Pad(system.right, zero, {0, 0, 0}, {0, added, 0});

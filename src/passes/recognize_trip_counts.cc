@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/arithmetic.h"
 #include "passes/loop_analysis.h"
 #include "passes/patterns.h"
 #include "passes/rewrite.h"
@@ -66,7 +67,7 @@ bool Fits(DType dtype, int64_t value) {
 
 // How often `first`, first + step, ... stays below `limit`.
 int64_t StepsBelow(int64_t first, int64_t limit, int64_t step) {
-  return first >= limit ? 0 : (limit - first + step - 1) / step;
+  return first >= limit ? 0 : CeilDiv(limit - first, step);
 }
 
 // How often the comparison holds before it first fails.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/arithmetic.h"
 #include "element/dispatch.h"
 #include "element/elemental.h"
 #include "fusion/plan.h"
@@ -31,7 +32,7 @@ class ScanKernel {
   int64_t rows() const { return rows_; }
   int64_t extent() const { return extent_; }
   int64_t chunk() const { return chunk_; }
-  int64_t chunks_per_row() const { return (extent_ + chunk_ - 1) / chunk_; }
+  int64_t chunks_per_row() const { return CeilDiv(extent_, chunk_); }
   bool is_innermost() const { return inner_ == 1; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/launch.h"
 
@@ -87,7 +88,7 @@ StatusOr<Dispatch> ScatterKernel::ForAll(int64_t count, const std::string& what,
   });
   RETURN_IF_ERROR(status_);
   return FinishDispatch(
-      std::move(b_), e_, workgroup_size, (count + workgroup_size - 1) / workgroup_size,
+      std::move(b_), e_, workgroup_size, CeilDiv(count, workgroup_size),
       Format("scatter {} into {}: {}", g_.updates(0)->type.ToString(), g_.op().type().ToString(), what));
 }
 

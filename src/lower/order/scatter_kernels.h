@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/arithmetic.h"
 #include "element/dispatch.h"
 #include "fusion/plan.h"
 #include "lower/order/scatter_geometry.h"
@@ -56,7 +57,7 @@ class ScatterKernel {
   StatusOr<Dispatch> EmitChunks(const SortedUpdates& sorted);
   StatusOr<Dispatch> EmitChunkJoins(const SortedUpdates& sorted);
   StatusOr<Dispatch> EmitChunkJoinsStage(const SortedUpdates& sorted, int64_t stage);  // in chunks
-  int64_t NumChunks() const { return (g_.num_positions() + kChunk - 1) / kChunk; }
+  int64_t NumChunks() const { return CeilDiv(g_.num_positions(), kChunk); }
 
   static constexpr int64_t kChunk = 32;
 

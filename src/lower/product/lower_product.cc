@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/loop_bound.h"
 #include "lower/product/direct_product.h"
@@ -67,7 +68,7 @@ class SplitReducer {
     is_wide_ = elements * c_.num_splits * SizeBytes(c_.product.accumulator) >= (int64_t{1} << 32);
   }
 
-  int64_t NumWorkgroups() const { return (elements_ / lanes_ + runs_ - 1) / runs_; }
+  int64_t NumWorkgroups() const { return CeilDiv(elements_ / lanes_, runs_); }
 
   void Emit() {
     const V local = b_.LocalIndex();
@@ -93,7 +94,7 @@ class SplitReducer {
       const V s = is_wide_ ? b_.Convert(KOp::kZExt, split, KType::kI64) : split;
       return AddRuns(carried, LoadPartials(b_.MulAdd(s, elements_, index)));
     };
-    const int64_t most = (c_.num_splits + parts_ - 1) / parts_;
+    const int64_t most = CeilDiv(c_.num_splits, parts_);
     return b_.For({part, b_.I32(c_.num_splits), b_.I32(parts_), most}, ToValues(zeros, is_complex_), add);
   }
 

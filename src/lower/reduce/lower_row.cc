@@ -3,6 +3,7 @@
 // elements.
 #include <algorithm>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/reduce_combiner.h"
@@ -108,7 +109,7 @@ StatusOr<std::vector<Set>> RowKernel::AddAt(std::span<const RowReduction> reduct
 // The positions of a row that this invocation takes: where order matters a stretch of its own.
 LoopRange RowKernel::OwnPositions(bool is_ordered) {
   const int fellows = plan_.reduce.fellows;
-  const int64_t share = (phases_.row_length / lanes_ + fellows - 1) / fellows * lanes_;
+  const int64_t share = CeilDiv(phases_.row_length / lanes_, fellows) * lanes_;
   const V length = b_.I32(phases_.row_length);
   const V from = is_ordered ? b_.SMin(b_.IMul(fellow_, b_.I32(share)), length) : b_.IMul(fellow_, b_.I32(lanes_));
   const V end = is_ordered ? b_.SMin(b_.IAdd(from, b_.I32(share)), length) : length;
@@ -235,7 +236,7 @@ StatusOr<Dispatch> RowKernel::Emit() {
       for (int load = 0; load < plan_.resident_loads; ++load) RETURN_IF_ERROR(WriteElements(ResidentPosition(load)));
     } else {
       const int64_t step = int64_t{lanes_} * fellows;
-      const int64_t most = (phases_.row_length + step - 1) / step;
+      const int64_t most = CeilDiv(phases_.row_length, step);
       b_.ForEach({b_.IMul(fellow_, b_.I32(lanes_)), b_.I32(phases_.row_length), b_.I32(step), most}, [&](V at) {
         Elemental::Scope scope(elemental_);
         status = WriteElements({at, b_.Bool(true)});
@@ -250,7 +251,7 @@ StatusOr<Dispatch> RowKernel::Emit() {
   Dispatch dispatch;
   dispatch.kernel = std::move(b_).Finish(plan_.reduce.workgroup_size);
   dispatch.arguments = elemental_.arguments();
-  dispatch.workgroups = (phases_.num_rows + rows - 1) / rows;
+  dispatch.workgroups = CeilDiv(phases_.num_rows, rows);
   dispatch.label = Format("{} phases over {} rows of {}", phases_.phases.size(), phases_.num_rows, phases_.row_length);
   return dispatch;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/staged_loop.h"
 
@@ -54,7 +55,7 @@ StatusOr<Dispatch> ReduceKernel::Emit(const ReducePlan& plan, const ReduceExtent
   Dispatch dispatch;
   dispatch.kernel = std::move(b_).Finish(plan.workgroup_size);
   dispatch.arguments = elemental_.arguments();
-  const int64_t columns = (extents.kept_inner + plan.lanes - 1) / plan.lanes;
+  const int64_t columns = CeilDiv(extents.kept_inner, plan.lanes);
   const int64_t across = plan.kind == ReduceKind::kRow ? extents.kept_outer : columns;
   const int64_t tiles = (across + plan.groups() - 1) / plan.groups();
   dispatch.workgroups = tiles * plan.splits * (plan.kind == ReduceKind::kRow ? 1 : extents.kept_outer);
@@ -134,7 +135,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AccumulateStretch(V kept,
     return next.ok() ? FlattenSets(*next) : std::vector<V>(carried.begin(), carried.end());
   };
   const int64_t step = stretch.step * unroll;
-  const LoopRange range = {stretch.from, stretch.end, b_.I32(step), (stretch.length + step - 1) / step};
+  const LoopRange range = {stretch.from, stretch.end, b_.I32(step), CeilDiv(stretch.length, step)};
   const std::vector<V> result = b_.For(range, FlattenSets(start), add);
   if (!status.ok()) return status;
   return unflatten(result);
@@ -148,8 +149,8 @@ ReduceKernel::Stretch ReduceKernel::StretchOf(V fellow, V split) {
     return {b_.MulAdd(fellow, load, begin), end, load * plan_.fellows, plan_.part};
   }
   // Order matters: neighbours in memory belong to one invocation.
-  const int64_t loads = (plan_.part + load - 1) / load;
-  const int64_t share = (loads + plan_.fellows - 1) / plan_.fellows * load;
+  const int64_t loads = CeilDiv(plan_.part, load);
+  const int64_t share = CeilDiv(loads, plan_.fellows) * load;
   const V from = b_.SMin(b_.MulAdd(fellow, share, begin), end);
   return {from, b_.SMin(b_.IAdd(from, b_.I32(share)), end), load, share};
 }
@@ -182,7 +183,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::Accumulate(V kept, V fell
 Status ReduceKernel::EmitRow() {
   const int fellows = plan_.fellows;
   const int64_t rows = plan_.groups();
-  const int64_t row_tiles = (extents_.kept_outer + rows - 1) / rows;
+  const int64_t row_tiles = CeilDiv(extents_.kept_outer, rows);
   const Dims grid = {row_tiles, plan_.splits};
   const std::vector<V> tile = elemental_.Delinearize(Index::FromLinear(b_.WorkgroupIndex()), grid);
   const V fellow = b_.URem(b_.LocalIndex(), b_.I32(fellows));
@@ -207,7 +208,7 @@ Status ReduceKernel::EmitColumn() {
   const int fellows = plan_.fellows;
   const int64_t columns = plan_.groups();
   const int64_t inner = extents_.kept_inner;
-  const int64_t column_tiles = ((inner + plan_.lanes - 1) / plan_.lanes + columns - 1) / columns;
+  const int64_t column_tiles = CeilDiv(CeilDiv(inner, plan_.lanes), columns);
   const Dims grid = {plan_.splits, extents_.kept_outer, column_tiles};
   const std::vector<V> tile = elemental_.Delinearize(Index::FromLinear(b_.WorkgroupIndex()), grid);
   const V fellow = b_.UDiv(b_.LocalIndex(), b_.I32(columns));

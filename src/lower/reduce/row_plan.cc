@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/elemental_ops.h"
 #include "element/group_access.h"
@@ -111,7 +112,7 @@ void HoldRow(int64_t row_length, const ReduceSource& source, const target::Devic
   for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.widest_workgroup();
        wider.fellows = wider.workgroup_size *= 2) {
     const int64_t positions = int64_t{wider.fellows} * source.lanes;
-    const int64_t loads = (row_length + positions - 1) / positions;
+    const int64_t loads = CeilDiv(row_length, positions);
     if (SharedBytes(wider, source) > profile.shared_memory_bytes) break;
     if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
       plan.resident_loads = static_cast<int>(loads);

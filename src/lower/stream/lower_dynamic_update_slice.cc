@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the update into its place in the output, which holds the operand already. One invocation for one or a few
 // elements of the update.
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/group_access.h"
@@ -74,7 +75,7 @@ StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const
   Dispatch dispatch;
   dispatch.kernel = std::move(builder).Finish(workgroup_size);
   dispatch.arguments = elemental.arguments();
-  dispatch.workgroups = (num_invocations + workgroup_size - 1) / workgroup_size;
+  dispatch.workgroups = CeilDiv(num_invocations, workgroup_size);
   dispatch.label = Format("dynamic_update_slice {} into {}", hero.operands[1]->type.ToString(), hero.type().ToString());
   lowered.dispatches.push_back(std::move(dispatch));
   return lowered;

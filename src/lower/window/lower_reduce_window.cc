@@ -2,6 +2,7 @@
 // One invocation for one element of the results: it walks over its window.
 #include <optional>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/launch.h"
 #include "kernel/loop_bound.h"
@@ -95,8 +96,8 @@ StatusOr<StagedDispatch> EmitWindows(const ReduceWindow& reduce, const fusion::G
   RETURN_IF_ERROR(status);
   const std::string label =
       Format("reduce_window {} to {}", reduce.op.operands[0]->type.ToString(), reduce.op.type().ToString());
-  Dispatch dispatch = FinishDispatch(std::move(b), elemental, workgroup_size,
-                                     (invocations + workgroup_size - 1) / workgroup_size, label);
+  Dispatch dispatch =
+      FinishDispatch(std::move(b), elemental, workgroup_size, CeilDiv(invocations, workgroup_size), label);
   return StagedDispatch{std::move(dispatch), stages.has_value() ? stages->memory() : std::vector<DType>()};
 }
 

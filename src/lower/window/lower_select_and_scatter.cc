@@ -3,6 +3,7 @@
 // element of the result, what the windows that contain and selected it bring, in the windows' order.
 #include <optional>
 
+#include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/launch.h"
 #include "kernel/loop_bound.h"
@@ -80,9 +81,8 @@ class SelectAndScatter {
       status = (this->*pass.emit)(elemental, index, stages.has_value() ? &*stages : nullptr);
     });
     RETURN_IF_ERROR(status);
-    Dispatch dispatch =
-        FinishDispatch(std::move(b), elemental, workgroup_size, (invocations + workgroup_size - 1) / workgroup_size,
-                       Format("select_and_scatter {}: {}", op_.type().ToString(), pass.what));
+    Dispatch dispatch = FinishDispatch(std::move(b), elemental, workgroup_size, CeilDiv(invocations, workgroup_size),
+                                       Format("select_and_scatter {}: {}", op_.type().ToString(), pass.what));
     return StagedDispatch{std::move(dispatch), stages.has_value() ? stages->memory() : std::vector<DType>()};
   }
 
