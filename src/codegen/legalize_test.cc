@@ -118,7 +118,7 @@ TEST(Legalize, RefusesF64BitsWithout64BitIntegers) {
   profile.int64 = false;
   int refused = 0;
   for (const KernelCase& one : cases) {
-    if (one.name != "bitcast ui64 to f64") continue;
+    if (one.name != "bitcast si64 to f64") continue;
     const auto legal = Legalize(one.kernel, profile);
     ASSERT_FALSE(legal.ok());
     EXPECT_EQ(legal.status().code(), StatusCode::kUnimplemented);

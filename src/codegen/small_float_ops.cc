@@ -73,8 +73,8 @@ V EncodeExponentOnly(Builder& b, V value) {
   const V is_low = b.ULt(magnitude, b.I32(1 << kF32MantissaBits));
   const V low = b.Select(b.ULt(magnitude, b.I32(0x600000)), b.I32(0), b.I32(1));
   const V rounded = b.Select(is_low, low, normal);
-  const V is_negative = b.And(b.SLt(bits, b.I32(0)), b.INe(magnitude, b.I32(0)));
-  const V is_nan = b.Or(is_negative, b.ULt(b.I32(kF32Infinity), magnitude));
+  const V is_positive = b.SLt(b.I32(0), bits);
+  const V is_nan = b.Or(b.Not(is_positive), b.ULt(b.I32(kF32Infinity), magnitude));
   return b.Select(is_nan, b.I32(255), rounded);
 }
 
