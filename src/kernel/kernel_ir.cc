@@ -104,6 +104,7 @@ class Verifier {
 
   Status Run() {
     if (kernel_.workgroup_size <= 0) return Internal("A kernel has no invocations in its workgroup.");
+    if (kernel_.body.num_arguments != 0) return Internal("The body of a kernel has arguments.");
     return VerifyRegion(kernel_.body, {});
   }
 
@@ -199,8 +200,25 @@ class Verifier {
     } else {
       RETURN_IF_ERROR(VerifyConversion(instruction));
     }
-    if (Info(op).result == 'v') return OkStatus();
+    RETURN_IF_ERROR(VerifyOperandWidths(instruction));
     return VerifyResultType(instruction);
+  }
+
+  // What the device has for some types alone.
+  Status VerifyOperandWidths(const Instruction& instruction) const {
+    const KOp op = instruction.op;
+    const auto& operands = instruction.operands;
+    if (Between(op, KOp::kClz, KOp::kUMulHigh) && TypeOf(operands[0]) != KType::kI32)
+      return Broken(instruction, "it is there for i32 alone");
+    if (Between(op, KOp::kSubgroupAddF, KOp::kSubgroupMinF) && !IsFloatType(TypeOf(operands[0])))
+      return Broken(instruction, "it combines floats");
+    if (op == KOp::kSubgroupShuffleXor && TypeOf(operands[1]) != KType::kI32)
+      return Broken(instruction, "its lane is not an i32");
+    if (Between(op, KOp::kParam, KOp::kSubgroupLane) && instruction.type != KType::kI32)
+      return Broken(instruction, "it is an i32");
+    if (op == KOp::kParam && instruction.imm >= static_cast<uint64_t>(kernel_.num_params))
+      return Broken(instruction, "it names no parameter of the kernel");
+    return OkStatus();
   }
 
   Status VerifyConversion(const Instruction& instruction) const {
@@ -244,13 +262,14 @@ class Verifier {
   }
 
   Status VerifyResultType(const Instruction& instruction) const {
-    if (instruction.op >= KOp::kFor) return OkStatus();
-    const int count = instruction.op == KOp::kLoad ? static_cast<int>(instruction.imm) : 1;
+    if (Between(instruction.op, KOp::kFor, KOp::kIf)) return OkStatus();
+    const char result = Info(instruction.op).result;
+    const int count = result == 'v' ? 0 : instruction.op == KOp::kLoad ? static_cast<int>(instruction.imm) : 1;
     if (instruction.num_results != count)
       return Broken(instruction, Format("it has {} results, expected {}", instruction.num_results, count));
     KType expected = instruction.type;
-    if (Info(instruction.op).result == 's') expected = TypeOf(instruction.operands[0]);
-    if (Info(instruction.op).result == 'b') expected = KType::kBool;
+    if (result == 's') expected = TypeOf(instruction.operands[0]);
+    if (result == 'b') expected = KType::kBool;
     for (int i = 0; i < count; ++i) {
       const uint64_t id = static_cast<uint64_t>(instruction.first_result) + i;
       if (id >= kernel_.value_types.size() || kernel_.value_types[id] != expected)
@@ -316,11 +335,14 @@ class Verifier {
       for (size_t i = 0; i < values; ++i) good = good && fits(TypeOf(instruction.operands[i + 1]));
       return good ? OkStatus() : Broken(instruction, Format("it does not store to {}", dragoman::Name(memory)));
     }
-    const bool good = SizeBytes(memory) == 4 && TypeOf(instruction.operands[1]) == KType::kI32;
+    const bool good = SizeBytes(memory) == 4 && IsInteger(memory) && TypeOf(instruction.operands[1]) == KType::kI32 &&
+                      instruction.type == KType::kI32;
     return good ? OkStatus() : Broken(instruction, "atomics work on 32-bit integers");
   }
 
+  // Of consecutive values; kVoid, which none has, where there are no such values.
   std::vector<KType> Types(ValueId first, int count) const {
+    if (count < 0 || uint64_t{first} + count > kernel_.value_types.size()) return {KType::kVoid};
     return {kernel_.value_types.begin() + first, kernel_.value_types.begin() + first + count};
   }
   std::vector<KType> OperandTypes(const Instruction& instruction, size_t from) const {
@@ -350,7 +372,10 @@ class Verifier {
   Status VerifyIf(const Instruction& instruction) {
     if (TypeOf(instruction.operands[0]) != KType::kBool) return Broken(instruction, "its condition is not a boolean");
     const std::vector<KType> types = ResultTypes(instruction);
-    for (const auto& region : instruction.regions) RETURN_IF_ERROR(VerifyRegion(*region, types));
+    for (const auto& region : instruction.regions) {
+      if (region->num_arguments != 0) return Broken(instruction, "its branches take arguments");
+      RETURN_IF_ERROR(VerifyRegion(*region, types));
+    }
     return OkStatus();
   }
 
