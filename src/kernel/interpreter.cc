@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <unordered_map>
 
 #include "base/format.h"
@@ -16,12 +17,15 @@ namespace {
 
 // Who touched an element last, to find conflicts: an invocation of the dispatch and the barrier interval it was in.
 struct Touch {
-  int64_t writer = -1;
+  int64_t writer = -1;  // an invocation, or kNobody
   int64_t write_interval = -1;
-  int64_t reader = -1;
+  int64_t reader = -1;  // likewise, or several
   int64_t read_interval = -1;
 };
-constexpr int64_t kManyReaders = -2;
+constexpr int64_t kNobody = -1;
+constexpr int64_t kSeveralWorkgroups = std::numeric_limits<int64_t>::min();  // readers of them
+// Several readers of one workgroup: below kNobody.
+constexpr int64_t SeveralOf(int64_t workgroup) { return -2 - workgroup; }
 
 // Invocations that execute the current instruction, by local index.
 using ActiveLanes = std::vector<int>;
@@ -147,10 +151,14 @@ class Interpreter {
 
   // Conflicts. Other workgroups' accesses conflict whatever the barriers.
   bool Conflicts(int64_t other, int64_t other_interval, int lane, int64_t interval) const {
-    if (other == -1) return false;
-    if (other == kManyReaders) return other_interval == interval;
-    const int64_t self = workgroup_ * size_ + lane;
-    return other != self && (other / size_ != workgroup_ || other_interval == interval);
+    if (other == kNobody) return false;
+    if (!IsOfThisWorkgroup(other)) return true;
+    return other != workgroup_ * size_ + lane && other_interval == interval;
+  }
+
+  bool IsOfThisWorkgroup(int64_t touched) const {
+    if (touched == kSeveralWorkgroups) return false;
+    return touched >= 0 ? touched / size_ == workgroup_ : touched == SeveralOf(workgroup_);
   }
 
   Status NoteRead(const Instruction& instruction, Touch& touch, int lane, int64_t interval) {
@@ -158,8 +166,12 @@ class Interpreter {
       return Error(instruction, lane, "reads what another invocation writes without a barrier in between");
     }
     const int64_t self = workgroup_ * size_ + lane;
-    const bool is_shared = touch.reader != -1 && touch.reader != self && touch.read_interval == interval;
-    touch.reader = is_shared ? kManyReaders : self;
+    if (touch.reader != kNobody && !IsOfThisWorkgroup(touch.reader)) {
+      touch.reader = kSeveralWorkgroups;
+    } else {
+      const bool is_shared = touch.reader != kNobody && touch.reader != self && touch.read_interval == interval;
+      touch.reader = is_shared ? SeveralOf(workgroup_) : self;
+    }
     touch.read_interval = interval;
     return OkStatus();
   }

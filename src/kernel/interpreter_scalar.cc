@@ -110,9 +110,11 @@ uint64_t CompareFloats(KOp op, KType type, Operands x) {
 
 // Out of range is undefined on devices; here it is the largest value, as some of them give.
 uint64_t FloatToInt(double value, KType type, bool is_signed) {
-  const double limit = std::ldexp(1.0, WidthOf(type) - (is_signed ? 1 : 0));
-  if (!(value > -limit - 1 && value < limit) || (!is_signed && value <= -1)) return ~uint64_t{0} >> (is_signed ? 1 : 0);
-  return is_signed ? static_cast<uint64_t>(static_cast<int64_t>(value)) : static_cast<uint64_t>(value);
+  const int magnitude_bits = WidthOf(type) - (is_signed ? 1 : 0);
+  const double limit = std::ldexp(1.0, magnitude_bits);
+  const double whole = std::trunc(value);
+  if (!(whole >= (is_signed ? -limit : 0) && whole < limit)) return ~uint64_t{0} >> (64 - magnitude_bits);
+  return is_signed ? static_cast<uint64_t>(static_cast<int64_t>(whole)) : static_cast<uint64_t>(whole);
 }
 
 // An integer to f32 rounds once, not by way of double.
