@@ -9,9 +9,9 @@
 
 namespace dragoman::kernel {
 
-// kIAdd to kULe (b of unary ones is not read) over bits in a uint64_t, low bits first; bits above the type's width say
-// nothing. kI32 counts for kBool too. nullopt where the result is undefined: a division by zero, a shift by the width
-// or more. The least integer divided by -1 is itself.
+// kIAdd to kULe (b of unary ones is not read) over bits in a uint64_t, low bits first. The operands' bits above the
+// type's width are 0, those of the result say nothing. kI32 counts for kBool too. nullopt where the result is
+// undefined: a division by zero, a shift by the width or more. The least integer divided by -1 is itself.
 std::optional<uint64_t> EvaluateInt(KOp op, KType type, uint64_t a, uint64_t b);
 
 int64_t SignExtend(KType type, uint64_t bits);

@@ -4,10 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "kernel/builder.h"
+#include "kernel/kernel_testing.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -25,21 +26,13 @@ Kernel MakeKernel() {
   return std::move(b).Finish(64);
 }
 
-// The first instruction, regions included, that has what is looked for.
-Instruction* Find(std::vector<Instruction>& body, const std::function<bool(const Instruction&)>& wanted) {
-  for (Instruction& instruction : body) {
-    if (wanted(instruction)) return &instruction;
-  }
-  return nullptr;
-}
+// The kernels are made anew each time, so nothing else has their regions.
+Region& Branch(Kernel& kernel, size_t number) { return *First(kernel, KOp::kIf).regions[number]; }
 
 TEST(HashKernel, IsTheSameForKernelsThatSayTheSame) { EXPECT_EQ(HashKernel(MakeKernel()), HashKernel(MakeKernel())); }
 
 // Each change is one that codegen would see.
 TEST(HashKernel, DiffersByWhatAKernelSays) {
-  const auto first = [](Kernel& kernel, KOp op) -> Instruction& {
-    return *Find(kernel.body.body, [&](const Instruction& instruction) { return instruction.op == op; });
-  };
   const std::vector<std::function<void(Kernel&)>> changes = {
       [](Kernel&) {},
       [](Kernel& k) { k.workgroup_size = 32; },
@@ -55,25 +48,45 @@ TEST(HashKernel, DiffersByWhatAKernelSays) {
       [](Kernel& k) { k.shared[0].type = KType::kI32; },
       [](Kernel& k) { k.value_types[0] = KType::kF16; },
       [](Kernel& k) { k.body.body.pop_back(); },
-      [&](Kernel& k) { first(k, KOp::kStore).buffer = 0; },
-      [&](Kernel& k) { first(k, KOp::kStore).imm ^= uint64_t{1} << 40; },
-      [&](Kernel& k) { first(k, KOp::kConstant).imm ^= 1; },
-      [&](Kernel& k) { std::swap(first(k, KOp::kISub).operands[0], first(k, KOp::kISub).operands[1]); },
-      [&](Kernel& k) { first(k, KOp::kISub).op = KOp::kIAdd; },
-      [&](Kernel& k) { first(k, KOp::kISub).type = KType::kI64; },
-      [&](Kernel& k) {
-        auto& region = first(k, KOp::kIf).regions[0];
-        region = std::make_shared<Region>(*region);
-        Find(region->body, [](const Instruction& i) { return i.op == KOp::kStoreShared; })->buffer = 1;
+      [](Kernel& k) { First(k, KOp::kStore).buffer = 0; },
+      [](Kernel& k) { First(k, KOp::kStore).imm ^= uint64_t{1} << 40; },
+      [](Kernel& k) { First(k, KOp::kConstant).imm ^= 1; },
+      [](Kernel& k) { std::swap(First(k, KOp::kISub).operands[0], First(k, KOp::kISub).operands[1]); },
+      [](Kernel& k) { First(k, KOp::kISub).op = KOp::kIAdd; },
+      [](Kernel& k) { First(k, KOp::kISub).type = KType::kI64; },
+      [](Kernel& k) { First(k, KOp::kStoreShared).buffer = 1; },
+      [](Kernel& k) { k.matrix_shape.n = 16; },
+      [](Kernel& k) { k.matrix_shape.k = 16; },
+      [](Kernel& k) { k.matrix_shape.input = DType::kBF16; },
+      [](Kernel& k) { k.buffers[0].is_read = false; },
+      [](Kernel& k) { k.buffers[0].is_written = true; },
+      [](Kernel& k) { k.buffers.push_back(k.buffers[1]); },
+      [](Kernel& k) { k.shared.push_back(k.shared[0]); },
+      [](Kernel& k) { k.value_types.push_back(KType::kI32); },
+      [](Kernel& k) { First(k, KOp::kISub).operands.push_back(0); },
+      [](Kernel& k) { First(k, KOp::kISub).first_result += 1; },
+      [](Kernel& k) { First(k, KOp::kISub).num_results = 2; },
+      [](Kernel& k) { First(k, KOp::kStore).imm ^= 1; },
+      [](Kernel& k) { First(k, KOp::kConstant).imm ^= uint64_t{1} << 63; },
+      [](Kernel& k) { First(k, KOp::kIf).regions.pop_back(); },
+      [](Kernel& k) { std::swap(First(k, KOp::kIf).regions[0], First(k, KOp::kIf).regions[1]); },
+      [](Kernel& k) { Branch(k, 1).first_argument = 3; },
+      [](Kernel& k) { Branch(k, 1).num_arguments = 1; },
+      [](Kernel& k) { std::swap(k.body.body[0], k.body.body[1]); },
+      // An instruction of a branch moved behind it.
+      [](Kernel& k) {
+        auto& branch = Branch(k, 0).body;
+        k.body.body.insert(k.body.body.end() - 1, branch.front());
+        branch.erase(branch.begin());
       },
   };
-  std::set<Hash128> hashes;
-  for (const auto& change : changes) {
+  std::map<Hash128, size_t> hashes;
+  for (size_t i = 0; i < changes.size(); ++i) {
     Kernel kernel = MakeKernel();
-    change(kernel);
-    hashes.insert(HashKernel(kernel));
+    changes[i](kernel);
+    const auto [entry, is_new] = hashes.emplace(HashKernel(kernel), i);
+    EXPECT_TRUE(is_new) << "changes " << entry->second << " and " << i;
   }
-  EXPECT_EQ(hashes.size(), changes.size());
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <utility>
+
 #include "kernel/builder.h"
 #include "kernel/interpreter.h"
 
@@ -100,6 +103,89 @@ TEST_F(LoopBoundTest, TheInterpreterCatchesALoopThatStatesTooLittle) {
   b.ForEach({b.I32(0), b.LocalIndex(), b.I32(1), 6}, [](V) {});
   const Status status = Interpret(std::move(b).Finish(8), {}, {}, 1);
   EXPECT_NE(status.message().find("makes more than its 6 iterations"), std::string::npos) << status.message();
+}
+
+// Nests of loops and branches whose invocations leave at different times. The interpreter counts how often each loop
+// comes round, and refuses a kernel that comes round more often than it says.
+class RandomNest {
+ public:
+  explicit RandomNest(uint32_t seed) : random_(seed) {}
+
+  Kernel Run() {
+    AddStatements(0);
+    return std::move(b_).Finish(8);
+  }
+
+ private:
+  int64_t Below(int64_t count) { return std::uniform_int_distribution<int64_t>(0, count - 1)(random_); }
+
+  void AddStatements(int depth) {
+    const int64_t count = depth >= 3 ? 0 : 1 + Below(3);
+    for (int64_t i = 0; i < count; ++i) AddStatement(depth + 1);
+  }
+
+  void AddStatement(int depth) {
+    const auto body = [this, depth] { AddStatements(depth); };
+    const V lane = b_.LocalIndex();
+    switch (Below(4)) {
+      case 0:
+        return b_.ForEach(b_.I32(0), b_.I32(1 + Below(4)), b_.I32(1), [&](V) { body(); });
+      case 1:  // as many iterations as the number of the invocation, from 0 to 7
+        return b_.ForEach({b_.I32(0), lane, b_.I32(1), 7}, [&](V) { body(); });
+      case 2:
+        b_.While(
+            8, {b_.IAdd(lane, b_.I32(Below(2)))}, [&](std::span<const V> c) { return b_.SLt(b_.I32(0), c[0]); },
+            [&](std::span<const V> c) {
+              body();
+              return std::vector<V>{b_.ISub(c[0], b_.I32(1))};
+            });
+        return;
+      default:
+        return b_.If(b_.ULt(lane, b_.I32(1 + Below(8))), body, body);
+    }
+  }
+
+  std::mt19937 random_;
+  const target::DeviceProfile profile_;
+  Builder b_{profile_};
+};
+
+TEST(LoopBound, IsNeverExceededByRandomNests) {
+  for (uint32_t seed = 0; seed < 150; ++seed) {
+    const Kernel kernel = RandomNest(seed).Run();
+    ASSERT_NE(LoopIterations(kernel), kUnknownIterations);
+    if (LoopIterations(kernel) > 20000) continue;  // takes long
+    const Status status = Interpret(kernel, {}, {}, 1);
+    ASSERT_TRUE(status.ok()) << "seed " << seed << ": " << status.message() << "\n" << Print(kernel);
+  }
+}
+
+TEST(LoopBound, IsReachedByLoopsThatAllInvocationsRun) {
+  const target::DeviceProfile profile;
+  Builder b(profile);
+  // Not to be folded: how far they go is no constant, but what they state is what they make.
+  const V three = b.Param(b.AddParam());
+  b.ForEach({b.I32(0), three, b.I32(1), 3}, [&](V) { b.ForEach({b.I32(0), three, b.I32(1), 3}, [](V) {}); });
+  const Kernel kernel = std::move(b).Finish(8);
+  const uint32_t params[] = {3};
+  InterpretOptions options;
+  options.max_loop_iterations = 3 * 4 + 4;  // less the round that no invocation makes
+  EXPECT_EQ(LoopIterations(kernel), options.max_loop_iterations + 1);
+  EXPECT_TRUE(Interpret(kernel, {}, params, 1, options).ok());
+  --options.max_loop_iterations;
+  EXPECT_FALSE(Interpret(kernel, {}, params, 1, options).ok());
+}
+
+TEST(LoopBound, FitsUpToTheLimitWithTheSearchForSegments) {
+  const target::DeviceProfile none;
+  Builder b(none);
+  b.ForEach(b.I32(0), b.I32(99), b.I32(1), [](V) {});
+  const Kernel kernel = std::move(b).Finish(8);
+  target::DeviceProfile profile;
+  for (const auto& [limit, fits] : {std::pair(0, true), {132, false}, {133, true}, {1 << 30, true}}) {
+    profile.max_loop_iterations = limit;
+    EXPECT_EQ(FitsLoopLimit(kernel, profile), fits) << limit;
+  }
 }
 
 }  // namespace
