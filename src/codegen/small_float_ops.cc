@@ -17,6 +17,7 @@ constexpr int kF32Bias = 127;
 constexpr int64_t kF32Infinity = 0x7f800000;
 constexpr int64_t kF32Nan = 0x7fc00000;
 constexpr int64_t kF32Magnitude = 0x7fffffff;
+constexpr int64_t kExponentOnlyNan = 255;
 
 V Shl(Builder& b, V a, int amount) { return b.Binary(KOp::kShl, a, b.I32(amount)); }
 V ShrU(Builder& b, V a, int amount) { return b.Binary(KOp::kShrU, a, b.I32(amount)); }
@@ -62,20 +63,18 @@ Layout LayoutOf(DType dtype) {
 V DecodeExponentOnly(Builder& b, V bits) {
   const V normal = Shl(b, bits, kF32MantissaBits);
   const V lowest = b.Select(b.IEq(bits, b.I32(0)), b.I32(1 << (kF32MantissaBits - 1)), normal);
-  return b.Bitcast(b.Select(b.IEq(bits, b.I32(255)), b.I32(kF32Nan), lowest), KType::kF32);
+  return b.Bitcast(b.Select(b.IEq(bits, b.I32(kExponentOnlyNan)), b.I32(kF32Nan), lowest), KType::kF32);
 }
 
 V EncodeExponentOnly(Builder& b, V value) {
   const V bits = b.Bitcast(value, KType::kI32);
-  const V magnitude = b.And(bits, b.I32(kF32Magnitude));
   // Ties lie between 1 and 2 and go to 2. Below 2^-126 the only choices are 2^-127 and 2^-126, with the tie at 1.5.
-  const V normal = ShrU(b, b.IAdd(magnitude, b.I32(1 << (kF32MantissaBits - 1))), kF32MantissaBits);
-  const V is_low = b.ULt(magnitude, b.I32(1 << kF32MantissaBits));
-  const V low = b.Select(b.ULt(magnitude, b.I32(0x600000)), b.I32(0), b.I32(1));
+  const V normal = ShrU(b, b.IAdd(bits, b.I32(1 << (kF32MantissaBits - 1))), kF32MantissaBits);
+  const V is_low = b.ULt(bits, b.I32(1 << kF32MantissaBits));
+  const V low = b.Select(b.ULt(bits, b.I32(0x600000)), b.I32(0), b.I32(1));
   const V rounded = b.Select(is_low, low, normal);
-  const V is_positive = b.SLt(b.I32(0), bits);
-  const V is_nan = b.Or(b.Not(is_positive), b.ULt(b.I32(kF32Infinity), magnitude));
-  return b.Select(is_nan, b.I32(255), rounded);
+  const V is_number = b.And(b.SLt(b.I32(0), bits), b.ULt(bits, b.I32(kF32Infinity)));
+  return b.Select(is_number, rounded, b.I32(kExponentOnlyNan));
 }
 
 // Steps of the smallest exponent, as an integer: adding 2^k makes the float adder round to multiples of that step.

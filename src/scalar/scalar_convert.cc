@@ -102,10 +102,22 @@ FloatRange FloatRangeOf(DType dtype) {
     const double value = DecodeSmallFloat(dtype, bits);
     if (std::isfinite(value)) largest = std::max(largest, value);
   }
-  return {largest, std::ldexp(1.0, (format.sign_bits == 0 ? 0 : 1) - format.exponent_bias)};
+  return {largest, std::ldexp(1.0, 1 - format.exponent_bias)};
 }
 
 V RoundToBF16(Builder& b, V x) { return b.Select(b.Compare(KOp::kFNe, x, x), x, RoundMantissa(b, x, 7)); }
+
+// To a power of two of f8E8M0FNU, on the bits: the smallest is subnormal in f32, which devices may take for 0. Ties lie
+// between 1 and 2 and go to 2; zero, negative numbers and what rounds beyond 2^127 become NaN.
+V RoundToPowerOfTwo(Builder& b, V x) {
+  const V bits = b.Bitcast(x, KType::kI32);
+  const V normal = b.And(b.IAdd(bits, b.I32(0x400000)), b.I32(-0x800000));
+  const V low = b.Select(b.ULt(bits, b.I32(0x600000)), b.I32(0x400000), b.I32(0x800000));
+  const V rounded = b.Select(b.ULt(bits, b.I32(0x800000)), low, normal);
+  const V is_number = b.And(b.SLt(b.I32(0), bits), b.ULt(bits, b.I32(0x7f400000)));
+  const V nan = b.I32(0x7fc00000);
+  return b.Bitcast(b.Select(is_number, rounded, nan), KType::kF32);
+}
 
 V RoundToF8(Builder& b, V x, DType dtype) {
   const SmallFloatFormat format = *SmallFloat(dtype);
@@ -113,19 +125,16 @@ V RoundToF8(Builder& b, V x, DType dtype) {
   const auto constant = [&](double value) { return b.F32(static_cast<float>(value)); };
   const V magnitude = b.Unary(KOp::kFAbs, x);
   V rounded = RoundMantissa(b, magnitude, format.mantissa_bits);
-  if (format.sign_bits != 0) {
-    // Below the normal numbers the last place is fixed: adding 1.5 * 2^23 of it rounds there.
-    const double shifter = std::ldexp(1.5, 23 - format.mantissa_bits) * range.smallest_normal;
-    const V small = b.FSub(b.FAdd(magnitude, constant(shifter)), constant(shifter));
-    rounded = b.Select(b.Compare(KOp::kFLt, magnitude, constant(range.smallest_normal)), small, rounded);
-  }
+  // Below the normal numbers the last place is fixed: adding 1.5 * 2^23 of it rounds there.
+  const double shifter = std::ldexp(1.5, 23 - format.mantissa_bits) * range.smallest_normal;
+  const V small = b.FSub(b.FAdd(magnitude, constant(shifter)), constant(shifter));
+  rounded = b.Select(b.Compare(KOp::kFLt, magnitude, constant(range.smallest_normal)), small, rounded);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double overflow = format.has_infinity ? kInfinity : format.has_nan ? nan : range.largest;
   // Decided before rounding: magnitudes beyond 2 * largest would make the rounding itself overflow.
   rounded = b.Select(b.Compare(KOp::kFLt, magnitude, constant(2 * range.largest)), rounded, constant(overflow));
   rounded = b.Select(b.Compare(KOp::kFLt, constant(range.largest), rounded), constant(overflow), rounded);
   rounded = b.Select(b.Compare(KOp::kFNe, x, x), constant(format.has_nan ? nan : -0.0), rounded);
-  if (format.sign_bits == 0) return b.Select(b.Compare(KOp::kFLt, x, b.F32(0)), constant(nan), rounded);
   const V sign = b.And(b.Bitcast(x, KType::kI32), b.I32(INT32_MIN));
   const V result = b.Bitcast(b.Or(b.Bitcast(rounded, KType::kI32), sign), KType::kF32);
   if (!format.nan_is_negative_zero) return result;
@@ -141,6 +150,7 @@ V WidenFloat(Builder& b, V v) { return v.type == KType::kF16 ? b.Convert(KOp::kF
 V NarrowFloat(Builder& b, V v, DType dtype) {
   if (dtype == DType::kF64 || dtype == DType::kF32) return v;
   if (dtype == DType::kBF16) return RoundToBF16(b, v);
+  if (dtype == DType::kF8E8M0FNU) return RoundToPowerOfTwo(b, v);
   if (dtype != DType::kF16) return RoundToF8(b, v, dtype);
   if (b.profile().float16) return b.Convert(KOp::kFToF, v, KType::kF16);
   return b.Convert(KOp::kF16FromBits, b.Convert(KOp::kF16Bits, v, KType::kI32), KType::kF32);
