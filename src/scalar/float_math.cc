@@ -71,7 +71,9 @@ V FloatMath::Divide(V x, V y) {
   const V quotient = b_.FDiv(x, y);
   const V rest = b_.Fma(Neg(quotient), y, x);
   const V refined = b_.Fma(rest, b_.FDiv(Const(1), y), quotient);
-  return b_.Select(Less(Abs(refined), Const(kInfinity)), refined, quotient);
+  // Infinity and NaN have no rest, and a zero would lose its sign to it: 0 < |refined| < infinity, in one comparison.
+  const V is_refined = b_.ULt(b_.ISub(Bits(Abs(refined)), Integer(1)), Integer(BitsOf(kInfinity) - 1));
+  return b_.Select(is_refined, refined, quotient);
 }
 
 V FloatMath::Sqrt(V x) {

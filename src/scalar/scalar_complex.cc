@@ -55,7 +55,7 @@ class ComplexMath {
     const Scalar finite = Choose(IsZero(y), {m_.Divide(x.re, y.re), m_.Divide(x.im, y.re)}, quotient);
     const V x_is_infinite = IsInfinite(x), y_is_infinite = IsInfinite(y);
     const V both_nan = b_.And(IsNan(quotient.re), IsNan(quotient.im));
-    const V overflows = b_.And(both_nan, b_.And(x_is_infinite, IsFinite(y)));
+    const V overflows = b_.And(both_nan, b_.And(x_is_infinite, b_.And(IsFinite(y), b_.Not(IsZero(y)))));
     const V vanishes = b_.And(y_is_infinite, IsFinite(x));
     const Scalar direction = TimesConjugate(Choose(x_is_infinite, Signs(x), x), Choose(y_is_infinite, Signs(y), y));
     // No constant zero: some drivers take its products for zero, whatever the other factor's sign.
@@ -85,14 +85,12 @@ class ComplexMath {
     const V re = m_.Abs(x.re), im = m_.Abs(x.im);
     const V is_steep = m_.Less(re, im);
     const V large = b_.Select(is_steep, im, re), small = b_.Select(is_steep, re, im);
-    const V infinity = m_.Const(std::numeric_limits<double>::infinity());
-    const V has_ratio = b_.And(m_.Less(m_.Const(0), large), m_.Less(large, infinity));
+    const V has_ratio = b_.And(m_.Less(m_.Const(0), large), m_.Less(large, Infinity()));
     const V ratio = m_.Divide(small, large);
     const V tail = b_.FMul(m_.Log1p(b_.FMul(ratio, ratio)), m_.Const(0.5));
     V length = b_.FAdd(m_.Log(large), b_.Select(has_ratio, tail, m_.Const(0)));
-    length =
-        b_.Select(b_.Compare(KOp::kFNe, small, small), b_.Select(m_.Equal(large, infinity), infinity, small), length);
-    return {length, m_.Atan2(x.im, x.re)};
+    length = b_.Select(IsNan(small), small, length);
+    return {b_.Select(IsInfinite(x), Infinity(), length), m_.Atan2(x.im, x.re)};
   }
 
   Scalar Log1p(Scalar x) {
