@@ -84,9 +84,10 @@ void LoopAnalysis::FindAffines() {
     if (op->results.size() != 1 || !IsIntegerScalar(op->result())) continue;
     const auto affine = AffineOfOp(*op);
     if (!affine.has_value()) continue;
-    if (std::abs(affine->At(0)) < kMaxPlace && std::abs(affine->At(trip_count_)) < kMaxPlace) {
-      affines_[op->result()] = *affine;
-    }
+    const int64_t first = affine->At(0), last = affine->At(trip_count_ - 1);
+    const bool wraps = std::abs(first) >= kMaxPlace || std::abs(last) >= kMaxPlace ||
+                       (IsUnsigned(op->type().dtype) && (first < 0 || last < 0));
+    if (!wraps) affines_[op->result()] = *affine;
   }
 }
 
@@ -119,12 +120,7 @@ std::optional<Affine> LoopAnalysis::AffineOfOp(const Op& op) const {
   const auto rhs = AffineOf(op.operands[1]);
   if (!lhs.has_value() || !rhs.has_value()) return std::nullopt;
   if (op.code == OpCode::kAdd) return Affine{lhs->first + rhs->first, lhs->step + rhs->step};
-  if (op.code == OpCode::kSubtract) {
-    const Affine difference{lhs->first - rhs->first, lhs->step - rhs->step};
-    const bool goes_negative = difference.At(0) < 0 || difference.At(trip_count_ - 1) < 0;
-    if (goes_negative && IsUnsigned(op.type().dtype)) return std::nullopt;
-    return difference;
-  }
+  if (op.code == OpCode::kSubtract) return Affine{lhs->first - rhs->first, lhs->step - rhs->step};
   if (op.code == OpCode::kMultiply && lhs->step == 0) return Affine{lhs->first * rhs->first, lhs->first * rhs->step};
   if (op.code == OpCode::kMultiply && rhs->step == 0) return Affine{lhs->first * rhs->first, lhs->step * rhs->first};
   return std::nullopt;
