@@ -74,10 +74,16 @@ Replacement DivideByPowerOfTwo(Op& op, Builder& builder) {
   return ReplaceWith(builder.Multiply(op.operands[0], builder.Splat(op.type(), 1 / *divisor)));
 }
 
+// Of f8E8M0FNU, powers of two alone.
+bool LacksZeroAndSign(DType dtype) {
+  const auto format = SmallFloat(dtype);
+  return format.has_value() && format->sign_bits == 0;
+}
+
 // f(f(x)) = x.
 Replacement DropInvolution(Op& op, Builder&) {
   const Op* inner = DefinedBy(op.operands[0], op.code);
-  return inner == nullptr ? kKeep : ReplaceWith(inner->operands[0]);
+  return inner == nullptr || LacksZeroAndSign(op.type().dtype) ? kKeep : ReplaceWith(inner->operands[0]);
 }
 
 // Whether every value of `from` is one of `to`.
@@ -86,7 +92,7 @@ bool IsExact(DType from, DType to) {
   const bool same_sign = IsInteger(from) && Info(from).kind == Info(to).kind;
   const bool widens_unsigned = IsUnsigned(from) && IsSigned(to);
   if (same_sign || widens_unsigned) return Info(from).bits < Info(to).bits;
-  return IsPred(from) && !IsPred(to) && !IsToken(to);
+  return IsPred(from) && !IsPred(to) && !IsToken(to) && !LacksZeroAndSign(to);
 }
 
 Replacement ConvertOfConvert(Op& op, Builder& builder) {
@@ -154,7 +160,8 @@ Replacement CompareOfConvertedTruth(Op& op, Builder& builder) {
   if (converted == nullptr || !IsPred(converted->operands[0]->type.dtype) || !number.has_value()) return kKeep;
   const auto direction = static_cast<ComparisonDirection>(op.attributes.Int(AttrKey::kComparisonDirection));
   const bool is_equality = direction == ComparisonDirection::kEq || direction == ComparisonDirection::kNe;
-  if (!is_equality || (*number != 0 && *number != 1)) return kKeep;
+  // In the total order -0 is no zero.
+  if (!is_equality || (*number != 0 && *number != 1) || std::signbit(*number)) return kKeep;
   const bool negates = (*number == 0) == (direction == ComparisonDirection::kEq);
   Value* truth = converted->operands[0];
   return ReplaceWith(negates ? builder.Unary(OpCode::kNot, truth) : truth);

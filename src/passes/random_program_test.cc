@@ -257,5 +257,33 @@ TEST(RandomProgram, ThePipelineKeepsWhatItComputes) {
   }
 }
 
+// Each pass on what the passes before it make of random programs.
+TEST(RandomProgram, PassesSayWhetherTheyChangeAnythingAndChangeNothingTwice) {
+  const target::DeviceProfile profile;
+  for (uint32_t seed = 1000; seed < 1150; ++seed) {
+    auto module = RandomProgram(seed).Make();
+    for (const Pass& pass : Pipeline()) {
+      const std::string before = ir::Print(*module);
+      const auto result = pass.run(*module, {profile});
+      ASSERT_TRUE(result.ok()) << pass.name << ": " << result.status().message();
+      const std::string once = ir::Print(*module);
+      ASSERT_EQ(result->changed, once != before) << pass.name << ", seed " << seed << "\n" << before << once;
+      const auto again = pass.run(*module, {profile});
+      ASSERT_TRUE(again.ok()) << pass.name << ": " << again.status().message();
+      ASSERT_FALSE(again->changed) << pass.name << ", seed " << seed << "\n" << once << ir::Print(*module);
+      ASSERT_EQ(ir::Print(*module), once) << pass.name << ", seed " << seed;
+    }
+  }
+}
+
+TEST(RandomProgram, EqualProgramsComeOutEqual) {
+  const target::DeviceProfile profile;
+  for (uint32_t seed = 0; seed < 50; ++seed) {
+    auto first = RandomProgram(seed).Make(), second = RandomProgram(seed).Make();
+    ASSERT_TRUE(RunPipeline(*first, {profile}, {}).ok() && RunPipeline(*second, {profile}, {}).ok());
+    ASSERT_EQ(ir::Print(*first), ir::Print(*second)) << "seed " << seed;
+  }
+}
+
 }  // namespace
 }  // namespace dragoman::passes
