@@ -11,14 +11,14 @@ namespace dragoman::runtime {
 
 class BufferImpl final : public Buffer {
  public:
-  // `ready` is the event of the timeline's `ready_value`, or 0 and ready from the start.
+  // `ready` is the event of `ready_moment`: of the default it is ready from the start.
   BufferImpl(std::shared_ptr<Core> core, std::shared_ptr<const TensorType> type, std::shared_ptr<Allocation> allocation,
-             std::shared_ptr<Event> ready, uint64_t ready_value)
+             std::shared_ptr<Event> ready, const Moment& ready_moment)
       : core_(std::move(core)),
         type_(std::move(type)),
         size_bytes_(static_cast<uint64_t>(type_->size_bytes())),
         ready_(std::move(ready)),
-        ready_value_(ready_value),
+        ready_moment_(ready_moment),
         allocation_(std::move(allocation)) {}
 
   const TensorType& type() const override { return *type_; }
@@ -37,7 +37,7 @@ class BufferImpl final : public Buffer {
 
   const std::shared_ptr<Core>& core() const { return core_; }
   const std::shared_ptr<const TensorType>& shared_type() const { return type_; }
-  uint64_t ready_value() const { return ready_value_; }
+  const Moment& ready_moment() const { return ready_moment_; }
   // Null when deleted. Holding it keeps the memory; a donation does not write it in place meanwhile.
   std::shared_ptr<Allocation> allocation() const {
     const std::lock_guard lock(allocation_mutex_);
@@ -61,7 +61,7 @@ class BufferImpl final : public Buffer {
   const std::shared_ptr<const TensorType> type_;
   const uint64_t size_bytes_;
   const std::shared_ptr<Event> ready_;
-  const uint64_t ready_value_;
+  const Moment ready_moment_;
   mutable std::mutex allocation_mutex_;
   std::shared_ptr<Allocation> allocation_;
 };

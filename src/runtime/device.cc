@@ -52,7 +52,7 @@ StatusOr<std::shared_ptr<Buffer>> DeviceImpl::Allocate(const TensorType& type, P
   RETURN_IF_ERROR(core_->CheckUsable());
   ASSIGN_OR_RETURN(auto allocation, core_->tensor_heap(placement).Allocate(type.size_bytes()));
   return std::shared_ptr<Buffer>(std::make_shared<BufferImpl>(core_, std::make_shared<const TensorType>(type),
-                                                              std::move(allocation), ReadyEvent(), 0));
+                                                              std::move(allocation), ReadyEvent(), Moment()));
 }
 
 std::shared_ptr<Event> DeviceImpl::ToHost(const std::shared_ptr<Buffer>& buffer, void* destination, size_t size_bytes) {

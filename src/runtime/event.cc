@@ -68,44 +68,44 @@ class SettableEventImpl final : public SettableEvent {
 
 class TimelineEvent final : public Event {
  public:
-  TimelineEvent(std::shared_ptr<Core> core, uint64_t value) : core_(std::move(core)), value_(value) {}
+  TimelineEvent(std::shared_ptr<Core> core, const Moment& moment) : core_(std::move(core)), moment_(moment) {}
 
   bool IsReady() const override {
     if (!core_->CheckUsable().ok()) return true;
-    (void)core_->queue->EnsureSubmitted(value_);
-    return core_->queue->IsComplete(value_);
+    (void)core_->queue->EnsureSubmitted(moment_);
+    return core_->queue->IsComplete(moment_);
   }
 
   Status Await() override {
     if (core_->IsForked()) return core_->CheckUsable();
-    return core_->queue->Wait(value_);
+    return core_->queue->Wait(moment_);
   }
 
   void OnReady(Callback callback) override {
     if (IsReady()) return callback(Await());
-    core_->queue->WhenComplete(value_, std::move(callback));
+    core_->queue->WhenComplete(moment_, std::move(callback));
   }
 
  private:
   const std::shared_ptr<Core> core_;
-  const uint64_t value_;
+  const Moment moment_;
 };
 
 class FinishingEvent final : public Event, public std::enable_shared_from_this<FinishingEvent> {
  public:
-  FinishingEvent(std::shared_ptr<Core> core, uint64_t value, std::function<void()> finish)
-      : core_(std::move(core)), value_(value), finish_(std::move(finish)), outcome_(MakeSettableEvent()) {}
+  FinishingEvent(std::shared_ptr<Core> core, const Moment& moment, std::function<void()> finish)
+      : core_(std::move(core)), moment_(moment), finish_(std::move(finish)), outcome_(MakeSettableEvent()) {}
 
   // The work must end even when nobody asks.
   void Watch() {
-    core_->queue->WhenComplete(value_, [self = shared_from_this()](const Status& status) { self->Finish(status); });
+    core_->queue->WhenComplete(moment_, [self = shared_from_this()](const Status& status) { self->Finish(status); });
   }
 
   bool IsReady() const override { return outcome_->IsReady(); }
 
   Status Await() override {
     if (core_->IsForked()) return core_->CheckUsable();
-    if (!outcome_->IsReady()) Finish(core_->queue->Wait(value_));
+    if (!outcome_->IsReady()) Finish(core_->queue->Wait(moment_));
     return outcome_->Await();
   }
 
@@ -126,7 +126,7 @@ class FinishingEvent final : public Event, public std::enable_shared_from_this<F
   }
 
   const std::shared_ptr<Core> core_;
-  const uint64_t value_;
+  const Moment moment_;
   std::mutex finish_mutex_;
   bool is_finished_ = false;
   std::function<void()> finish_;
@@ -168,12 +168,13 @@ std::shared_ptr<Event> ReadyEvent(Status status) {
 
 std::shared_ptr<SettableEvent> MakeSettableEvent() { return std::make_shared<SettableEventImpl>(); }
 
-std::shared_ptr<Event> MakeTimelineEvent(std::shared_ptr<Core> core, uint64_t value) {
-  return std::make_shared<TimelineEvent>(std::move(core), value);
+std::shared_ptr<Event> MakeTimelineEvent(std::shared_ptr<Core> core, const Moment& moment) {
+  return std::make_shared<TimelineEvent>(std::move(core), moment);
 }
 
-std::shared_ptr<Event> MakeFinishingEvent(std::shared_ptr<Core> core, uint64_t value, std::function<void()> finish) {
-  auto event = std::make_shared<FinishingEvent>(std::move(core), value, std::move(finish));
+std::shared_ptr<Event> MakeFinishingEvent(std::shared_ptr<Core> core, const Moment& moment,
+                                          std::function<void()> finish) {
+  auto event = std::make_shared<FinishingEvent>(std::move(core), moment, std::move(finish));
   event->Watch();
   return event;
 }

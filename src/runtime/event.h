@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events of the device's timeline.
+// Events of the device's timelines.
 #pragma once
 
 #include <memory>
@@ -11,11 +11,12 @@
 
 namespace dragoman::runtime {
 
-// Ready when the queue has done the work that ends with `value`.
-std::shared_ptr<Event> MakeTimelineEvent(std::shared_ptr<Core> core, uint64_t value);
+// Ready when the work up to `moment` is done.
+std::shared_ptr<Event> MakeTimelineEvent(std::shared_ptr<Core> core, const Moment& moment);
 
 // As above, and then `finish` runs once, on whichever thread notices first, before the event is ready.
-std::shared_ptr<Event> MakeFinishingEvent(std::shared_ptr<Core> core, uint64_t value, std::function<void()> finish);
+std::shared_ptr<Event> MakeFinishingEvent(std::shared_ptr<Core> core, const Moment& moment,
+                                          std::function<void()> finish);
 
 // Ready when all are; with the error of the first that failed.
 std::shared_ptr<Event> JoinEvents(std::span<const std::shared_ptr<Event>> events);

@@ -105,14 +105,14 @@ Status ExecutableImpl::UploadConstants() {
 ExecutableImpl::~ExecutableImpl() {
   if (core_->IsForked()) return;
   core_->scratch->Release(plan_.arena);
-  uint64_t last_value = 0;
-  for (const auto& instance : instances_) last_value = std::max(last_value, instance->value);
+  Uses uses;
+  for (const auto& instance : instances_) uses.Add(instance->last_use);
   struct Resources {
     std::vector<SharedPipeline> pipelines;
     std::vector<std::unique_ptr<Instance>> instances;
   };
   auto resources = std::make_shared<Resources>(Resources{std::move(pipelines_), std::move(instances_)});
-  core_->queue->Retire(last_value, std::move(resources));
+  core_->queue->Retire(uses, std::move(resources));
 }
 
 StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(std::span<const Op> ops, Instance& instance, bool is_first,
@@ -222,31 +222,33 @@ StatusOr<std::unique_ptr<Instance>> ExecutableImpl::MakeInstance() {
 
 StatusOr<Instance*> ExecutableImpl::TakeInstance() {
   while (true) {
-    uint64_t oldest = ~0ull;
+    std::optional<Moment> oldest;
     {
       const std::lock_guard lock(instances_mutex_);
       for (const auto& instance : instances_) {
         if (instance->is_taken) continue;
-        if (instance->value == 0 || core_->queue->IsComplete(instance->value)) {
+        if (core_->queue->IsComplete(instance->last_use)) {
           instance->is_taken = true;
           return instance.get();
         }
-        oldest = std::min(oldest, instance->value);
+        oldest = std::min(oldest.value_or(instance->last_use), instance->last_use);
       }
-      if (instances_.size() < kMaxInstances || oldest == ~0ull) {
+      if (instances_.size() < kMaxInstances || !oldest) {
         ASSIGN_OR_RETURN(std::unique_ptr<Instance> made, MakeInstance());
         made->is_taken = true;
         instances_.push_back(std::move(made));
         return instances_.back().get();
       }
     }
-    RETURN_IF_ERROR(core_->queue->Wait(oldest));
+    RETURN_IF_ERROR(core_->queue->Wait(*oldest));
   }
 }
 
-void ExecutableImpl::ReleaseInstance(Instance& instance, uint64_t value) {
+void ExecutableImpl::ReleaseInstance(Instance& instance, const StatusOr<Moment>& done) {
+  // What failed may have been submitted in part.
+  const Moment last_use = done.ok() ? *done : core_->queue->current_uses().on(QueueId::kMain);
   const std::lock_guard lock(instances_mutex_);
-  instance.value = std::max(instance.value, value);
+  instance.last_use = std::max(instance.last_use, last_use);
   instance.is_taken = false;
 }
 
@@ -379,33 +381,33 @@ StatusOr<Allocations> ExecutableImpl::GetArena() const {
   return arena;
 }
 
-StatusOr<uint64_t> ExecutableImpl::Run(Bindings& bindings, const ExecuteOptions& options) {
-  ASSIGN_OR_RETURN(const Allocations arena, GetArena());
-  ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
-  if (const Status copied = RecordCopies(bindings); !copied.ok()) {
-    ReleaseInstance(*instance, core_->queue->current_value());
-    return copied;
-  }
-  FillTable(*instance, bindings, arena);
-  StatusOr<uint64_t> value = 0;
-  if (plan_.is_asynchronous) {
-    value = core_->queue->Submit(instance->submissions, bindings.has_started);
-  } else {
-    HostDriver driver(*core_->queue, *instance, options.callbacks);
-    value = driver.Run(plan_);
-    bindings.has_started = driver.has_started();
-  }
-  ReleaseInstance(*instance, value.ok() ? *value : core_->queue->current_value());
-  return value;
+StatusOr<Moment> ExecutableImpl::RunWith(Instance& instance, const Allocations& arena, Bindings& bindings,
+                                         const HostCallbacks* callbacks) {
+  RETURN_IF_ERROR(RecordCopies(bindings));
+  FillTable(instance, bindings, arena);
+  if (plan_.is_asynchronous) return core_->queue->Submit(instance.submissions, bindings.has_started);
+  HostDriver driver(*core_->queue, instance, callbacks);
+  const StatusOr<Moment> done = driver.Run(plan_);
+  bindings.has_started = driver.has_started();
+  return done;
 }
 
-std::vector<std::shared_ptr<Buffer>> ExecutableImpl::WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done,
-                                                                 uint64_t value) const {
+StatusOr<Moment> ExecutableImpl::Run(Bindings& bindings, const ExecuteOptions& options) {
+  ASSIGN_OR_RETURN(const Allocations arena, GetArena());
+  ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
+  const StatusOr<Moment> done = RunWith(*instance, arena, bindings, options.callbacks);
+  ReleaseInstance(*instance, done);
+  return done;
+}
+
+std::vector<std::shared_ptr<Buffer>> ExecutableImpl::WrapOutputs(Bindings& bindings,
+                                                                 const std::shared_ptr<Event>& ready,
+                                                                 const Moment& ready_moment) const {
   std::vector<std::shared_ptr<Buffer>> outputs;
   outputs.reserve(bindings.outputs.size());
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
     const std::shared_ptr<const TensorType> type(program_.shared(), &program_->outputs[i].type);
-    outputs.push_back(std::make_shared<BufferImpl>(core_, type, std::move(bindings.outputs[i]), done, value));
+    outputs.push_back(std::make_shared<BufferImpl>(core_, type, std::move(bindings.outputs[i]), ready, ready_moment));
   }
   return outputs;
 }
@@ -415,21 +417,21 @@ StatusOr<ExecuteResult> ExecutableImpl::Execute(std::span<const std::shared_ptr<
   RETURN_IF_ERROR(core_->CheckUsable());
   RETURN_IF_ERROR(CheckArguments(arguments, options));
   Bindings bindings;
-  StatusOr<uint64_t> value = 0;
+  StatusOr<Moment> done = Moment();
   if (const Status bound = Bind(arguments, options, bindings); bound.ok()) {
-    value = Run(bindings, options);
+    done = Run(bindings, options);
   } else {
-    value = bound;
+    done = bound;
   }
-  if (!value.ok()) {
+  if (!done.ok()) {
     const bool is_any_lost = Unbind(arguments, options, bindings);
-    return value.status().WithContext(
+    return done.status().WithContext(
         Format("While executing program {}.{}", program_->name,
                is_any_lost ? " It had begun: donated arguments that it overwrites are deleted." : ""));
   }
   ExecuteResult result;
-  result.done = MakeTimelineEvent(core_, *value);
-  result.outputs = WrapOutputs(bindings, result.done, *value);
+  result.done = MakeTimelineEvent(core_, *done);
+  result.outputs = WrapOutputs(bindings, result.done, *done);
   return result;
 }
 

@@ -32,8 +32,8 @@ struct RecordedNode {
   std::vector<std::vector<RecordedNode>> bodies;
 };
 
-// One copy of what an execution needs. Used by one execution at a time; free again when the timeline has passed
-// `value`.
+// One copy of what an execution needs. Used by one execution at a time; free again after
+// `last_use`.
 struct Instance {
   std::shared_ptr<Allocation> table;
   std::shared_ptr<Allocation> readback;
@@ -44,7 +44,7 @@ struct Instance {
   VkCommandBuffer end = VK_NULL_HANDLE;
   std::vector<std::vector<VkCommandBuffer>> submissions;  // when the plan is asynchronous: all of it, mostly one
   std::vector<uint64_t> arena;                            // addresses of its chunks that the table holds
-  uint64_t value = 0;
+  Moment last_use;
   bool is_taken = false;
 };
 
@@ -81,7 +81,8 @@ class ExecutableImpl final : public Executable {
   // With the barriers that a submission starts or ends with, where asked.
   StatusOr<VkCommandBuffer> RecordOps(std::span<const Op> ops, Instance& instance, bool is_first, bool is_last);
   Status RecordAll(Instance& instance);
-  void ReleaseInstance(Instance& instance, uint64_t value);
+  // `done`: when its execution ends, if it did not fail.
+  void ReleaseInstance(Instance& instance, const StatusOr<Moment>& done);
 
   Status CheckArguments(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options) const;
   Status Bind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
@@ -93,10 +94,12 @@ class ExecutableImpl final : public Executable {
   bool HasHostOutputs() const;
   Status RecordCopies(const Bindings& bindings);
   StatusOr<Allocations> GetArena() const;
-  StatusOr<uint64_t> Run(Bindings& bindings, const ExecuteOptions& options);
+  StatusOr<Moment> Run(Bindings& bindings, const ExecuteOptions& options);
+  StatusOr<Moment> RunWith(Instance& instance, const Allocations& arena, Bindings& bindings,
+                           const HostCallbacks* callbacks);
   void FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const;
-  std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& done,
-                                                   uint64_t value) const;
+  std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& ready,
+                                                   const Moment& ready_moment) const;
 
   const std::shared_ptr<Core> core_;
   const program::ValidProgram program_;

@@ -94,18 +94,18 @@ void Heap::Trim() {
 }
 
 void Heap::Free(uint32_t id) {
-  const auto free = [this, id](uint64_t last_use) {
+  const auto free = [this, id](const Uses& last_use) {
     const std::lock_guard lock(pool_mutex_);
     pool_.Free(id, last_use);
   };
   switch (options_.reuse) {
     case Reuse::kByOwner:
-      return free(0);
+      return free({});
     case Reuse::kInOrder:
       queue_.NoteReuse();
-      return free(queue_.current_value());
+      return free(queue_.current_uses());
     case Reuse::kWhenDone:
-      return queue_.Retire(queue_.current_value(), std::shared_ptr<void>(nullptr, [free](void*) { free(0); }));
+      return queue_.Retire(queue_.current_uses(), std::shared_ptr<void>(nullptr, [free](void*) { free({}); }));
   }
 }
 

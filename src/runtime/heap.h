@@ -40,8 +40,8 @@ class Allocation {
   const vulkan::Memory& memory() const { return memory_; }
   uint64_t offset_bytes() const { return range_.offset_bytes; }
   uint64_t size_bytes() const { return range_.size_bytes; }
-  // The device may use the range for an earlier owner until the timeline reaches this value.
-  uint64_t last_use() const { return range_.last_use; }
+  // The device may use the range for an earlier owner until then.
+  const Uses& last_use() const { return range_.last_use; }
   const Heap& heap() const { return heap_; }
 
  private:

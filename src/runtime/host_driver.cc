@@ -36,11 +36,11 @@ void SubmissionList::Add(const std::vector<Node>& nodes, const std::vector<Recor
   }
 }
 
-StatusOr<uint64_t> HostDriver::Run(const Plan& plan) {
+StatusOr<Moment> HostDriver::Run(const Plan& plan) {
   max_seconds_ = plan.max_submission_seconds;
   RETURN_IF_ERROR(RunNodes(plan.nodes, instance_.nodes));
   RETURN_IF_ERROR(Submit());
-  return value_;
+  return submitted_;
 }
 
 Status HostDriver::Append(const std::vector<RecordedRun>& runs, uint64_t count) {
@@ -59,7 +59,7 @@ Status HostDriver::Append(const std::vector<RecordedRun>& runs, uint64_t count) 
 Status HostDriver::Submit() {
   if (gathered_.empty()) return OkStatus();
   gathered_.push_back(instance_.end);
-  ASSIGN_OR_RETURN(value_, queue_.Submit(gathered_));
+  ASSIGN_OR_RETURN(submitted_, queue_.Submit(gathered_));
   gathered_.clear();
   gathered_seconds_ = 0;
   return OkStatus();
@@ -68,7 +68,7 @@ Status HostDriver::Submit() {
 StatusOr<const std::byte*> HostDriver::Look(const Node& node, const RecordedNode& recorded) {
   RETURN_IF_ERROR(Append(recorded.check_ops));
   RETURN_IF_ERROR(Submit());
-  RETURN_IF_ERROR(queue_.Wait(value_));
+  RETURN_IF_ERROR(queue_.Wait(submitted_));
   return static_cast<const std::byte*>(instance_.readback->host() + node.transfer_offset);
 }
 
@@ -151,7 +151,7 @@ Status HostDriver::Recv(const Node& node, const RecordedNode& recorded) {
   if (node.transfer_bytes == 0) return callbacks_->recv(node.channel_id, {});
   // The copy of an earlier round may still read the memory.
   RETURN_IF_ERROR(Submit());
-  if (value_ != 0) RETURN_IF_ERROR(queue_.Wait(value_));
+  if (has_started()) RETURN_IF_ERROR(queue_.Wait(submitted_));
   RETURN_IF_ERROR(
       callbacks_->recv(node.channel_id, {instance_.upload->host() + node.transfer_offset, node.transfer_bytes}));
   return Append(recorded.ops);

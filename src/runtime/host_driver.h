@@ -27,10 +27,10 @@ class HostDriver {
   HostDriver(Queue& queue, const Instance& instance, const HostCallbacks* callbacks)
       : queue_(queue), instance_(instance), callbacks_(callbacks) {}
 
-  // Gives the value of the last submission.
-  StatusOr<uint64_t> Run(const Plan& plan);
+  // Gives the moment of the last submission.
+  StatusOr<Moment> Run(const Plan& plan);
   // Something was submitted.
-  bool has_started() const { return value_ != 0; }
+  bool has_started() const { return submitted_ != Moment(); }
 
  private:
   Status RunNodes(const std::vector<Node>& nodes, const std::vector<RecordedNode>& recorded);
@@ -54,7 +54,7 @@ class HostDriver {
   double max_seconds_ = 0;                 // of one submission
   std::vector<VkCommandBuffer> gathered_;  // to be submitted
   double gathered_seconds_ = 0;
-  uint64_t value_ = 0;
+  Moment submitted_;  // the end of all that was
 };
 
 }  // namespace dragoman::runtime

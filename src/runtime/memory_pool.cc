@@ -60,10 +60,10 @@ std::optional<MemoryPool::Range> MemoryPool::Allocate(uint64_t size_bytes) {
   return Range{index, node.block, node.offset_bytes, node.size_bytes, node.last_use};
 }
 
-void MemoryPool::Free(uint32_t id, uint64_t last_use) {
+void MemoryPool::Free(uint32_t id, const Uses& last_use) {
   CHECK(id < nodes_.size() && !nodes_[id].is_free && nodes_[id].size_bytes != 0);
   bytes_in_use_ -= nodes_[id].size_bytes;
-  nodes_[id].last_use = std::max(nodes_[id].last_use, last_use);
+  nodes_[id].last_use.Add(last_use);
   nodes_[id].is_free = true;
   uint32_t index = id;
   if (const uint32_t before = nodes_[index].before; before != kNone && nodes_[before].is_free) {
@@ -164,7 +164,7 @@ void MemoryPool::MergeWithNext(uint32_t index) {
   const uint32_t next = nodes_[index].after;
   Node& node = nodes_[index];
   node.size_bytes += nodes_[next].size_bytes;
-  node.last_use = std::max(node.last_use, nodes_[next].last_use);
+  node.last_use.Add(nodes_[next].last_use);
   node.after = nodes_[next].after;
   if (node.after != kNone) nodes_[node.after].before = index;
   nodes_[next] = {};

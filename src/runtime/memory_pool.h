@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/moment.h"
+
 namespace dragoman::runtime {
 
 class MemoryPool {
@@ -20,7 +22,7 @@ class MemoryPool {
     uint32_t block = 0;
     uint64_t offset_bytes = 0;
     uint64_t size_bytes = 0;  // rounded up
-    uint64_t last_use = 0;    // the largest value given to Free for any part of it
+    Uses last_use;            // of any part of it, as Free was told
   };
 
   // The smallest multiple of kGranularity that holds `size_bytes`, at least one.
@@ -28,13 +30,13 @@ class MemoryPool {
 
   // Nothing when no block has a free range that large.
   std::optional<Range> Allocate(uint64_t size_bytes);
-  void Free(uint32_t id, uint64_t last_use);
+  void Free(uint32_t id, const Uses& last_use);
 
   // A new block, all free. `block` is the owner's name for it; `size_bytes` a multiple of kGranularity.
   void AddBlock(uint32_t block, uint64_t size_bytes);
   struct EmptyBlock {
     uint32_t block;
-    uint64_t last_use;
+    Uses last_use;
   };
   std::vector<EmptyBlock> EmptyBlocks() const;
   // Forgets an empty block.
@@ -53,7 +55,7 @@ class MemoryPool {
   struct Node {
     uint64_t offset_bytes = 0;
     uint64_t size_bytes = 0;
-    uint64_t last_use = 0;
+    Uses last_use;
     uint32_t block = 0;
     uint32_t before = kNone;
     uint32_t after = kNone;

@@ -9,6 +9,8 @@
 namespace dragoman::runtime {
 namespace {
 
+Moment At(uint64_t value) { return {QueueId::kMain, value}; }
+
 TEST(MemoryPool, EmptyPoolGivesNothing) {
   MemoryPool pool;
   EXPECT_FALSE(pool.Allocate(1).has_value());
@@ -27,11 +29,11 @@ TEST(MemoryPool, ReusesFreedRangeBeforeCuttingTheRest) {
   const auto second = pool.Allocate(1000);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(second->offset_bytes, 1024u);
-  pool.Free(first->id, 3);
+  pool.Free(first->id, At(3));
   const auto third = pool.Allocate(900);
   ASSERT_TRUE(third);
   EXPECT_EQ(third->offset_bytes, 0u);
-  EXPECT_EQ(third->last_use, 3u);
+  EXPECT_EQ(third->last_use, At(3));
 }
 
 TEST(MemoryPool, MergedRangesRememberTheLatestUse) {
@@ -40,11 +42,11 @@ TEST(MemoryPool, MergedRangesRememberTheLatestUse) {
   const auto first = pool.Allocate(512);
   const auto second = pool.Allocate(512);
   EXPECT_FALSE(pool.Allocate(1).has_value());
-  pool.Free(second->id, 9);
-  pool.Free(first->id, 4);
+  pool.Free(second->id, At(9));
+  pool.Free(first->id, At(4));
   const auto whole = pool.Allocate(1024);
   ASSERT_TRUE(whole);
-  EXPECT_EQ(whole->last_use, 9u);
+  EXPECT_EQ(whole->last_use, At(9));
   EXPECT_EQ(whole->size_bytes, 1024u);
 }
 
@@ -55,7 +57,7 @@ TEST(MemoryPool, OnlyEmptyBlocksCanGo) {
   const auto range = pool.Allocate(4096);
   ASSERT_EQ(pool.EmptyBlocks().size(), 1u);
   EXPECT_NE(pool.EmptyBlocks()[0].block, range->block);
-  pool.Free(range->id, 7);
+  pool.Free(range->id, At(7));
   EXPECT_EQ(pool.EmptyBlocks().size(), 2u);
   pool.RemoveBlock(0);
   pool.RemoveBlock(1);
@@ -94,12 +96,12 @@ TEST(MemoryPool, RandomUseKeepsRangesApart) {
     } else {
       auto chosen = std::next(live.begin(), static_cast<long>(random() % live.size()));
       live_bytes -= chosen->second.size_bytes;
-      pool.Free(chosen->second.id, static_cast<uint64_t>(step));
+      pool.Free(chosen->second.id, At(static_cast<uint64_t>(step)));
       live.erase(chosen);
     }
     ASSERT_EQ(pool.bytes_in_use(), live_bytes);
   }
-  for (const auto& [key, range] : live) pool.Free(range.id, 0);
+  for (const auto& [key, range] : live) pool.Free(range.id, {});
   EXPECT_EQ(pool.bytes_in_use(), 0u);
   EXPECT_EQ(pool.EmptyBlocks().size(), 3u);
   for (uint32_t block = 0; block < 3; ++block) EXPECT_TRUE(pool.Allocate(kBlockBytes).has_value());

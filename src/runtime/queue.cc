@@ -103,16 +103,17 @@ StatusOr<uint64_t> Queue::SubmitLocked(std::span<const VkCommandBuffer> command_
   return value;
 }
 
-StatusOr<uint64_t> Queue::Submit(std::span<const VkCommandBuffer> command_buffers) {
+StatusOr<Moment> Queue::Submit(std::span<const VkCommandBuffer> command_buffers) {
   StatusOr<uint64_t> value = [&] {
     const std::lock_guard lock(queue_mutex_);
     return SubmitLocked(command_buffers);
   }();
   CollectRetired();
-  return value;
+  RETURN_IF_ERROR(value.status());
+  return MomentOf(*value);
 }
 
-StatusOr<uint64_t> Queue::Submit(std::span<const std::vector<VkCommandBuffer>> submissions, bool& has_started) {
+StatusOr<Moment> Queue::Submit(std::span<const std::vector<VkCommandBuffer>> submissions, bool& has_started) {
   StatusOr<uint64_t> value = 0;
   {
     const std::lock_guard lock(queue_mutex_);
@@ -123,11 +124,12 @@ StatusOr<uint64_t> Queue::Submit(std::span<const std::vector<VkCommandBuffer>> s
     }
   }
   CollectRetired();
-  return value;
+  RETURN_IF_ERROR(value.status());
+  return MomentOf(*value);
 }
 
-StatusOr<uint64_t> Queue::Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
-                                 uint64_t size_bytes) {
+StatusOr<Moment> Queue::Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
+                               uint64_t size_bytes) {
   CollectRetired();
   const std::lock_guard lock(queue_mutex_);
   RETURN_IF_ERROR(device_.health());
@@ -140,7 +142,7 @@ StatusOr<uint64_t> Queue::Record(const std::function<void(vulkan::Recorder&)>& r
   if (pending_bytes_ >= kMaxPendingBytes || pending_commands_ >= kMaxPendingCommands) {
     RETURN_IF_ERROR(SubmitLocked({}).status());
   }
-  return value;
+  return MomentOf(value);
 }
 
 Status Queue::Flush() {
@@ -218,19 +220,19 @@ Status Queue::WaitIdle() {
   return status;
 }
 
-void Queue::WhenComplete(uint64_t value, std::function<void(const Status&)> callback) {
-  (void)EnsureSubmitted(value);
+void Queue::WhenComplete(const Moment& moment, std::function<void(const Status&)> callback) {
+  (void)EnsureSubmitted(moment);
   {
     const std::lock_guard lock(waiters_mutex_);
     if (!is_stopping_) {
-      waiters_.emplace(value, std::move(callback));
+      waiters_.emplace(ValueOf(moment), std::move(callback));
       callback = nullptr;
     }
   }
   if (callback == nullptr) {
     waiters_changed_.notify_one();
   } else {
-    callback(Wait(value));
+    callback(Wait(moment));
   }
 }
 
@@ -249,10 +251,10 @@ void Queue::RunCompletions() {
   }
 }
 
-void Queue::Retire(uint64_t value, std::shared_ptr<void> resource) {
-  if (IsComplete(value)) return;
+void Queue::Retire(const Uses& uses, std::shared_ptr<void> resource) {
+  if (IsComplete(uses)) return;
   const std::lock_guard lock(retired_mutex_);
-  retired_.emplace(value, std::move(resource));
+  retired_.emplace(ValueOf(uses), std::move(resource));
   has_retired_ = true;
 }
 

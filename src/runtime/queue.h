@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device's queue and its timeline. Submission n signals value n. Small transfers gather in one pending submission,
-// which goes ahead of the next one. Thread-safe.
+// The device's queue and its timeline. Submission n signals value n; others know that as a Moment. Small transfers
+// gather in one pending submission, which goes ahead of the next one. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "runtime/moment.h"
 #include "vulkan/command_buffer.h"
 
 namespace dragoman::runtime {
@@ -27,37 +28,37 @@ class Queue {
   // Waits for all work, calls what waits for it and ends the completion thread. Not on the completion thread.
   void Stop();
 
-  // Submits what is pending and then `command_buffers` (each starts and ends with its own barriers); gives the value
-  // that says they are done.
-  StatusOr<uint64_t> Submit(std::span<const VkCommandBuffer> command_buffers);
-  // The same for several submissions, between which no other comes; gives the last one's value. After a failure
+  // Submits what is pending and then `command_buffers` (each starts and ends with its own barriers); gives the moment
+  // when they are done.
+  StatusOr<Moment> Submit(std::span<const VkCommandBuffer> command_buffers);
+  // The same for several submissions, between which no other comes; gives the last one's moment. After a failure
   // `has_started` says whether some of them went.
-  StatusOr<uint64_t> Submit(std::span<const std::vector<VkCommandBuffer>> submissions, bool& has_started);
-  // Adds to the pending submission and gives its value. `needs_barrier`: reads what earlier pending commands wrote.
+  StatusOr<Moment> Submit(std::span<const std::vector<VkCommandBuffer>> submissions, bool& has_started);
+  // Adds to the pending submission and gives its moment. `needs_barrier`: reads what earlier pending commands wrote.
   // `size_bytes` counts towards submitting by itself.
-  StatusOr<uint64_t> Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
-                            uint64_t size_bytes);
+  StatusOr<Moment> Record(const std::function<void(vulkan::Recorder&)>& record, bool needs_barrier,
+                          uint64_t size_bytes);
   Status Flush();
 
-  // The value that work known so far ends with; memory freed now is in use until then.
-  uint64_t current_value() const { return current_value_.load(std::memory_order_acquire); }
+  // When the work known so far ends; memory freed now is in use until then.
+  Uses current_uses() const { return MomentOf(current_value_.load(std::memory_order_acquire)); }
   // Memory went back to the pool: pending commands recorded from now on may write what earlier ones of the same
   // submission touch.
   void NoteReuse() { has_reuse_.store(true, std::memory_order_relaxed); }
 
-  // Submits pending work that `value` needs.
-  Status EnsureSubmitted(uint64_t value);
+  // Submits pending work that `moment` needs.
+  Status EnsureSubmitted(const Moment& moment) { return EnsureSubmitted(ValueOf(moment)); }
   // Whether the work is done or has failed. Never blocks.
-  bool IsComplete(uint64_t value);
+  bool IsComplete(const Uses& uses) { return IsComplete(ValueOf(uses)); }
   // Some submission never reached the device: look at what your inputs' events say.
   bool has_failures() const { return has_failures_.load(std::memory_order_acquire); }
   // Blocks; OK or why the work failed.
-  Status Wait(uint64_t value);
+  Status Wait(const Moment& moment) { return Wait(ValueOf(moment)); }
   Status WaitIdle();
   // Calls `callback` on the completion thread, with no lock held, when the work is done or has failed.
-  void WhenComplete(uint64_t value, std::function<void(const Status&)> callback);
+  void WhenComplete(const Moment& moment, std::function<void(const Status&)> callback);
   // Drops `resource` some time after the work is done.
-  void Retire(uint64_t value, std::shared_ptr<void> resource);
+  void Retire(const Uses& uses, std::shared_ptr<void> resource);
   // Drops what was retired and is done, unless another thread is at it. `waits`: for that thread too.
   void CollectRetired(bool waits = false);
 
@@ -66,9 +67,16 @@ class Queue {
     VkCommandBuffer command_buffer = VK_NULL_HANDLE;
     uint64_t value = 0;
   };
+  static_assert(kNumQueues == 1, "every moment is of this queue's timeline");
+  static Moment MomentOf(uint64_t value) { return {QueueId::kMain, value}; }
+  static uint64_t ValueOf(const Uses& uses) { return uses.on(QueueId::kMain).value; }
+
   Status OpenPending();                                                               // queue_mutex_ held
   StatusOr<uint64_t> SubmitLocked(std::span<const VkCommandBuffer> command_buffers);  // queue_mutex_ held
   StatusOr<VkCommandBuffer> FreeTransferBuffer();                                     // queue_mutex_ held
+  Status EnsureSubmitted(uint64_t value);
+  bool IsComplete(uint64_t value);
+  Status Wait(uint64_t value);
   void WatchFor(uint64_t value);  // returns when the work is done, or after a while
   Status Outcome(uint64_t value);
   void NoteCompleted(uint64_t value);

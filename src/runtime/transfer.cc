@@ -44,35 +44,35 @@ StatusOr<std::shared_ptr<Allocation>> AllocateStaging(Core& core, uint64_t size_
   return heap.Allocate(size_bytes);
 }
 
-// One piece through staging memory: `write` fills it. Gives the value of the submission that copies it.
-StatusOr<uint64_t> Upload(Core& core, const Allocation& target, uint64_t offset_bytes, uint64_t size_bytes,
-                          const std::function<void(std::byte*)>& write) {
+// One piece through staging memory: `write` fills it. Gives the moment when it is there.
+StatusOr<Moment> Upload(Core& core, const Allocation& target, uint64_t offset_bytes, uint64_t size_bytes,
+                        const std::function<void(std::byte*)>& write) {
   ASSIGN_OR_RETURN(std::shared_ptr<Allocation> staging, AllocateStaging(core, size_bytes));
   write(staging->host());
-  StatusOr<uint64_t> value = core.queue->Record(
+  StatusOr<Moment> done = core.queue->Record(
       [&](vulkan::Recorder& recorder) {
         recorder.Copy(staging->memory(), staging->offset_bytes(), target.memory(), target.offset_bytes() + offset_bytes,
                       size_bytes);
       },
       /*needs_barrier=*/false, size_bytes);
-  if (value.ok()) core.queue->Retire(*value, std::move(staging));
-  return value;
+  if (done.ok()) core.queue->Retire(*done, std::move(staging));
+  return done;
 }
 
-StatusOr<uint64_t> UploadAll(Core& core, const TensorType& type, const HostView& view, const Allocation& target) {
+StatusOr<Moment> UploadAll(Core& core, const TensorType& type, const HostView& view, const Allocation& target) {
   const auto size_bytes = static_cast<uint64_t>(type.size_bytes());
   const auto* source = static_cast<const std::byte*>(view.data);
   if (!view.byte_strides.empty() || size_bytes <= kStagingPieceBytes) {
     return Upload(core, target, 0, size_bytes,
                   [&](std::byte* staging) { CopyToDense(type, source, view.byte_strides, staging); });
   }
-  uint64_t value = 0;
+  Moment done;
   for (uint64_t offset = 0; offset < size_bytes; offset += kStagingPieceBytes) {
     const uint64_t piece_bytes = std::min(kStagingPieceBytes, size_bytes - offset);
-    ASSIGN_OR_RETURN(value, Upload(core, target, offset, piece_bytes,
-                                   [&](std::byte* staging) { std::memcpy(staging, source + offset, piece_bytes); }));
+    ASSIGN_OR_RETURN(done, Upload(core, target, offset, piece_bytes,
+                                  [&](std::byte* staging) { std::memcpy(staging, source + offset, piece_bytes); }));
   }
-  return value;
+  return done;
 }
 
 // Memory for a tensor from the host, where it can be such that the host may write now: TensorFlow goes on only when a
@@ -82,7 +82,7 @@ StatusOr<std::shared_ptr<Allocation>> AllocateTarget(Core& core, uint64_t size_b
   const bool may_arrive = core.arrivals != nullptr && placement == Placement::kDevice && stay == Stay::kPassing &&
                           size_bytes != 0 && size_bytes <= kMaxArrivalBytes;
   if (!may_arrive) return heap.Allocate(size_bytes);
-  const bool is_idle = core.queue->IsComplete(core.queue->current_value());
+  const bool is_idle = core.queue->IsComplete(core.queue->current_uses());
   if (is_idle && core.device->IsHostVisible(MemoryKind::kDevice)) return heap.Allocate(size_bytes);
   core.queue->CollectRetired();
   StatusOr<std::shared_ptr<Allocation>> arrival = core.arrivals->Allocate(size_bytes);
@@ -101,7 +101,7 @@ std::shared_ptr<Event> ReadDirectly(const std::shared_ptr<BufferImpl>& buffer, s
     return ReadyEvent(status);
   }
   // Every submission ends with a barrier for the host, so the buffer's own is the one to wait for.
-  return MakeFinishingEvent(core, buffer->ready_value(), [=, allocation = std::move(allocation)] {
+  return MakeFinishingEvent(core, buffer->ready_moment(), [=, allocation = std::move(allocation)] {
     std::memcpy(destination, allocation->host(), size_bytes);
   });
 }
@@ -114,10 +114,10 @@ StatusOr<std::shared_ptr<Event>> Download(const std::shared_ptr<Core>& core, std
     recorder.Copy(source->memory(), source->offset_bytes() + offset_bytes, staging->memory(), staging->offset_bytes(),
                   size_bytes);
   };
-  ASSIGN_OR_RETURN(const uint64_t value, core->queue->Record(copy, /*needs_barrier=*/true, size_bytes));
-  RETURN_IF_ERROR(core->queue->EnsureSubmitted(value));
+  ASSIGN_OR_RETURN(const Moment done, core->queue->Record(copy, /*needs_barrier=*/true, size_bytes));
+  RETURN_IF_ERROR(core->queue->EnsureSubmitted(done));
   return MakeFinishingEvent(
-      core, value, [=, staging = std::move(staging)] { std::memcpy(destination, staging->host(), size_bytes); });
+      core, done, [=, staging = std::move(staging)] { std::memcpy(destination, staging->host(), size_bytes); });
 }
 
 // Large tensors in pieces: while one is copied out the next is on its way, and staging memory stays small.
@@ -148,15 +148,15 @@ StatusOr<std::shared_ptr<Buffer>> TransferFromHost(const std::shared_ptr<Core>& 
   ASSIGN_OR_RETURN(std::shared_ptr<Allocation> allocation, AllocateTarget(*core, size_bytes, placement, stay));
   auto shared_type = std::make_shared<const TensorType>(type);
   std::shared_ptr<Event> ready = ReadyEvent();
-  uint64_t value = 0;
+  Moment ready_moment;
   if (allocation->host() != nullptr && core->queue->IsComplete(allocation->last_use())) {
     CopyToDense(type, view.data, view.byte_strides, allocation->host());
   } else if (size_bytes != 0) {
-    ASSIGN_OR_RETURN(value, UploadAll(*core, type, view, *allocation));
-    ready = MakeTimelineEvent(core, value);
+    ASSIGN_OR_RETURN(ready_moment, UploadAll(*core, type, view, *allocation));
+    ready = MakeTimelineEvent(core, ready_moment);
   }
-  return std::shared_ptr<Buffer>(
-      std::make_shared<BufferImpl>(core, std::move(shared_type), std::move(allocation), std::move(ready), value));
+  return std::shared_ptr<Buffer>(std::make_shared<BufferImpl>(core, std::move(shared_type), std::move(allocation),
+                                                              std::move(ready), ready_moment));
 }
 
 std::shared_ptr<Event> TransferToHost(const std::shared_ptr<BufferImpl>& buffer, void* destination, size_t size_bytes) {
@@ -182,17 +182,17 @@ StatusOr<std::shared_ptr<Buffer>> CopyOnDevice(const std::shared_ptr<BufferImpl>
   if (source == nullptr) return InvalidArgument("The buffer was deleted or donated.");
   ASSIGN_OR_RETURN(std::shared_ptr<Allocation> target, core->tensor_heap(placement).Allocate(buffer->size_bytes()));
   std::shared_ptr<Event> ready = buffer->ready();
-  uint64_t value = buffer->ready_value();
+  Moment ready_moment = buffer->ready_moment();
   if (buffer->size_bytes() != 0) {
     const auto copy = [&](vulkan::Recorder& recorder) {
       recorder.Copy(source->memory(), source->offset_bytes(), target->memory(), target->offset_bytes(),
                     buffer->size_bytes());
     };
-    ASSIGN_OR_RETURN(value, core->queue->Record(copy, /*needs_barrier=*/true, buffer->size_bytes()));
-    ready = MakeTimelineEvent(core, value);
+    ASSIGN_OR_RETURN(ready_moment, core->queue->Record(copy, /*needs_barrier=*/true, buffer->size_bytes()));
+    ready = MakeTimelineEvent(core, ready_moment);
   }
   return std::shared_ptr<Buffer>(
-      std::make_shared<BufferImpl>(core, buffer->shared_type(), std::move(target), std::move(ready), value));
+      std::make_shared<BufferImpl>(core, buffer->shared_type(), std::move(target), std::move(ready), ready_moment));
 }
 
 }  // namespace dragoman::runtime
