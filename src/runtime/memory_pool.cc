@@ -48,8 +48,8 @@ uint32_t MemoryPool::FindFree(uint64_t size_bytes) const {
 }
 
 std::optional<MemoryPool::Range> MemoryPool::Allocate(uint64_t size_bytes) {
+  if (size_bytes > kMaxBytes) return std::nullopt;
   const uint64_t rounded = RoundUp(size_bytes);
-  if (rounded < size_bytes) return std::nullopt;  // beyond 64 bits
   const uint32_t index = FindFree(rounded);
   if (index == kNone) return std::nullopt;
   Unlink(index);
@@ -79,7 +79,7 @@ void MemoryPool::Free(uint32_t id, const Uses& last_use) {
 }
 
 void MemoryPool::AddBlock(uint32_t block, uint64_t size_bytes) {
-  CHECK(size_bytes % kGranularity == 0 && size_bytes != 0);
+  CHECK(size_bytes % kGranularity == 0 && size_bytes != 0 && size_bytes <= kMaxBytes);
   if (block >= block_heads_.size()) block_heads_.resize(block + 1, kNone);
   CHECK(block_heads_[block] == kNone);
   const uint32_t index = NewNode();

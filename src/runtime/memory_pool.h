@@ -50,6 +50,7 @@ class MemoryPool {
   static constexpr int kSecondLevelBits = 4;
   static constexpr int kSecondLevel = 1 << kSecondLevelBits;
   static constexpr int kFirstLevel = 48;
+  static constexpr uint64_t kMaxBytes = kGranularity << (kFirstLevel + kSecondLevelBits - 2);  // that have a class
 
   // A range of a block, free or not; neighbours in the block and in the list of its size class.
   struct Node {

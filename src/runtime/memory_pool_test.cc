@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
+#include <span>
 
 namespace dragoman::runtime {
 namespace {
@@ -65,46 +67,184 @@ TEST(MemoryPool, OnlyEmptyBlocksCanGo) {
   EXPECT_FALSE(pool.Allocate(1).has_value());
 }
 
-// Against a plain map: ranges never overlap, stay inside their block, and everything comes back.
-TEST(MemoryPool, RandomUseKeepsRangesApart) {
-  MemoryPool pool;
-  std::mt19937 random(7);
-  constexpr uint64_t kBlockBytes = 1 << 22;
-  for (uint32_t block = 0; block < 3; ++block) pool.AddBlock(block, kBlockBytes);
-  std::map<std::pair<uint32_t, uint64_t>, MemoryPool::Range> live;
-  uint64_t live_bytes = 0;
-  for (int step = 0; step < 20000; ++step) {
-    if (random() % 2 == 0 || live.empty()) {
-      const uint64_t size = 1 + random() % (1ull << (random() % 20));
-      const auto range = pool.Allocate(size);
-      if (!range) continue;
-      ASSERT_GE(range->size_bytes, size);
-      ASSERT_EQ(range->offset_bytes % MemoryPool::kGranularity, 0u);
-      ASSERT_LE(range->offset_bytes + range->size_bytes, kBlockBytes);
-      const auto next = live.lower_bound({range->block, range->offset_bytes});
-      if (next != live.end() && next->first.first == range->block) {
-        ASSERT_LE(range->offset_bytes + range->size_bytes, next->first.second);
-      }
-      if (next != live.begin()) {
-        const auto& before = std::prev(next)->second;
-        if (before.block == range->block) {
-          ASSERT_LE(before.offset_bytes + before.size_bytes, range->offset_bytes);
-        }
-      }
-      live[{range->block, range->offset_bytes}] = *range;
-      live_bytes += range->size_bytes;
-    } else {
-      auto chosen = std::next(live.begin(), static_cast<long>(random() % live.size()));
-      live_bytes -= chosen->second.size_bytes;
-      pool.Free(chosen->second.id, At(static_cast<uint64_t>(step)));
-      live.erase(chosen);
-    }
-    ASSERT_EQ(pool.bytes_in_use(), live_bytes);
+constexpr uint64_t kUnit = MemoryPool::kGranularity;
+
+// Sizes at both sides of what parts the classes of sizes.
+TEST(MemoryPool, ABlockOfAnySizeIsGivenWholeAndNotTwice) {
+  std::vector<uint64_t> units;
+  for (uint64_t i = 1; i <= 600; ++i) units.push_back(i);
+  for (int log2 = 10; log2 <= 46; ++log2) {
+    for (const uint64_t i : {(1ull << log2) - 1, 1ull << log2, (1ull << log2) + 1, 3ull << (log2 - 1)})
+      units.push_back(i);
   }
-  for (const auto& [key, range] : live) pool.Free(range.id, {});
-  EXPECT_EQ(pool.bytes_in_use(), 0u);
-  EXPECT_EQ(pool.EmptyBlocks().size(), 3u);
-  for (uint32_t block = 0; block < 3; ++block) EXPECT_TRUE(pool.Allocate(kBlockBytes).has_value());
+  for (const uint64_t count : units) {
+    MemoryPool pool;
+    pool.AddBlock(5, count * kUnit);
+    EXPECT_FALSE(pool.Allocate(count * kUnit + 1).has_value()) << count;
+    const auto range = pool.Allocate(count * kUnit);
+    ASSERT_TRUE(range.has_value()) << count;
+    EXPECT_EQ(range->block, 5u);
+    EXPECT_EQ(range->offset_bytes, 0u);
+    EXPECT_EQ(range->size_bytes, count * kUnit);
+    EXPECT_EQ(range->last_use, Uses());
+    EXPECT_FALSE(pool.Allocate(0).has_value()) << count;
+  }
+}
+
+TEST(MemoryPool, NothingTakesAPlaceOfItsOwnAndTooMuchTakesNone) {
+  MemoryPool pool;
+  pool.AddBlock(0, 2 * kUnit);
+  for (int log2 = 10; log2 < 64; ++log2) EXPECT_FALSE(pool.Allocate(1ull << log2).has_value()) << log2;
+  EXPECT_FALSE(pool.Allocate(~0ull).has_value());
+  EXPECT_FALSE(pool.Allocate(~0ull - kUnit).has_value());
+  const auto first = pool.Allocate(0), second = pool.Allocate(0);
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(first->offset_bytes, second->offset_bytes);
+  EXPECT_EQ(pool.bytes_in_use(), 2 * kUnit);
+}
+
+TEST(MemoryPool, HolesServeWhatFitsInOneOfThemAndJoinAgain) {
+  constexpr uint64_t kCount = 64;
+  MemoryPool pool;
+  pool.AddBlock(0, kCount * kUnit);
+  std::vector<MemoryPool::Range> ranges;
+  for (uint64_t i = 0; i < kCount; ++i) ranges.push_back(*pool.Allocate(kUnit));
+  for (uint64_t i = 0; i < kCount; i += 2) pool.Free(ranges[i].id, At(i));
+  EXPECT_EQ(pool.bytes_in_use(), kCount / 2 * kUnit);
+  EXPECT_FALSE(pool.Allocate(kUnit + 1).has_value()) << "Half is free, no two neighbours are.";
+  pool.Free(ranges[1].id, {});
+  const auto joined = pool.Allocate(3 * kUnit);
+  ASSERT_TRUE(joined.has_value());
+  EXPECT_EQ(joined->offset_bytes, 0u);
+  EXPECT_EQ(joined->last_use, At(2));
+  pool.Free(joined->id, {});
+  for (uint64_t i = 3; i < kCount; i += 2) pool.Free(ranges[i].id, {});
+  ASSERT_EQ(pool.EmptyBlocks().size(), 1u);
+  EXPECT_EQ(pool.EmptyBlocks()[0].last_use, At(kCount - 2));
+  EXPECT_TRUE(pool.Allocate(kCount * kUnit).has_value());
+}
+
+// 32 and 33 units are of one class, whose list is searched for a while only as long as there is something larger.
+TEST(MemoryPool, TheOneRangeOfAClassThatIsLargeEnoughIsFoundBehindAllOthers) {
+  MemoryPool pool;
+  constexpr uint32_t kNumSmaller = 30;
+  pool.AddBlock(0, 33 * kUnit);
+  for (uint32_t block = 1; block <= kNumSmaller; ++block) pool.AddBlock(block, 32 * kUnit);
+  const auto range = pool.Allocate(33 * kUnit);
+  ASSERT_TRUE(range.has_value());
+  EXPECT_EQ(range->block, 0u);
+}
+
+TEST(MemoryPoolDeathTest, FreeingTwiceAndRemovingWhatIsInUseStopTheProcess) {
+  MemoryPool pool;
+  pool.AddBlock(0, 4 * kUnit);
+  const auto range = pool.Allocate(kUnit);
+  EXPECT_DEATH(pool.RemoveBlock(0), "check failed");
+  EXPECT_DEATH(pool.AddBlock(0, kUnit), "check failed");
+  EXPECT_DEATH(pool.AddBlock(1, kUnit + 1), "check failed");
+  pool.Free(range->id, {});
+  EXPECT_DEATH(pool.Free(range->id, {}), "check failed");
+}
+
+// What a pool should do, written as plainly as can be: for each unit of each block who has it and when it was last
+// used.
+class PlainPool {
+ public:
+  struct Unit {
+    bool is_free = true;
+    uint64_t last_use = 0;
+  };
+
+  void Add(uint32_t block, size_t num_units) { blocks_[block] = std::vector<Unit>(num_units); }
+  void Remove(uint32_t block) { blocks_.erase(block); }
+  bool Has(uint32_t block) const { return blocks_.contains(block); }
+  bool CanAllocate(size_t num_units) const {
+    for (const auto& [block, units] : blocks_) {
+      size_t run = 0;
+      for (const Unit& unit : units) {
+        run = unit.is_free ? run + 1 : 0;
+        if (run == num_units) return true;
+      }
+    }
+    return false;
+  }
+  std::span<Unit> UnitsOf(const MemoryPool::Range& range) {
+    return std::span(blocks_.at(range.block)).subspan(range.offset_bytes / kUnit, range.size_bytes / kUnit);
+  }
+  std::vector<uint32_t> EmptyBlocks() const {
+    std::vector<uint32_t> empty;
+    for (const auto& [block, units] : blocks_) {
+      if (std::all_of(units.begin(), units.end(), [](const Unit& unit) { return unit.is_free; }))
+        empty.push_back(block);
+    }
+    return empty;
+  }
+
+ private:
+  std::map<uint32_t, std::vector<Unit>> blocks_;
+};
+
+class RandomUse : public ::testing::TestWithParam<uint32_t> {
+ protected:
+  void Allocate() {
+    const size_t num_units = 1 + random_() % (1u << random_() % 8);
+    const auto range = pool_.Allocate(num_units * kUnit - random_() % kUnit);
+    ASSERT_EQ(range.has_value(), plain_.CanAllocate(num_units)) << num_units;
+    if (!range) return;
+    ASSERT_EQ(range->size_bytes, num_units * kUnit);
+    for (auto& unit : plain_.UnitsOf(*range)) {
+      ASSERT_TRUE(unit.is_free);
+      ASSERT_GE(range->last_use.on(QueueId::kMain).value, unit.last_use);
+      unit.is_free = false;
+    }
+    live_.push_back(*range);
+  }
+  void Free(uint64_t now) {
+    std::swap(live_[random_() % live_.size()], live_.back());
+    for (auto& unit : plain_.UnitsOf(live_.back())) unit = {true, now};
+    pool_.Free(live_.back().id, At(now));
+    live_.pop_back();
+  }
+  void AddOrRemove() {
+    const uint32_t block = random_() % 5;
+    const std::vector<uint32_t> empty = plain_.EmptyBlocks();
+    if (!plain_.Has(block)) {
+      const size_t num_units = 1 + random_() % 300;
+      pool_.AddBlock(block, num_units * kUnit);
+      plain_.Add(block, num_units);
+    } else if (std::find(empty.begin(), empty.end(), block) != empty.end()) {
+      pool_.RemoveBlock(block);
+      plain_.Remove(block);
+    }
+  }
+
+  std::mt19937 random_{GetParam()};
+  MemoryPool pool_;
+  PlainPool plain_;
+  std::vector<MemoryPool::Range> live_;
+};
+INSTANTIATE_TEST_SUITE_P(MemoryPool, RandomUse, ::testing::Range(0u, 8u));
+
+TEST_P(RandomUse, IsThatOfThePlainPool) {
+  for (uint64_t step = 1; step <= 4000; ++step) {
+    // Fills up and empties by turns.
+    const bool is_filling = step / 400 % 2 == 0;
+    const uint32_t choice = random_() % 10;
+    if (choice == 0) {
+      AddOrRemove();
+    } else if (live_.empty() || choice < (is_filling ? 7 : 3)) {
+      Allocate();
+    } else {
+      Free(step);
+    }
+    if (HasFatalFailure()) return;
+    uint64_t live_bytes = 0;
+    for (const auto& range : live_) live_bytes += range.size_bytes;
+    ASSERT_EQ(pool_.bytes_in_use(), live_bytes);
+    std::vector<uint32_t> empty;
+    for (const auto& block : pool_.EmptyBlocks()) empty.push_back(block.block);
+    ASSERT_EQ(empty, plain_.EmptyBlocks());
+  }
 }
 
 }  // namespace
