@@ -195,12 +195,9 @@ TEST_F(DeviceBehaviourTest, EventsTellReadinessAndCallBack) {
 }
 
 TEST(DeviceLimits, ArenaLargerThanOneAllocationIsSeveral) {
-  auto instance = vulkan::Instance::Create({.enable_validation = WantsValidation()});
-  ASSERT_TRUE(instance.ok());
-  auto physical = std::move((*vulkan::EnumeratePhysicalDevices(**instance))[0]);
-  physical.profile.max_allocation_bytes = 1 << 20;
-  const target::DeviceProfile profile = physical.profile;
-  DeviceImpl device(*Core::Create(*instance, std::move(physical)), 0, profile);
+  const auto instance = MakeInstance();
+  const auto made = MakeDevice(instance, [](auto& profile) { profile.max_allocation_bytes = 1 << 20; });
+  DeviceImpl& device = *made;
   constexpr int64_t kCount = 200000;  // 800,000 bytes
   ProgramBuilder builder;
   uint32_t last = builder.Parameter(kCount);
@@ -222,7 +219,7 @@ TEST(DeviceLimits, ArenaLargerThanOneAllocationIsSeveral) {
   }
   EXPECT_TRUE(device.WaitIdle().ok());
   EXPECT_EQ(device.memory_statistics().bytes_in_use, 0u);
-  EXPECT_EQ((*instance)->validation_message_count(), 0);
+  EXPECT_EQ(instance->validation_message_count(), 0);
 }
 
 TEST(DeviceLifetime, BuffersOutliveTheirClient) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -102,6 +103,23 @@ class ProgramBuilder {
 
 // DRAGOMAN_VALIDATION=0 runs the tests on machines without the layers.
 inline bool WantsValidation() { return os::EnvironmentVariable("DRAGOMAN_VALIDATION") != "0"; }
+
+inline std::shared_ptr<vulkan::Instance> MakeInstance() {
+  auto instance = vulkan::Instance::Create({.enable_validation = WantsValidation()});
+  EXPECT_TRUE(instance.ok()) << instance.status().message();
+  return *instance;
+}
+// A device of a test's own, to be broken, or changed before it is opened.
+inline std::unique_ptr<DeviceImpl> MakeDevice(
+    const std::shared_ptr<vulkan::Instance>& instance,
+    const std::function<void(target::DeviceProfile&)>& change = [](target::DeviceProfile&) {}) {
+  auto physical = vulkan::EnumeratePhysicalDevices(*instance);
+  EXPECT_TRUE(physical.ok()) << physical.status().message();
+  change((*physical)[0].profile);
+  auto core = Core::Create(instance, std::move((*physical)[0]));
+  EXPECT_TRUE(core.ok()) << core.status().message();
+  return std::make_unique<DeviceImpl>(*core, 0, (*core)->device->profile());
+}
 
 // One client for a whole test program: making one takes a third of a second.
 class DeviceTest : public ::testing::Test {

@@ -55,16 +55,9 @@ enum class Sight { kAll, kPart, kNothing };
 class TransferTest : public ::testing::TestWithParam<Sight> {
  protected:
   void SetUp() override {
-    auto instance = vulkan::Instance::Create({.enable_validation = WantsValidation()});
-    ASSERT_TRUE(instance.ok()) << instance.status().message();
-    instance_ = *instance;
-    auto devices = vulkan::EnumeratePhysicalDevices(*instance_);
-    ASSERT_TRUE(devices.ok() && !devices->empty());
-    (*devices)[0].profile.unified_memory = GetParam() == Sight::kAll;
-    auto core = Core::Create(instance_, std::move((*devices)[0]));
-    ASSERT_TRUE(core.ok()) << core.status().message();
-    if (GetParam() == Sight::kNothing) (*core)->arrivals = nullptr;
-    device_ = std::make_unique<DeviceImpl>(*core, 0, (*core)->device->profile());
+    instance_ = MakeInstance();
+    device_ = MakeDevice(instance_, [](auto& profile) { profile.unified_memory = GetParam() == Sight::kAll; });
+    if (GetParam() == Sight::kNothing) device_->core().arrivals = nullptr;
   }
   void TearDown() override {
     ASSERT_NE(device_, nullptr);
