@@ -70,21 +70,29 @@ Status Queue::OpenPending() {
   return OkStatus();
 }
 
+Status Queue::ClosePending() {
+  submission_.clear();
+  if (!pending_.has_value()) return OkStatus();
+  pending_->Wait(vulkan::Barrier::kEnd);
+  const Status status = pending_->End();
+  if (status.ok()) {
+    submission_.push_back(pending_->command_buffer());
+  } else {
+    transfer_buffers_.pop_back();  // nobody knows what is in it: it is not used again
+  }
+  pending_.reset();
+  return status;
+}
+
 StatusOr<uint64_t> Queue::SubmitLocked(std::span<const VkCommandBuffer> command_buffers) {
   RETURN_IF_ERROR(device_.health());
   const uint64_t value = submitted_value_ + 1;
-  Status status;
-  submission_.clear();
   const bool had_pending = pending_.has_value();
-  if (had_pending) {
-    pending_->Wait(vulkan::Barrier::kEnd);
-    status = pending_->End();
-    submission_.push_back(pending_->command_buffer());
-    pending_.reset();
-  }
+  Status status = ClosePending();
+  const bool is_closed = status.ok();
   submission_.insert(submission_.end(), command_buffers.begin(), command_buffers.end());
   if (status.ok()) status = device_.Submit(submission_, value);
-  if (!status.ok() && had_pending && !command_buffers.empty() &&
+  if (!status.ok() && had_pending && is_closed && !command_buffers.empty() &&
       device_.Submit(std::span(submission_).first(1), value).ok()) {
     // The transfers belong to others: they go even when what should follow them cannot.
     submitted_value_ = value;

@@ -71,7 +71,9 @@ class Queue {
   static Moment MomentOf(uint64_t value) { return {QueueId::kMain, value}; }
   static uint64_t ValueOf(const Uses& uses) { return uses.on(QueueId::kMain).value; }
 
-  Status OpenPending();                                                               // queue_mutex_ held
+  Status OpenPending();  // queue_mutex_ held
+  // Ends what is pending; it alone is in submission_ then.
+  Status ClosePending();                                                              // queue_mutex_ held
   StatusOr<uint64_t> SubmitLocked(std::span<const VkCommandBuffer> command_buffers);  // queue_mutex_ held
   StatusOr<VkCommandBuffer> FreeTransferBuffer();                                     // queue_mutex_ held
   Status EnsureSubmitted(uint64_t value);
