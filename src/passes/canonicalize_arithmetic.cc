@@ -104,9 +104,7 @@ Replacement ConvertOfConvert(Op& op, Builder& builder) {
   if (from == middle) return ReplaceWith(builder.Convert(inner->operands[0], to));
   if (!IsExact(from, middle)) return kKeep;
   if (from == to) return ReplaceWith(inner->operands[0]);
-  // Widening in two steps; the middle must not be a detour that rounds or saturates in another way.
-  const bool same_kind = Info(middle).kind == Info(to).kind || IsPred(from);
-  if (!same_kind || !IsExact(from, to)) return kKeep;
+  if (!IsExact(from, to)) return kKeep;
   return ReplaceWith(builder.Convert(inner->operands[0], to));
 }
 

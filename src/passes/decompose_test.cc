@@ -230,5 +230,35 @@ func public @main(%x: tensor<4x16xf32>) {
   }
 }
 
+// Of the sizes that people compute with: loops, and as few ops as of small ones.
+TEST(Decompose, LargeOnesAreFewOps) {
+  const struct {
+    std::string_view op, parameters, result;
+    size_t most_ops;
+  } rows[] = {
+      {"cholesky(%a) {lower = 1}", "%a: tensor<4096x4096xf32>", "4096x4096xf32", 400},
+      {"cholesky(%a) {lower = 0}", "%a: tensor<1000x1000xf64>", "1000x1000xf64", 400},
+      {"triangular_solve(%a, %b) {left_side = 1, lower = 1, unit_diagonal = 0, transpose_a = 1}",
+       "%a: tensor<4096x4096xf32>, %b: tensor<4096x1024xf32>", "4096x1024xf32", 400},
+      {"fft(%a) {fft_type = 0, fft_length = [1048576]}", "%a: tensor<1048576xc64>", "1048576xc64", 400},
+      {"fft(%a) {fft_type = 0, fft_length = [50257]}", "%a: tensor<50257xc64>", "50257xc64", 400},
+      {"fft(%a) {fft_type = 2, fft_length = [512, 512]}", "%a: tensor<3x512x512xf32>", "3x512x257xc64", 400},
+      {"custom_call(%a) {call_target_name = \"Qr\", backend_config = \"\", has_side_effect = 0}",
+       "%a: tensor<4096x1024xf32>", "4096x1024xf32>, tensor<1024xf32", 400},
+  };
+  for (const auto& row : rows) {
+    auto module = ParseForTest(Format("module @m\nfunc public @main({0}) {{ %r{3} = {1} : tensor<{2}> return(%r) }}",
+                                      row.parameters, row.op, row.result, row.op.starts_with("custom") ? ", %t" : ""));
+    ASSERT_NE(module, nullptr) << row.op;
+    const target::DeviceProfile profile;
+    const auto result = Decompose(*module, {profile});
+    ASSERT_TRUE(result.ok() && result->changed) << row.op;
+    size_t ops = 0;
+    ir::Walk(module->main()->body, [&](const ir::Op*) { ++ops; });
+    EXPECT_LE(ops, row.most_ops) << row.op;
+    EXPECT_TRUE(ir::Verify(*module).ok()) << row.op;
+  }
+}
+
 }  // namespace
 }  // namespace dragoman::passes

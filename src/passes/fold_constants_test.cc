@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/fold_constants.h"
 
+#include "base/format.h"
 #include "passes/testing.h"
 
 namespace dragoman::passes {
@@ -63,6 +64,33 @@ func public @main(%0: tensor<f32>) {
 }
 )";
   EXPECT_EQ(RunForTest(FoldConstants, text), text);
+}
+
+// What folds, on both sides of each limit: at most 1024 elements, of at most 65536, and few where there were fewer.
+TEST(FoldConstants, FoldsUpToItsLimits) {
+  const auto is_folded = [](int64_t from, std::string_view op, int64_t to) {
+    auto module =
+        ParseForTest(Format("module @m\nfunc public @main() {{ %x = constant() {{value = dense<0>}} : tensor<{0}xui8> "
+                            "%r = {1} : tensor<{2}xui8> return(%r) }}",
+                            from, op, to));
+    // All elements, so that the constant is no splat.
+    std::vector<int64_t> values(static_cast<size_t>(from));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int64_t>(i % 251);
+    ir::Op& constant = *module->main()->body.ops[0];
+    constant.attributes.Set(ir::AttrKey::kValue, reference::LiteralFromInts(constant.type(), values));
+    const target::DeviceProfile profile;
+    EXPECT_TRUE(FoldConstants(*module, {profile}).ok());
+    return module->main()->body.terminator()->operands[0]->op->code == ir::OpCode::kConstant;
+  };
+  const auto slice = [](int64_t size) {
+    return Format("slice(%x) {{start_indices = [0], limit_indices = [{}], strides = [1]}}", size);
+  };
+  EXPECT_TRUE(is_folded(1024, "reverse(%x) {dimensions = [0]}", 1024));
+  EXPECT_FALSE(is_folded(1025, "reverse(%x) {dimensions = [0]}", 1025));
+  EXPECT_TRUE(is_folded(65536, slice(8), 8));
+  EXPECT_FALSE(is_folded(65537, slice(8), 8));
+  EXPECT_TRUE(is_folded(16, "concatenate(%x, %x, %x, %x) {dimension = 0}", 64));
+  EXPECT_TRUE(is_folded(100, "concatenate(%x, %x) {dimension = 0}", 200));  // of as many elements, counted twice
 }
 
 }  // namespace

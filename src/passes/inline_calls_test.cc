@@ -107,5 +107,23 @@ TEST(InlineCalls, CallsThatDoubleAtEachLevelAreRefusedAtOnce) {
   EXPECT_EQ(result.status().code(), StatusCode::kResourceExhausted) << result.status().message();
 }
 
+// As much as a small program may expand to.
+TEST(InlineCalls, CallsThatDoubleAFewTimesAreInlined) {
+  std::string text =
+      "module @m\nfunc public @main(%x: tensor<f32>) { %a = call(%x) {callee = \"f12\"} : tensor<f32> return(%a) }\n";
+  for (int level = 12; level > 0; --level) {
+    text += Format(
+        "func @f{0}(%x: tensor<f32>) {{ %a = call(%x) {{callee = \"f{1}\"}} : tensor<f32> "
+        "%b = call(%a) {{callee = \"f{1}\"}} : tensor<f32> return(%b) }}\n",
+        level, level - 1);
+  }
+  text += "func @f0(%x: tensor<f32>) { %a = negate(%x) : tensor<f32> return(%a) }\n";
+  const auto module = ParseForTest(text);
+  const target::DeviceProfile profile;
+  const auto result = InlineCalls(*module, {profile});
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(module->main()->body.ops.size(), (size_t{1} << 12) + 1);
+}
+
 }  // namespace
 }  // namespace dragoman::passes

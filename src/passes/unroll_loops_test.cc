@@ -43,5 +43,32 @@ TEST(UnrollLoops, OtherBodiesStay) {
   EXPECT_NE(RunForTest(UnrollLoops, text).find("trip_count = 10}"), std::string::npos);
 }
 
+// However long the loop and its body, what stands in the program afterwards is at most twice what a kernel may hold.
+TEST(UnrollLoops, GrowsNoFurtherThanItsBound) {
+  const target::DeviceProfile profile;
+  for (const int body_ops : {1, 2, 63, 127, 128, 129, 300}) {
+    for (const int64_t count : {2, 3, 256, 257, 100000}) {
+      std::string body;
+      for (int i = 0; i + 1 < body_ops; ++i) {
+        body += Format("%f{} = add(%{}, %half) : tensor<4xf32> ", i, i == 0 ? "d" : Format("f{}", i - 1));
+      }
+      body += Format("%e = multiply(%{}, %half) : tensor<4xf32>", body_ops > 1 ? Format("f{}", body_ops - 2) : "d");
+      auto module = ParseForTest(Loop(count, body));
+      const auto count_ops = [&] {
+        int64_t ops = 0;
+        ir::Walk(module->main()->body, [&](const ir::Op* op) { ops += ir::IsElementwise(op->code) ? 1 : 0; });
+        return ops;
+      };
+      const int64_t before = count_ops();
+      const auto result = UnrollLoops(*module, {profile});
+      ASSERT_TRUE(result.ok());
+      // The counter's addition is a part of the body.
+      const bool fits_twice = 2 * (body_ops + 1) <= 256;
+      EXPECT_EQ(result->changed, fits_twice) << body_ops << " " << count;
+      EXPECT_LE(count_ops(), std::max<int64_t>(before, 2 * 256 + 8)) << body_ops << " " << count;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dragoman::passes
