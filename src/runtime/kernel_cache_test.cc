@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which pipelines loads make. The driver's calls are counted by a fault that stands after as many as are due.
+#include <gmock/gmock.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <latch>
 #include <thread>
 
+#include "base/cache_mark.h"
 #include "runtime/testing.h"
 
 namespace dragoman::runtime::testing {
@@ -91,6 +95,33 @@ TEST_F(KernelCacheTest, OfSeveralErrorsTheFirstKernelsIsReported) {
   faults().Inject(kMake, VK_ERROR_UNKNOWN, 0, 1000);
   const std::string message = device().Load(program).status().message();
   EXPECT_NE(message.find(program.kernels[0].hash.Hex()), std::string::npos) << message;
+}
+
+// A process that died left word: the driver is not given the kernel again until somebody clears that.
+TEST_F(KernelCacheTest, AKernelThatIsMarkedAsDeadlyIsRefusedByTheNameOfItsOperation) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "dragoman_refused_kernel_test";
+  std::filesystem::remove_all(path);
+  {
+    const auto folder = *CacheFolder::Open(path.string());
+    const vulkan::PipelineCache pipelines(*core().device, folder);
+    KernelCache cache(*core().device, pipelines);
+    const std::vector<program::Kernel> kernels = NewKernels(2);
+    std::vector<KernelRequest> requests = {{.kernel = &kernels[0], .label = "harmless"},
+                                           {.kernel = &kernels[1], .label = "dot_general"}};
+    CacheMark::Set(*folder, pipelines.KeyOf(requests[1].key()), "dot_general on a device").Refuse();
+    for (int round = 0; round < 2; ++round) {
+      const Status refused = cache.Get(requests).status();
+      EXPECT_EQ(refused.code(), StatusCode::kUnimplemented);
+      EXPECT_THAT(refused.message(),
+                  ::testing::HasSubstr("ends the process when it is given the kernel of dot_general"));
+      EXPECT_THAT(refused.message(), ::testing::HasSubstr("`dragoman cache clear --refused`"));
+    }
+    EXPECT_TRUE(cache.Get(std::span(requests).first(1)).ok());
+    folder->ClearMarks();
+    EXPECT_TRUE(cache.Get(requests).ok());
+    EXPECT_TRUE(folder->MarkNames().empty());
+  }
+  std::filesystem::remove_all(path);
 }
 
 }  // namespace
