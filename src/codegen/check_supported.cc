@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "codegen/legalize.h"
+#include "kernel/shared_memory.h"
 
 namespace dragoman::codegen {
 
@@ -23,30 +24,6 @@ constexpr OpFeature kOpFeatures[] = {
     {KOp::kSubgroupLane, &DeviceProfile::subgroup_basic, "basic subgroup operations"},
     {KOp::kSubgroupShuffleXor, &DeviceProfile::subgroup_shuffle, "subgroup shuffles"},
 };
-
-int SizeBytes(KType type) {
-  switch (type) {
-    case KType::kVoid:
-      return 0;
-    case KType::kBool:
-      return 4;
-    case KType::kI32:
-      return 4;
-    case KType::kI64:
-      return 8;
-    case KType::kF16:
-      return 2;
-    case KType::kF32:
-      return 4;
-    case KType::kF64:
-      return 8;
-    case KType::kMatrixA:
-    case KType::kMatrixB:
-    case KType::kMatrixC:
-      return 0;
-  }
-  return 0;
-}
 
 Status CheckOps(const kernel::Region& region, const DeviceProfile& profile) {
   for (const kernel::Instruction& inst : region.body) {
@@ -96,10 +73,7 @@ Status CheckSupported(const kernel::Kernel& kernel, const DeviceProfile& profile
     return Unimplemented(Format("A workgroup has {} invocations, but the device '{}' allows {}.", kernel.workgroup_size,
                                 profile.name, profile.widest_workgroup()));
   }
-  int64_t shared_bytes = 0;
-  for (const kernel::SharedArray& array : kernel.shared) {
-    shared_bytes += static_cast<int64_t>(array.count) * SizeBytes(array.type);
-  }
+  const int64_t shared_bytes = SharedBytes(kernel);
   if (shared_bytes > profile.shared_memory_bytes) {
     return Unimplemented(Format("A workgroup uses {} bytes of shared memory, but the device '{}' has {}.", shared_bytes,
                                 profile.name, profile.shared_memory_bytes));

@@ -5,6 +5,7 @@
 
 #include "base/arithmetic.h"
 #include "kernel/builder.h"
+#include "kernel/shared_memory.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -302,10 +303,7 @@ bool CanJoin(const Sequence& sequence, const target::DeviceProfile& profile) {
     if (kernel.is_segmented || needs.matrices || !CanJoinSubgroups(kernel, needs, size, profile)) return false;
     if (needs.workgroup && kernel.workgroup_size != size) return false;
     if (part.workgroups * kernel.workgroup_size > kMaxInvocations) return false;
-    for (const SharedArray& array : kernel.shared) {
-      const bool is_wide = array.type == KType::kI64 || array.type == KType::kF64;
-      shared_bytes += int64_t{array.count} * (is_wide ? 8 : 4);
-    }
+    shared_bytes += SharedBytes(kernel);
   }
   return shared_bytes <= profile.shared_memory_bytes;
 }
