@@ -2,6 +2,7 @@
 #include "element/launch.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace dragoman::kernel {
@@ -12,7 +13,9 @@ V GlobalInvocation(Builder& builder, int workgroup_size, int64_t count) {
   return builder.MulAdd(workgroup, workgroup_size, ToIndexType(builder, builder.LocalIndex(), type));
 }
 
-int DefaultWorkgroupSize(const target::DeviceProfile& profile) { return std::min(256, profile.widest_workgroup()); }
+int DefaultWorkgroupSize(const target::DeviceProfile& profile) {
+  return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::min(256, profile.widest_workgroup()))));
+}
 
 Dispatch FinishDispatch(Builder&& builder, const Elemental& elemental, int workgroup_size, int64_t workgroups,
                         std::string label) {

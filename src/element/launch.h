@@ -15,7 +15,7 @@ namespace dragoman::kernel {
 // The number of this invocation among `count`, in IndexType(count).
 V GlobalInvocation(Builder& builder, int workgroup_size, int64_t count);
 
-// Workgroup size for kernels that care little.
+// Workgroup size for kernels that care little: a power of two.
 int DefaultWorkgroupSize(const target::DeviceProfile& profile);
 
 // The end of a dispatch's construction.

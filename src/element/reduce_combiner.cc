@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernel/shared_memory.h"
+
 namespace dragoman::kernel {
 namespace {
 
@@ -104,14 +106,20 @@ bool Combiner::is_ordered() const {
   return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return !part.operation.has_value(); });
 }
 
-std::vector<KType> Combiner::MachineTypes(const Builder& builder) const {
+std::vector<KType> Combiner::MachineTypes(const target::DeviceProfile& profile) const {
   std::vector<KType> types;
   for (const DType dtype : accumulators_) {
-    const KType type = LoadedType(RealPart(dtype), builder.profile().float16);
+    const KType type = LoadedType(RealPart(dtype), profile.float16);
     types.push_back(type);
     if (IsComplex(dtype)) types.push_back(type);
   }
   return types;
+}
+
+int Combiner::SharedBytes(const target::DeviceProfile& profile) const {
+  int bytes = 0;
+  for (const KType type : MachineTypes(profile)) bytes += kernel::SharedBytes(type);
+  return bytes;
 }
 
 std::vector<Scalar> Combiner::Unflatten(std::span<const V> values) const {

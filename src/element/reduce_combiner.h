@@ -24,7 +24,9 @@ class Combiner {
   // Element types of the accumulators: f32 for sums and products of narrower floats, else those of the operands.
   DType accumulator(int i) const { return accumulators_[i]; }
   // The machine types that hold one set of accumulators: two for each complex one.
-  std::vector<KType> MachineTypes(const Builder& builder) const;
+  std::vector<KType> MachineTypes(const target::DeviceProfile& profile) const;
+  // Of one set of accumulators in shared memory.
+  int SharedBytes(const target::DeviceProfile& profile) const;
   std::vector<Scalar> Unflatten(std::span<const V> values) const;
 
   // What an accumulator without elements holds: the identity of a known operation, else the initial values (which

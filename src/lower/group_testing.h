@@ -16,6 +16,7 @@
 #include "kernel/interpreter.h"
 #include "kernel/kernel_ir.h"
 #include "kernel/lift_extents.h"
+#include "lower/limits_testing.h"
 #include "lower/lowering.h"
 #include "lower/product/product_testing.h"
 #include "lower/reduce/kinds.h"
@@ -111,6 +112,7 @@ struct TestGroup {
       ADD_FAILURE() << lowered.status().message();
       return {};
     }
+    ExpectWithinLimits(*lowered, profile);
     Memory lifted_memory = memory;
     RunLowered(*lowered, memory);
     LoweredGroup lifted = *lowered;

@@ -13,6 +13,7 @@
 #include "ir/ir.h"
 #include "kernel/interpreter.h"
 #include "kernel/loop_bound.h"
+#include "lower/limits_testing.h"
 #include "lower/lowering.h"
 #include "reference/evaluator.h"
 
@@ -90,8 +91,10 @@ struct HeroTest {
       EXPECT_TRUE(verified.ok()) << dispatch.label << ": " << verified.message();
       if (!verified.ok()) return {};
     }
+    ExpectWithinLimits(*lowered, profile);
     Memory memory = Start(num_in_place);
     InterpretOptions options;
+    options.subgroup_size = profile.subgroup_size;
     options.max_loop_iterations = profile.max_loop_iterations;
     const Status status = RunLoweredGroup(*lowered, memory, options);
     EXPECT_TRUE(status.ok()) << status.message() << "\n" << Print(lowered->dispatches.back().kernel);

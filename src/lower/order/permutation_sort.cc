@@ -31,7 +31,7 @@ Block ChooseBlock(const PermutationSort& sort, const target::DeviceProfile& prof
   const int64_t padded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(sort.extent)));
   block.slots = std::clamp(padded, kMinBlock, kMaxBlock);
   block.segment = std::min(padded, block.slots);
-  block.workgroup_size = static_cast<int>(std::min<int64_t>({block.slots, kMinBlock, profile.widest_workgroup()}));
+  block.workgroup_size = DefaultWorkgroupSize(profile);
   block.chunks_per_row = CeilDiv(sort.extent, block.segment);
   block.workgroups = CeilDiv(sort.rows * block.chunks_per_row, block.segments());
   return block;
@@ -209,7 +209,7 @@ class BlockSort {
 // One merge of runs of `length` elements, from one temporary to another; with `target` negative the last one.
 StatusOr<Dispatch> MergePass(const fusion::Group& group, const target::DeviceProfile& profile,
                              const PermutationSort& sort, int source, int target) {
-  const int workgroup_size = std::min(256, profile.widest_workgroup());
+  const int workgroup_size = DefaultWorkgroupSize(profile);
   const int64_t count = sort.rows * sort.extent;
   Builder b(profile);
   Elemental e(b, group);

@@ -7,6 +7,7 @@
 #include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/launch.h"
+#include "kernel/shared_memory.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -30,11 +31,20 @@ ScanKernel::ScanKernel(const fusion::Group& group, const target::DeviceProfile& 
     dtypes_.push_back(dtype);
     part_types_.insert(part_types_.end(), IsComplex(dtype) ? 2 : 1, LoadedType(RealPart(dtype), profile.float16));
   }
-  const int64_t widest = std::min(256, profile.widest_workgroup());
-  const auto padded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent_)));
-  workgroup_size_ = static_cast<int>(std::clamp<int64_t>(padded / 4, std::min<int64_t>(64, widest), widest));
+  workgroup_size_ = ChooseWorkgroupSize();
   items_ = std::clamp<int64_t>(CeilDiv(extent_, workgroup_size_), 1, kMaxItems);
   chunk_ = items_ * workgroup_size_;
+}
+
+// As large as the row is worth and as the totals in shared memory, two of each invocation, allow.
+int ScanKernel::ChooseWorkgroupSize() const {
+  const int64_t widest = DefaultWorkgroupSize(b_.profile());
+  const auto padded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent_)));
+  int64_t size = std::clamp<int64_t>(padded / 4, std::min<int64_t>(64, widest), widest);
+  int64_t bytes = 0;
+  for (const KType type : part_types_) bytes += 2 * SharedBytes(type);
+  while (size > 1 && size * bytes > b_.profile().shared_memory_bytes) size /= 2;
+  return static_cast<int>(size);
 }
 
 void ScanKernel::Note(const Status& status) {

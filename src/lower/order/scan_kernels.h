@@ -55,6 +55,7 @@ class ScanKernel {
   };
 
   int num_inputs() const { return static_cast<int>(dtypes_.size()); }
+  int ChooseWorkgroupSize() const;
   void Note(const Status& status);
   // Of the first in memory of `lanes` elements.
   Index IndexAt(V row, V position, int lanes);

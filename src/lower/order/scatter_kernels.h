@@ -2,7 +2,6 @@
 // Scatter's kernels. Every one gives the same bits on every run; how is chosen in lower_scatter.cc.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "base/arithmetic.h"
 #include "element/dispatch.h"
+#include "element/launch.h"
 #include "fusion/plan.h"
 #include "lower/order/scatter_geometry.h"
 
@@ -91,7 +91,7 @@ class ScatterKernel {
   Range WholeRange(int64_t count) { return {b_.I32(0), b_.I32(count), count, true}; }
   Range StageRange(int64_t count, int64_t stage);
   Status CombineRun(V slot, V place, const SortedUpdates& sorted, const Range& range);
-  int WorkgroupSize() const { return std::min(256, profile_.widest_workgroup()); }
+  int WorkgroupSize() const { return DefaultWorkgroupSize(profile_); }
   int64_t PlacesAtOnce() const { return int64_t{WorkgroupSize()} * lanes_; }
   int64_t NumBlocks() const { return (g_.window_size() + PlacesAtOnce() - 1) / PlacesAtOnce(); }
   Status EmitPair(V position, V place);

@@ -80,7 +80,7 @@ StatusOr<LoweredGroup> LowerWith(const Reduction& reduction, const ReducePlan& p
   const ReduceExtents second_extents = SecondExtents(extents, plan.splits);
   ReduceSource partials;
   partials.is_ordered = reduction.source.is_ordered;
-  partials.num_accumulators = reduction.source.num_accumulators;
+  partials.accumulator_bytes = reduction.source.accumulator_bytes;
   const ReducePlan second_plan = ChooseReduce(second_extents, partials, reduction.profile, false);
   ASSIGN_OR_RETURN(Dispatch second, reduction.Emit(second_plan, second_extents, {false, true, plan.splits}));
   lowered.dispatches.push_back(std::move(first));
@@ -105,8 +105,9 @@ StatusOr<LoweredGroup> LowerReduce(const fusion::Group& group, const target::Com
     operands.insert(operands.end(), ReducedOperands(*op).begin(), ReducedOperands(*op).end());
   }
   ReduceSource source = AnalyzeSource(group, operands, space, context.profile);
-  source.is_ordered = Combiner(reduces).is_ordered();
-  source.num_accumulators = static_cast<int>(operands.size());
+  const Combiner combiner(reduces);
+  source.is_ordered = combiner.is_ordered();
+  source.accumulator_bytes = combiner.SharedBytes(context.profile);
   const Reduction reduction = {group, reduces, space, extents, source, context.profile};
   ReducePlan plan = ChooseReduce(extents, source, context.profile, true);
   ASSIGN_OR_RETURN(LoweredGroup lowered, LowerWith(reduction, plan));

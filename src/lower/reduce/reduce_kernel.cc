@@ -33,11 +33,8 @@ ReduceKernel::ReduceKernel(const fusion::Group& group, std::span<const ir::Op* c
 
 std::vector<DType> ReduceKernel::PartialTypes(std::span<const ir::Op* const> reduces,
                                               const target::DeviceProfile& profile) {
-  const Builder builder(profile);
   std::vector<DType> types;
-  for (const KType type : Combiner(reduces).MachineTypes(builder)) {
-    types.push_back(MemoryOf(type));
-  }
+  for (const KType type : Combiner(reduces).MachineTypes(profile)) types.push_back(MemoryOf(type));
   return types;
 }
 

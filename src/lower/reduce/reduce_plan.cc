@@ -75,9 +75,8 @@ ReduceSource AnalyzeSource(const fusion::Group& group, std::span<const ir::Value
 }
 
 int64_t SharedBytes(const ReducePlan& plan, const ReduceSource& source) {
-  constexpr int64_t kWidestAccumulator = 8;
   const int sets = plan.kind == ReduceKind::kRow ? 1 : plan.lanes;
-  return kWidestAccumulator * plan.workgroup_size * sets * source.num_accumulators;
+  return int64_t{source.accumulator_bytes} * plan.workgroup_size * sets;
 }
 
 namespace {
@@ -105,7 +104,7 @@ ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source
                         bool may_split) {
   ReducePlan plan;
   plan.kind = extents.kind;
-  plan.workgroup_size = static_cast<int>(std::bit_floor(static_cast<unsigned>(DefaultWorkgroupSize(profile))));
+  plan.workgroup_size = DefaultWorkgroupSize(profile);
   plan.lanes = source.lanes;
   while (SharedBytes(plan, source) > profile.shared_memory_bytes && plan.workgroup_size > 1) {
     (plan.kind == ReduceKind::kColumn && plan.lanes > 1 ? plan.lanes : plan.workgroup_size) /= 2;

@@ -41,13 +41,13 @@ ReduceExtents ExtentsOf(const ReduceSpace& space);
 
 // What the code that reads one element looks like.
 struct ReduceSource {
-  int lanes = 1;             // of vector loads that pay
-  int num_ops = 0;           // computed values an element
-  int num_accumulators = 1;  // that fellows share through memory
-  bool is_ordered = false;   // elements must be combined in order: each fellow takes a stretch of its own
+  int lanes = 1;              // of vector loads that pay
+  int num_ops = 0;            // computed values an element
+  int accumulator_bytes = 4;  // that a fellow shares through memory
+  bool is_ordered = false;    // elements must be combined in order: each fellow takes a stretch of its own
 };
 
-// Bytes of shared memory that fellows need at most.
+// Bytes of shared memory that fellows need.
 int64_t SharedBytes(const ReducePlan& plan, const ReduceSource& source);
 
 ReducePlan ChooseReduce(const ReduceExtents& extents, const ReduceSource& source, const target::DeviceProfile& profile,

@@ -17,8 +17,6 @@ namespace {
 constexpr int64_t kMaxResidentLoads = 8;
 constexpr int64_t kMaxResidentOps = 512;  // times lanes and loads: registers and code
 
-bool IsOrdered(const ir::Op& reduce) { return Combiner(*reduce.regions[0], InitialValues(reduce)).is_ordered(); }
-
 bool IsRowReduce(const ir::Op& op, RowPhases& phases) {
   if (op.code != ir::OpCode::kReduce) return false;
   const ReduceSpace space(op.operands[0]->type.dims, op.attributes.Ints(ir::AttrKey::kDimensions));
@@ -83,17 +81,17 @@ Status AddOutputs(const fusion::Group& group, RowPhases& result) {
 // What the phases' reduces take, together.
 ReduceSource SourceOf(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
   ReduceSource source;
-  source.is_ordered = false;
-  source.num_accumulators = 0;
+  source.accumulator_bytes = 0;
   std::vector<const ir::Value*> roots = phases.element_outputs;
   std::unordered_set<const ir::Value*> known;
   for (const auto& phase : phases.phases) {
+    const Combiner combiner(phase);
+    source.is_ordered = source.is_ordered || combiner.is_ordered();
+    source.accumulator_bytes += combiner.SharedBytes(profile);
     for (const ir::Op* op : phase) {
-      source.num_accumulators += static_cast<int>(op->results.size());
       const auto reduced = ReducedOperands(*op);
       roots.insert(roots.end(), reduced.begin(), reduced.end());
       for (const auto& value : op->results) known.insert(value.get());
-      source.is_ordered = source.is_ordered || IsOrdered(*op);
     }
   }
   source.num_ops = AnalyzeLanes(group, roots, 1, known).num_ops;

@@ -6,19 +6,14 @@
 namespace dragoman::kernel {
 
 WorkgroupCombine::WorkgroupCombine(Elemental& elemental, const Combiner& combiner, int slots, int num_sets)
-    : elemental_(elemental), combiner_(combiner), slots_(slots), types_(combiner.MachineTypes(elemental.builder())) {
+    : elemental_(elemental),
+      combiner_(combiner),
+      slots_(slots),
+      types_(combiner.MachineTypes(elemental.builder().profile())) {
   // Booleans lie in shared memory as integers.
   for (const KType type : types_) {
     arrays_.push_back(elemental.builder().AddShared(type == KType::kBool ? KType::kI32 : type, slots * num_sets));
   }
-}
-
-int64_t WorkgroupCombine::SharedBytes(const Builder& builder, const Combiner& combiner, int slots) {
-  int64_t bytes = 0;
-  for (const KType type : combiner.MachineTypes(builder)) {
-    bytes += slots * (type == KType::kI64 || type == KType::kF64 ? 8 : 4);
-  }
-  return bytes;
 }
 
 void WorkgroupCombine::Put(V slot, int set, const std::vector<Scalar>& values) {

@@ -29,8 +29,6 @@ class WorkgroupCombine {
   StatusOr<std::vector<std::vector<Scalar>>> Combine(std::vector<std::vector<Scalar>> sets, V slot,
                                                      const CombineShape& shape);
 
-  static int64_t SharedBytes(const Builder& builder, const Combiner& combiner, int slots);
-
  private:
   void Put(V slot, int set, const std::vector<Scalar>& values);
   std::vector<Scalar> Get(V slot, int set);
