@@ -103,7 +103,9 @@ std::optional<SortKey> SortKey::Find(const ir::Op& sort) {
   key.is_total_order_ =
       compare->attributes.IntOr(AttrKey::kCompareType, 0) == static_cast<int64_t>(ComparisonType::kTotalOrder);
   key.bits_ = KeyBits(key.dtype_);
-  key.is_reversible_ = IsCanonicalization(lhs, block.arguments[mirror.argument()].get());
+  const ir::Value* element = block.arguments[mirror.argument()].get();
+  key.is_reversible_ = IsCanonicalization(lhs, element);
+  key.has_equal_nans_ = lhs != element;
   key.number_ = std::make_shared<ir::Block>();
   std::unordered_map<const ir::Value*, ir::Value*> mapping;
   for (const auto& argument : block.arguments) mapping[argument.get()] = key.number_->AddArgument(argument->type);
@@ -129,7 +131,7 @@ StatusOr<V> SortKey::Emit(Elemental& elemental, const Scalar& element, bool reve
   } else {
     if (!is_total_order_ && !reversibly) x = b.Select(b.Compare(KOp::kFEq, x, b.Zero(x.type)), b.Zero(x.type), x);
     V bits = FloatBits(b, x, dtype_);
-    if (reversibly) {
+    if (reversibly && has_equal_nans_) {
       const V nan = b.I32(bits_ == 32 ? 0x7fc00000 : dtype_ == DType::kF16 ? 0x7e00 : 0x7fc0);
       bits = b.Select(b.Compare(KOp::kFNe, x, x), nan, bits);
     }

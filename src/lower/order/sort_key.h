@@ -17,7 +17,7 @@ class SortKey {
 
   int operand() const { return operand_; }
   int bits() const { return bits_; }
-  // Whether the element follows from its key: f leaves it alone but for the signs of zeros and the bits of NaNs.
+  // Whether the element follows from its key: f leaves it alone, or but for the signs of zeros and the bits of NaNs.
   bool is_reversible() const { return is_reversible_; }
 
   // A kI32 below 2^bits that orders, as unsigned, as the comparator does. With `reversibly`, zeros are ordered by sign.
@@ -29,6 +29,7 @@ class SortKey {
   bool is_descending_ = false;
   bool is_total_order_ = false;
   bool is_reversible_ = false;
+  bool has_equal_nans_ = false;  // f makes one of them all
   int bits_ = 32;
   DType dtype_ = DType::kF32;          // of the number
   std::shared_ptr<ir::Block> number_;  // f, with the comparator's arguments
