@@ -73,6 +73,18 @@ V TinyFloatFromBits(Builder& builder, DType dtype, V bits) {
   return builder.Bitcast(value, KType::kF32);
 }
 
+// The exponent of a power of two; the smallest is below f32's normal numbers, and 255 is NaN.
+V ExponentBits(Builder& builder, V value) {
+  return ShiftRight(builder, And32(builder, builder.Bitcast(value, KType::kI32), 0x7fffffffu), 23);
+}
+
+V FromExponentBits(Builder& builder, V bits) {
+  const V normal = ShiftLeft(builder, bits, 23);
+  const V finite = builder.Select(builder.IEq(bits, builder.I32(0)), builder.I32(0x400000), normal);
+  const V value = builder.Select(builder.IEq(bits, builder.I32(255)), builder.I32(0x7fc00000), finite);
+  return builder.Bitcast(value, KType::kF32);
+}
+
 // The bits of a value in the low end of a kI32 (kI64 for 64-bit types), zeros above.
 StatusOr<V> ToBits(Builder& builder, DType dtype, V value) {
   const int bits = Info(dtype).bits;
@@ -84,6 +96,7 @@ StatusOr<V> ToBits(Builder& builder, DType dtype, V value) {
   if (dtype == DType::kF16) return builder.Convert(KOp::kF16Bits, value, KType::kI32);
   if (dtype == DType::kBF16) return ShiftRight(builder, builder.Bitcast(value, KType::kI32), 16);
   if (IsPred(dtype)) return builder.Select(value, builder.I32(1), builder.I32(0));
+  if (dtype == DType::kF8E8M0FNU) return ExponentBits(builder, value);
   if (IsTinyFloat(dtype)) return TinyFloatBits(builder, dtype, value);
   return Unimplemented(Format("bitcast_convert from {} has no kernel.", Name(dtype)));
 }
@@ -101,6 +114,7 @@ StatusOr<V> FromBits(Builder& builder, DType dtype, V value) {
   }
   if (dtype == DType::kBF16) return builder.Bitcast(ShiftLeft(builder, value, 16), KType::kF32);
   if (IsPred(dtype)) return builder.INe(value, builder.I32(0));
+  if (dtype == DType::kF8E8M0FNU) return FromExponentBits(builder, value);
   if (IsTinyFloat(dtype)) return TinyFloatFromBits(builder, dtype, value);
   return Unimplemented(Format("bitcast_convert to {} has no kernel.", Name(dtype)));
 }

@@ -283,7 +283,7 @@ TEST(Elemental, BitcastsKeepBits) {
 
 TEST(Elemental, BitcastsEveryTinyFloatPattern) {
   for (const DType dtype : {DType::kF8E4M3FN, DType::kF8E5M2, DType::kF8E4M3FNUZ, DType::kF8E5M2FNUZ, DType::kF8E3M4,
-                            DType::kF8E4M3B11FNUZ, DType::kF8E4M3}) {
+                            DType::kF8E4M3B11FNUZ, DType::kF8E4M3, DType::kF8E8M0FNU}) {
     SCOPED_TRACE(Name(dtype));
     TestGroup test(
         Format("(%0: tensor<256xui8>) {{ %1 = bitcast_convert(%0) : tensor<256x{0}> %2 = convert(%1) : "
