@@ -159,6 +159,37 @@ StatusOr<Lanes> Split(Elemental& elemental, const ir::Op& op, const Index& index
   return Lanes{{value, {}}};
 }
 
+// Half a c128, one of its f64, as a c64: the low word is the real part.
+StatusOr<Lanes> SplitComplex(Elemental& elemental, const ir::Op& op, const Index& index) {
+  Builder& builder = elemental.builder();
+  const ir::Value* operand = op.operands[0];
+  const V linear = elemental.Linear(index, op.type().dims);
+  const V two = builder.Int(linear.type, 2);
+  const V at = ToIndexType(builder, builder.UDiv(linear, two), IndexType(operand->type.num_elements()));
+  ASSIGN_OR_RETURN(const Scalar whole, elemental.At(operand, Index::FromLinear(at)));
+  const V is_first = builder.IEq(builder.URem(linear, two), builder.Int(linear.type, 0));
+  const V bits = builder.Bitcast(builder.Select(is_first, whole.re, whole.im), KType::kI64);
+  const auto word = [&](V wide) { return builder.Bitcast(ToIndexType(builder, wide, KType::kI32), KType::kF32); };
+  return Lanes{{word(bits), word(ShiftRight(builder, bits, 32))}};
+}
+
+StatusOr<Lanes> JoinComplex(Elemental& elemental, const ir::Op& op, const Index& index) {
+  Builder& builder = elemental.builder();
+  const ir::Value* operand = op.operands[0];
+  const KType type = IndexType(operand->type.num_elements());
+  const V first =
+      builder.IMul(ToIndexType(builder, elemental.Linear(index, op.type().dims), type), builder.Int(type, 2));
+  const auto wide = [&](V word) { return ToIndexType(builder, builder.Bitcast(word, KType::kI32), KType::kI64); };
+  V parts[2];
+  for (int i = 0; i < 2; ++i) {
+    const V at = builder.IAdd(first, builder.Int(type, i));
+    ASSIGN_OR_RETURN(const Scalar part, elemental.At(operand, Index::FromLinear(at)));
+    const V bits = builder.Or(wide(part.re), ShiftLeft(builder, wide(part.im), 32));
+    parts[i] = builder.Bitcast(bits, KType::kF64);
+  }
+  return Lanes{{parts[0], parts[1]}};
+}
+
 }  // namespace
 
 StatusOr<Lanes> EmitBitcastConvert(Elemental& elemental, const ir::Op& op, const Index& index, int lanes) {
@@ -167,6 +198,8 @@ StatusOr<Lanes> EmitBitcastConvert(Elemental& elemental, const ir::Op& op, const
   const DType to = op.type().dtype;
   const bool is_same = from == to && op.operands[0]->type.dims == op.type().dims;
   if (is_same) return elemental.AtLanes(op.operands[0], index, lanes);
+  if (from == DType::kC128 && to == DType::kC64) return SplitComplex(elemental, op, index);
+  if (from == DType::kC64 && to == DType::kC128) return JoinComplex(elemental, op, index);
   if (IsComplex(from) || IsComplex(to)) {
     return Unimplemented(
         Format("bitcast_convert from {} to {} has no kernel.", op.operands[0]->type.ToString(), op.type().ToString()));

@@ -87,6 +87,18 @@ TEST(ElementalBitcast, KeepsTheBitsBetweenAllTypes) {
   EXPECT_GT(pairs, 500);
 }
 
+// Half of a complex number is a complex number of half the precision, its low word the real part.
+TEST(ElementalBitcast, TakesComplexNumbersApartAndPutsThemTogether) {
+  std::mt19937 random(5);
+  for (const char* body : {"(%0: tensor<5x6xc128>) { %1 = bitcast_convert(%0) : tensor<5x6x2xc64> return(%1) }",
+                           "(%0: tensor<5x6x2xc64>) { %1 = bitcast_convert(%0) : tensor<5x6xc128> return(%1) }"}) {
+    HeroTest test(fusion::GroupKind::kLoop, body);
+    ASSERT_NE(test.module, nullptr);
+    test.inputs[0] = ir::Literal(test.inputs[0].type(), RandomBits({DType::kF32, {120}}, random).Dense());
+    for (const target::DeviceProfile& profile : HeroProfiles()) ExpectSameBits(test, profile);
+  }
+}
+
 TEST(ElementalBitcast, TakesElementsThatTheGroupComputes) {
   for (const auto& profile : HeroProfiles()) {
     HeroTest test(fusion::GroupKind::kLoop,

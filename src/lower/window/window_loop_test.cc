@@ -161,6 +161,33 @@ TEST(WindowLoop, SelectsAndScattersOnEveryDevice) {
   }
 }
 
+// A maximum with NaN is NaN; a comparison with it is false, so that what comes next is selected.
+TEST(WindowLoop, FollowsTheRulesOfNaNsAndInfinities) {
+  const WindowSpec pool = {{9, 8}, {3, 1}, {2, 1}, {1, 1}, {1, 1}, {1, 1, 0, 0}};
+  for (const target::DeviceProfile& profile : LimitProfiles()) {
+    SCOPED_TRACE(profile.name);
+    const auto spoil = [](HeroTest& test) {
+      std::vector<double> values(72);
+      for (double& value : values) {
+        const uint32_t draw = test.random() % 12;
+        value = draw == 0 ? std::nan("") : draw == 1 ? INFINITY : draw == 2 ? -INFINITY : draw == 3 ? -0.0 : draw;
+      }
+      test.SetDoubles(0, values);
+    };
+    for (const char* op : {"maximum", "minimum", "add"}) {
+      SCOPED_TRACE(op);
+      HeroTest test(fusion::GroupKind::kReduceWindow, pool.Body("f32", op));
+      spoil(test);
+      test.ExpectMatches(profile);
+    }
+    for (const int direction : {2, 4}) {
+      HeroTest test(fusion::GroupKind::kSelectAndScatter, SelectBody(pool, "f32", direction));
+      spoil(test);
+      test.ExpectMatches(profile);
+    }
+  }
+}
+
 TEST(WindowLoop, RefusesMoreElementsThanItCounts) {
   for (const auto& [extent, is_refused] : {std::pair{(int64_t{1} << 31) - 1, false}, {int64_t{1} << 31, true}}) {
     const auto parsed = ir::Parse("module @test\nfunc public @main" +
