@@ -209,7 +209,7 @@ def test_conversions(source):
         compare(lambda x: [x.astype(to) for to in [*CONVERTED, "complex64"]], values)
 
 
-@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"])
 def test_conversions_of_small_floats(dtype):
     x = np.array([0, -0.0, 1, -1.5, 0.07, 300, 1e-3, np.nan, 17, 208, 57000], np.float32)
     compare(lambda x: x.astype(dtype).astype(jnp.float32), x)
