@@ -12,7 +12,7 @@
 #include "kernel/builder.h"
 #include "kernel/interpreter_scalar.h"
 #include "kernel/kernel_testing.h"
-#include "kernel/small_float.h"
+#include "types/small_float.h"
 
 namespace dragoman::kernel {
 namespace {

@@ -210,8 +210,6 @@ class Verifier {
     const auto& operands = instruction.operands;
     if (Between(op, KOp::kClz, KOp::kUMulHigh) && TypeOf(operands[0]) != KType::kI32)
       return Broken(instruction, "it is there for i32 alone");
-    if (Between(op, KOp::kSubgroupAddF, KOp::kSubgroupMinF) && !IsFloatType(TypeOf(operands[0])))
-      return Broken(instruction, "it combines floats");
     if (op == KOp::kSubgroupShuffleXor && TypeOf(operands[1]) != KType::kI32)
       return Broken(instruction, "its lane is not an i32");
     if (Between(op, KOp::kParam, KOp::kSubgroupLane) && instruction.type != KType::kI32)

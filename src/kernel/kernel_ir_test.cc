@@ -42,7 +42,7 @@ Kernel MakeAll() {
   const V a = b.MatrixLoad(KType::kMatrixA, shared, b.I32(0), {8, false});
   const V c = b.MatrixLoad(KType::kMatrixB, shared, b.I32(0), {8, true});
   b.MatrixStore(shared, b.I32(0), b.MatrixMulAdd(a, c, b.MatrixZero()), {16, false});
-  b.Store(floats, i, b.Unary(KOp::kSubgroupAddF, b.Unary(KOp::kExp2, x)));
+  b.Store(floats, i, b.Unary(KOp::kExp, x));
   b.Store(ints, i, b.Binary(KOp::kSubgroupShuffleXor, b.LoadShared(shared, i), b.I32(1)));
   const auto sums = b.For({b.I32(0), limit, b.I32(1), 9}, {x},
                           [&](V, std::span<const V> carried) { return std::vector<V>{b.FAdd(carried[0], real)}; });
@@ -182,14 +182,13 @@ TEST(Verify, RefusesOperandsOfTheWrongTypes) {
       {"integers of one type", [](Kernel& k) { First(k, KOp::kULt).operands[1] = ValueOf(k, KOp::kSExt); }},
       {"integers of one type", [](Kernel& k) { First(k, KOp::kULt).operands[0] = ValueOf(k, KOp::kUToF); }},
       {"floats of one type", [](Kernel& k) { First(k, KOp::kFMul).operands[1] = ValueOf(k, KOp::kIAdd); }},
-      {"floats of one type", [](Kernel& k) { First(k, KOp::kExp2).operands[0] = ValueOf(k, KOp::kIAdd); }},
-      {"it is not there for f64", [](Kernel& k) { First(k, KOp::kExp2).operands[0] = ValueOf(k, KOp::kFToF); }},
+      {"floats of one type", [](Kernel& k) { First(k, KOp::kExp).operands[0] = ValueOf(k, KOp::kIAdd); }},
+      {"it is not there for f64", [](Kernel& k) { First(k, KOp::kExp).operands[0] = ValueOf(k, KOp::kFToF); }},
       {"it is there for i32 alone", [](Kernel& k) { First(k, KOp::kClz).operands[0] = ValueOf(k, KOp::kSExt); }},
       {"equal integers or booleans", [](Kernel& k) { First(k, KOp::kINe).operands[0] = ValueOf(k, KOp::kULt); }},
       {"a boolean and two values", [](Kernel& k) { First(k, KOp::kSelect).operands[0] = ValueOf(k, KOp::kIAdd); }},
       {"a boolean and two values", [](Kernel& k) { First(k, KOp::kSelect).operands[1] = ValueOf(k, KOp::kIAdd); }},
       {"a boolean and two values", [](Kernel& k) { First(k, KOp::kSelect).type = KType::kF64; }},
-      {"it combines floats", [](Kernel& k) { First(k, KOp::kSubgroupAddF).operands[0] = ValueOf(k, KOp::kIAdd); }},
       {"its lane is not an i32",
        [](Kernel& k) { First(k, KOp::kSubgroupShuffleXor).operands[1] = ValueOf(k, KOp::kSExt); }},
   });

@@ -20,13 +20,6 @@ constexpr KType kTypes[] = {KType::kBool, KType::kI32, KType::kI64, KType::kF16,
 constexpr KType kInts[] = {KType::kI32, KType::kI64};
 constexpr KType kFloats[] = {KType::kF16, KType::kF32, KType::kF64};
 
-DType MemoryOf(KType type) {
-  const std::map<KType, DType> kMemory = {{KType::kBool, DType::kPred}, {KType::kI32, DType::kS32},
-                                          {KType::kI64, DType::kS64},   {KType::kF16, DType::kF16},
-                                          {KType::kF32, DType::kF32},   {KType::kF64, DType::kF64}};
-  return kMemory.at(type);
-}
-
 constexpr int64_t kIntLeaves[] = {0,         1,         -1,        2,          3,          4,         7,
                                   8,         31,        32,        63,         64,         255,       4096,
                                   50257,     1 << 30,   INT32_MAX, INT32_MIN,  UINT32_MAX, 1ll << 32, 1ll << 40,
@@ -133,7 +126,7 @@ class Expression {
       return Keep(b_.Compare(AnyOf(kOfInts), Any(type), Any(type)));
     }
     const KType type = AnyOf(kFloats);
-    if (Below(4) == 0) return Keep(b_.Convert(Below(2) == 0 ? KOp::kIsNan : KOp::kIsInf, Any(type), KType::kBool));
+    if (Below(4) == 0) return Keep(b_.Convert(KOp::kIsNan, Any(type), KType::kBool));
     Keep(b_.Compare(AnyOf(kOfFloats), Any(type), Any(type)));
   }
 
@@ -144,7 +137,7 @@ class Expression {
   }
 
   void AddFloatOperation(KType type) {
-    constexpr KOp kBinary[] = {KOp::kFAdd, KOp::kFSub, KOp::kFMul, KOp::kFDiv, KOp::kFMin, KOp::kFMax};
+    constexpr KOp kBinary[] = {KOp::kFAdd, KOp::kFSub, KOp::kFMul, KOp::kFDiv};
     constexpr KOp kUnary[] = {KOp::kFNeg,  KOp::kFAbs, KOp::kFloor,    KOp::kCeil,
                               KOp::kTrunc, KOp::kSqrt, KOp::kRoundEven};
     if (Below(3) == 0) return Keep(b_.Unary(AnyOf(kUnary), Any(type)));
