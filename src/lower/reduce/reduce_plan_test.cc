@@ -156,15 +156,54 @@ TEST(ReducePlan, SplitsWhereFewResultsLeaveTheDeviceIdle) {
   }
 }
 
-// Rows: x / sum of x with `reductions` more of the same kind, all in one phase.
-std::string RowBody(int64_t rows, int64_t length, const std::string& dtype, int reductions, const char* op = "add") {
+// Sums of several multiples of one tensor, side by side.
+std::string SiblingsBody(bool along_rows, const std::string& dtype, int siblings) {
+  const std::string full = Format("tensor<{}x{}>", along_rows ? "40x3000" : "3000x40", dtype);
+  std::string body = Format("(%x: {}) {{ %z = constant() {{value = dense<{}>}} : tensor<{}> ", full,
+                            dtype[0] == 'c' ? "(0, 0)" : "0", dtype);
+  std::string results, last = "%x";
+  for (int i = 0; i < siblings; ++i) {
+    body += Format(
+        "%q{0} = add({1}, %x) : {2} %s{0} = reduce(%q{0}, %z) {{dimensions = [{3}]}} : tensor<40x{4}> (%a{0}: "
+        "tensor<{4}>, "
+        "%b{0}: tensor<{4}>) {{ %c{0} = add(%a{0}, %b{0}) : tensor<{4}> return(%c{0}) }} ",
+        i, last, full, along_rows ? 1 : 0, dtype);
+    last = Format("%q{}", i);
+    results += Format("{}%s{}", i > 0 ? ", " : "", i);
+  }
+  return body + "return(" + results + ") }";
+}
+
+TEST(ReducePlan, FitsSharedMemoryWithManyWideSiblings) {
+  for (const target::DeviceProfile& profile : LimitProfiles()) {
+    for (const bool along_rows : {false, true}) {
+      for (const char* dtype : {"f32", "f64", "c64", "c128"}) {
+        for (const int siblings : {1, 3, 5}) {
+          SCOPED_TRACE(
+              Format("{} of {} along {} on {}", siblings, dtype, along_rows ? "rows" : "columns", profile.name));
+          const TestGroup test(SiblingsBody(along_rows, dtype, siblings), fusion::GroupKind::kReduce);
+          const StatusOr<LoweredGroup> lowered = test.Lower(profile);
+          ASSERT_TRUE(lowered.ok()) << lowered.status().message();
+          ExpectWithinLimits(*lowered, profile);
+        }
+      }
+    }
+  }
+}
+
+// Rows less a difference of `reductions` reductions of them, which need each other's results or are of one phase.
+std::string RowBody(int64_t rows, int64_t length, const std::string& dtype, int reductions, const char* op = "add",
+                    bool in_phases = false) {
   const std::string full = Format("tensor<{}x{}x{}>", rows, length, dtype), row = Format("tensor<{}x{}>", rows, dtype);
   const std::string element = Format("tensor<{}>", dtype);
   std::string body = Format("(%x0: {}) {{ %z = constant() {{value = dense<{}>}} : {} ", full,
                             dtype[0] == 'c' ? "(0, 0)" : "0", element);
   std::string last;
   for (int i = 0; i < reductions; ++i) {
-    if (i > 0) body += Format("%x{} = add(%x{}, %x0) : {} ", i, i - 1, full);
+    const std::string spread =
+        Format("%w{} = broadcast_in_dim(%s{}) {{broadcast_dimensions = [0]}} : {} ", i, i - 1, full);
+    if (i > 0 && in_phases) body += spread;
+    if (i > 0) body += Format("%x{} = add(%x{}, %{}) : {} ", i, i - 1, in_phases ? Format("w{}", i) : "x0", full);
     body += Format(
         "%r{0} = reduce(%x{0}, %z) {{dimensions = [1]}} : {1} (%a{0}: {2}, %b{0}: {2}) {{ %c{0} = {3}(%a{0}, %b{0}) : "
         "{2} "
@@ -210,11 +249,15 @@ TEST(RowPlan, FitsSharedMemoryWithManyWideAccumulators) {
       for (const int reductions : {1, 2, 3, 5}) {
         for (const int64_t length : {3000, 20000}) {
           SCOPED_TRACE(Format("{} reductions of {} {} on {}", reductions, length, dtype, profile.name));
-          const TestGroup test(RowBody(3, length, dtype, reductions), fusion::GroupKind::kRow);
-          const StatusOr<LoweredGroup> lowered = test.Lower(profile);
-          ASSERT_TRUE(lowered.ok()) << lowered.status().message();
-          ExpectWithinLimits(*lowered, profile);
-          EXPECT_FALSE(lowered->reason.empty());
+          for (const bool in_phases : {false, true}) {
+            const TestGroup test(RowBody(3, length, dtype, reductions, "add", in_phases), fusion::GroupKind::kRow);
+            ASSERT_NE(test.module, nullptr);
+            EXPECT_EQ(FindRowPhases(test.group)->phases.size(), in_phases ? static_cast<size_t>(reductions) : 1u);
+            const StatusOr<LoweredGroup> lowered = test.Lower(profile);
+            ASSERT_TRUE(lowered.ok()) << lowered.status().message();
+            ExpectWithinLimits(*lowered, profile);
+            EXPECT_FALSE(lowered->reason.empty());
+          }
         }
       }
     }
@@ -246,6 +289,8 @@ TEST(RowPlan, RowsComeOutTheSameOnEveryDevice) {
                                                           {9, 130, "si32", 2}}) {
       SCOPED_TRACE(Format("{} rows of {} {} on {}", rows, length, dtype, profile.name));
       ExpectRowsMatch(RowBody(rows, length, dtype, reductions), profile);
+      if (length < 200)
+        ExpectRowsMatch(RowBody(rows, length, dtype, reductions, "maximum", /*in_phases=*/true), profile);
       if (dtype[0] != 'c') ExpectRowsMatch(RowBody(rows, length, dtype, reductions, "maximum"), profile);
     }
   }
