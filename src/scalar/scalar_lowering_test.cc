@@ -297,6 +297,16 @@ TEST(ScalarLowering, RoundsWhatLiesBesidePowersOfTwo) {
   }
 }
 
+TEST(ScalarLowering, KnowsThatF8E8M0FNUHasPowersOfTwoAlone) {
+  const float least = 0x1p-127f;
+  for (const float x :
+       {0.0f,        -0.0f, -1.0f, 0x1p-149f, -0x1p-149f, 0x1p-130f, least,      1.4f * least, 1.5f * least, 0x1p-126f,
+        0x1.8p-126f, 0.07f, 1.0f,  1.5f,      300.0f,     0x1p127f,  0x1.7p127f, 0x1.8p127f,   INFINITY,     NAN}) {
+    const float rounded = ThereAndBack(DType::kF8E8M0FNU, DType::kF32, x), expected = Rounded(DType::kF8E8M0FNU, x);
+    EXPECT_TRUE(rounded == expected || (std::isnan(rounded) && std::isnan(expected))) << x << ": " << rounded;
+  }
+}
+
 TEST(ScalarLowering, RoundsIntegersToF16) {
   for (const float x :
        {0.f, 2047.f, 2049.f, 2051.f, 4095.f, 8191.f, 32767.f, 65503.f, 65504.f, 65519.f, 65520.f, 65535.f, 1e6f}) {
