@@ -5,7 +5,7 @@
 
 #include "base/format.h"
 #include "lower/hero_testing.h"
-#include "lower/product/product_run_testing.h"
+#include "lower/product_run_testing.h"
 #include "lower/small_matrix.h"
 
 namespace dragoman::kernel {

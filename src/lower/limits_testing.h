@@ -96,7 +96,7 @@ inline std::vector<target::DeviceProfile> LimitProfiles() {
     profile.shared_memory_bytes = row.shared_kib * 1024;
     profile.subgroup_min_size = row.subgroup_min;
     profile.subgroup_max_size = profile.subgroup_size = row.subgroup_max;
-    profile.subgroup_basic = profile.subgroup_shuffle = profile.subgroup_arithmetic = row.has_subgroups;
+    profile.subgroup_basic = profile.subgroup_shuffle = row.has_subgroups;
     profile.float16 = row.has_f16;
     profile.float64 = profile.int64 = true;
     profiles.push_back(profile);

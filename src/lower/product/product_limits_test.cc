@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "lower/product/matrix_product.h"
-#include "lower/product/product_run_testing.h"
 #include "lower/product/tile_product.h"
+#include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
 namespace {

@@ -62,9 +62,9 @@ TEST(WindowLoop, WalksEveryKindOfWindow) {
 }
 
 TEST(WindowLoop, ReadsVectorsAlongADimensionThatWindowsLeaveAlone) {
-  const WindowDimension plain{1, 1, 0, 0, 1, 1}, pool{3, 2, 1, 1, 1, 1};
+  const ir::WindowAxis plain{1, 1, 1, 1, 0, 0}, pool{3, 2, 1, 1, 1, 1};
   const target::DeviceProfile gpu = HeroProfiles()[1];
-  const auto lanes = [&](const WindowDimension& last, DType dtype, int64_t extent) {
+  const auto lanes = [&](const ir::WindowAxis& last, DType dtype, int64_t extent) {
     const TensorType types[] = {{dtype, {5, extent}}};
     return WindowLanes({pool, last}, types, gpu);
   };
@@ -75,9 +75,9 @@ TEST(WindowLoop, ReadsVectorsAlongADimensionThatWindowsLeaveAlone) {
   EXPECT_EQ(lanes(plain, DType::kF32, 6), 2);
   EXPECT_EQ(lanes(plain, DType::kF32, 7), 1);
   EXPECT_EQ(lanes(pool, DType::kF32, 64), 1);
-  for (const WindowDimension& other :
-       {WindowDimension{1, 2, 0, 0, 1, 1}, WindowDimension{1, 1, 1, 0, 1, 1}, WindowDimension{1, 1, 0, 1, 1, 1},
-        WindowDimension{1, 1, -1, 0, 1, 1}, WindowDimension{1, 1, 0, 0, 2, 1}}) {
+  for (const ir::WindowAxis& other :
+       {ir::WindowAxis{1, 2, 1, 1, 0, 0}, ir::WindowAxis{1, 1, 1, 1, 1, 0}, ir::WindowAxis{1, 1, 1, 1, 0, 1},
+        ir::WindowAxis{1, 1, 1, 1, -1, 0}, ir::WindowAxis{1, 1, 2, 1, 0, 0}}) {
     EXPECT_EQ(lanes(other, DType::kF32, 64), 1);
   }
   // The narrowest of all that is read and written decides.
