@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lower/product/product_run_testing.h"
+#include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
 namespace {
