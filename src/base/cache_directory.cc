@@ -21,9 +21,8 @@ std::string CacheDirectory() {
   const std::string named = Environment("DRAGOMAN_CACHE_DIR");
   if (named == "off") return {};
   if (!named.empty()) return named;
-  if (const std::string xdg = Environment("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/dragoman";
-  const std::string home = Environment("HOME");
-  return home.empty() ? std::string() : home + "/.cache/dragoman";
+  const std::string folder = os::UserCacheFolder();
+  return folder.empty() ? std::string() : folder + "/dragoman";
 }
 
 uint64_t CacheLimit() {

@@ -57,10 +57,8 @@ Status CheckPrivate(const std::string& path, const os::FileInfo& folder) {
                os::UserId(), kWhy, kCure));
   }
   if (!folder.is_writable_by_others) return OkStatus();
-  return FailedPrecondition(
-      Format("Others may write in the cache folder {} (its mode is {:o}): {}. {}, or empty this one "
-             "and type `chmod 700 {}`.",
-             path, folder.mode, kWhy, kCure, path));
+  return FailedPrecondition(Format("Others may write in the cache folder {}: {}. {}, or empty this one and type `{}`.",
+                                   path, kWhy, kCure, os::MakePrivateCommand(path)));
 }
 
 // What follows the 32 digits that every file's name begins with, or nothing: the folder may be one that holds other

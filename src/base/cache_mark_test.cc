@@ -3,22 +3,47 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "base/cache_folder_testing.h"
+#include "base/os_testing.h"
+
 namespace dragoman {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr Hash128 kKey{1, 2};
+constexpr const char* kTryingVariable = "DRAGOMAN_TEST_TRYING";
+constexpr int kDied = 9;
+
+std::shared_ptr<const CacheFolder> FolderOfParent() {
+  return *CacheFolder::Open(os::EnvironmentVariable(kFolderVariable).value());
+}
+
+TEST(CacheMarkProcess, DISABLED_DiesWithTheMark) {
+  const auto folder = FolderOfParent();
+  CacheMark mark = CacheMark::Set(*folder, kKey, "a kernel");
+  if (os::EnvironmentVariable(kTryingVariable) == "1") mark.SetTrying();
+  std::_Exit(kDied);
+}
+
+TEST(CacheMarkProcess, DISABLED_SetsTheMarkManyTimes) {
+  const auto folder = FolderOfParent();
+  const fs::path held = os::PathOf(folder->path()) / "held";
+  for (int i = 0; i < 500; ++i) {
+    const CacheMark mark = CacheMark::Set(*folder, kKey, "a kernel");
+    if (mark.state() == MarkState::kNone) continue;
+    ASSERT_TRUE(fs::create_directory(held));
+    fs::remove(held);
+  }
+}
 
 class CacheMarkTest : public ::testing::Test {
  protected:
@@ -31,16 +56,11 @@ class CacheMarkTest : public ::testing::Test {
   void TearDown() override { fs::remove_all(directory_); }
   MarkState Look() const { return CacheMark::Set(*folder_, kKey, "a kernel").state(); }
 
-  // A process that sets the mark, does `work`, and dies with the mark standing.
-  template <typename Work>
-  void Die(const Work& work) const {
-    const pid_t process = fork();
-    if (process == 0) {
-      CacheMark mark = CacheMark::Set(*folder_, kKey, "a kernel");
-      work(mark);
-      kill(getpid(), SIGKILL);
-    }
-    waitpid(process, nullptr, 0);
+  // A process that sets the mark, tries what it stands for if asked to, and dies with the mark standing.
+  void Die(bool is_trying = false) const {
+    os::SetVariable(kFolderVariable, directory_);
+    os::SetVariable(kTryingVariable, is_trying ? "1" : "0");
+    EXPECT_EQ(os::RunTestAlone("CacheMarkProcess.DISABLED_DiesWithTheMark"), kDied);
   }
 
   std::string directory_;
@@ -60,15 +80,15 @@ TEST_F(CacheMarkTest, StandsWhileItsOwnerLivesAndIsRemovedWithIt) {
 }
 
 TEST_F(CacheMarkTest, IsFoundAfterADeathAndRemovedByWhoFindsIt) {
-  Die([](CacheMark&) {});
+  Die();
   EXPECT_EQ(Look(), MarkState::kLeft);
   EXPECT_EQ(Look(), MarkState::kSet);
-  Die([](CacheMark& mark) { mark.SetTrying(); });
+  Die(/*is_trying=*/true);
   EXPECT_EQ(Look(), MarkState::kLeft);
 }
 
 TEST_F(CacheMarkTest, StaysWhenRefusedUntilItIsCleared) {
-  Die([](CacheMark&) {});
+  Die();
   CacheMark::Set(*folder_, kKey, "a kernel").Refuse();
   EXPECT_EQ(Look(), MarkState::kRefused);
   EXPECT_EQ(Look(), MarkState::kRefused);
@@ -78,18 +98,9 @@ TEST_F(CacheMarkTest, StaysWhenRefusedUntilItIsCleared) {
   EXPECT_EQ(Look(), MarkState::kSet);
 }
 
-TEST_F(CacheMarkTest, IsNotRemovedByAnOwnerWhoseMarkWasCleared) {
-  auto first = std::make_unique<CacheMark>(CacheMark::Set(*folder_, kKey, "first"));
-  folder_->ClearMarks();
-  const CacheMark second = CacheMark::Set(*folder_, kKey, "second");
-  EXPECT_EQ(second.state(), MarkState::kSet);
-  first = nullptr;
-  EXPECT_EQ(folder_->MarkNames().size(), 1u);
-}
-
 TEST_F(CacheMarkTest, WhoMeetsATrialWaitsForItsOutcome) {
   for (const bool is_refused : {false, true}) {
-    Die([](CacheMark&) {});
+    Die();
     auto mark = std::make_unique<CacheMark>(CacheMark::Set(*folder_, kKey, "a kernel"));
     ASSERT_EQ(mark->state(), MarkState::kLeft);
     mark->SetTrying();
@@ -108,49 +119,22 @@ TEST_F(CacheMarkTest, WhoMeetsATrialWaitsForItsOutcome) {
   }
 }
 
-TEST_F(CacheMarkTest, NoiseIsADeadProcesssAndNothingIsNone) {
+TEST_F(CacheMarkTest, NoiseIsADeadProcesss) {
   const fs::path path = fs::path(directory_) / (kKey.Hex() + ".mark");
   std::ofstream(path) << "";
   EXPECT_EQ(Look(), MarkState::kSet) << "killed between the file's creation and its first word";
   std::ofstream(path) << "\xff\x01noise";
   EXPECT_EQ(Look(), MarkState::kLeft);
-  fs::create_symlink("/dev/null", path);
-  EXPECT_EQ(Look(), MarkState::kNone);
-}
-
-TEST_F(CacheMarkTest, AnUnwritableFolderHasNone) {
-  const bool is_root = geteuid() == 0;  // who may write everywhere
-  fs::permissions(directory_, fs::perms::owner_read | fs::perms::owner_exec);
-  if (is_root) {
-    ASSERT_EQ(seteuid(12345), 0);
-  }
-  EXPECT_EQ(Look(), MarkState::kNone);
-  if (is_root) {
-    ASSERT_EQ(seteuid(0), 0);
-  }
-  fs::permissions(directory_, fs::perms::owner_all);
 }
 
 // Killed anywhere, many processes at one mark: whoever finds it left is alone with it.
 TEST_F(CacheMarkTest, OneProcessAtMostHoldsIt) {
-  const fs::path held = fs::path(directory_) / "held";
-  std::vector<pid_t> processes;
+  os::SetVariable(kFolderVariable, directory_);
+  std::vector<std::thread> processes;
   for (int p = 0; p < 3; ++p) {
-    processes.push_back(fork());
-    if (processes.back() != 0) continue;
-    for (int i = 0; i < 500; ++i) {
-      const CacheMark mark = CacheMark::Set(*folder_, kKey, "a kernel");
-      if (mark.state() == MarkState::kNone) continue;
-      if (!fs::create_directory(held)) _exit(1);
-      fs::remove(held);
-    }
-    _exit(0);
+    processes.emplace_back([] { EXPECT_EQ(os::RunTestAlone("CacheMarkProcess.DISABLED_SetsTheMarkManyTimes"), 0); });
   }
-  for (const pid_t process : processes) {
-    int status = 0;
-    waitpid(process, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  }
+  for (std::thread& process : processes) process.join();
   EXPECT_THAT(folder_->MarkNames(), IsEmpty());
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one door to the operating system: only the files os_*.cc beside this one include its headers (tools/check holds
-// that), so another system is another of them. What is not here, the C++ library does everywhere alike.
+// that), so another system is another of them. What is not here, the C++ library does everywhere alike. Text and names
+// of files are UTF-8; the C++ library takes such a name as PathOf.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +27,9 @@ std::string LastError();
 // Nothing where the variable is not set.
 std::optional<std::string> EnvironmentVariable(const char* name);
 
+// For main: the program's arguments, its own name first. The terminal takes UTF-8 from now on.
+std::vector<std::string> StartCommand(int argc, char** argv);
+
 int ProcessId();
 // Whether a process of this id runs; true where the system does not tell.
 bool IsRunning(int process_id);
@@ -43,6 +48,13 @@ uint64_t MemoryBytes();
 std::vector<std::byte> ReadStandardInput();
 
 // ---- Files
+
+// The C++ library's form of a name, and back. It takes char's bytes for another encoding than UTF-8 on some systems.
+inline std::filesystem::path PathOf(std::string_view name) { return std::u8string(name.begin(), name.end()); }
+inline std::string NameOf(const std::filesystem::path& path) {
+  const std::u8string name = path.u8string();
+  return {name.begin(), name.end()};
+}
 
 // An open file or folder as the system names it, closed with its owner.
 class Handle {
@@ -69,7 +81,6 @@ struct FileInfo {
   bool is_own = false;                 // belongs to the user that this process acts as
   bool is_writable_by_others = false;  // by anybody but its owner
   uint64_t owner = 0;                  // as UserId
-  uint32_t mode = 0;                   // the permissions in the system's form, for messages
   uint64_t size_bytes = 0;
   std::chrono::system_clock::time_point modified;
 
@@ -102,7 +113,8 @@ class File {
   bool Truncate(uint64_t size_bytes) const;
   // Its time of modification becomes now, as far as that is allowed.
   void Touch() const;
-  // Never waits. The lock is for this one opening of the file, goes with it, and binds those only who ask for it.
+  // Never waits. The lock is for this one opening of the file, which asks for it once, goes with it, and binds those
+  // only who ask for it.
   LockState TryLock() const;
 
  private:
@@ -145,8 +157,17 @@ class Folder {
   Handle handle_;
 };
 
+// Where this user's programs keep what can be made again, by the system's custom; empty where that is not known.
+std::string UserCacheFolder();
+
 // The folder and those above it, for this user alone, where they are not there; Folder::Open tells whether they are.
 void MakeFolders(const std::string& path);
+
+// What to type so that nobody else may write in this folder.
+std::string MakePrivateCommand(const std::string& path);
+
+// What the names of programs' files end with.
+extern const char* const kProgramSuffix;
 
 // A file, not a folder, that this process may run.
 bool IsExecutable(const std::string& path);

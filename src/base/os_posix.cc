@@ -88,6 +88,8 @@ std::optional<std::string> EnvironmentVariable(const char* name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
+std::vector<std::string> StartCommand(int argc, char** argv) { return {argv, argv + argc}; }
+
 int ProcessId() { return getpid(); }
 
 bool IsRunning(int process_id) { return kill(process_id, 0) == 0 || errno != ESRCH; }

@@ -30,7 +30,6 @@ FileInfo ToInfo(const struct stat& file) {
       .is_own = file.st_uid == geteuid(),
       .is_writable_by_others = (file.st_mode & (S_IWGRP | S_IWOTH)) != 0,
       .owner = file.st_uid,
-      .mode = static_cast<uint32_t>(file.st_mode & 07777),
       .size_bytes = static_cast<uint64_t>(file.st_size),
       .modified = std::chrono::system_clock::time_point(
           std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch)),
@@ -164,12 +163,22 @@ void Folder::RemoveFolder(const std::string& name) const {
   unlinkat(DescriptorOf(handle_), name.c_str(), AT_REMOVEDIR);
 }
 
+std::string UserCacheFolder() {
+  if (const auto folder = EnvironmentVariable("XDG_CACHE_HOME"); folder && !folder->empty()) return *folder;
+  const std::string home = EnvironmentVariable("HOME").value_or("");
+  return home.empty() ? home : home + "/.cache";
+}
+
 void MakeFolders(const std::string& path) {
   for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     mkdir(path.substr(0, slash).c_str(), 0700);
   }
   mkdir(path.c_str(), 0700);
 }
+
+std::string MakePrivateCommand(const std::string& path) { return "chmod 700 " + path; }
+
+const char* const kProgramSuffix = "";
 
 bool IsExecutable(const std::string& path) {
   struct stat file;

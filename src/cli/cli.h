@@ -57,6 +57,7 @@ int Cache(const CacheOptions& options);
 // `dragoman make-kernel --driver KEY < PROGRAM`: for runtime/kernel_trial.h, not for people.
 int MakeKernel(const std::string& driver);
 
-int Main(int argc, char** argv);
+// The first argument is the program's name.
+int Main(std::vector<std::string> arguments);
 
 }  // namespace dragoman::cli

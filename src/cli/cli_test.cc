@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/os_testing.h"
+
 namespace dragoman::cli {
 namespace {
 
@@ -38,12 +40,10 @@ struct CommandRun {
 
 CommandRun RunCommand(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "dragoman");
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
   CommandRun run;
-  run.code = Main(static_cast<int>(pointers.size()), pointers.data());
+  run.code = Main(std::move(arguments));
   run.out = testing::internal::GetCapturedStdout();
   run.err = testing::internal::GetCapturedStderr();
   return run;
@@ -124,11 +124,11 @@ TEST_F(Command, EvaluateSaysWhichDataAreMissing) {
 }
 
 TEST_F(Command, DevicesNamesTheProfileThatIsLaidOverThem) {
-  ::setenv("DRAGOMAN_PROFILE", kProfile, 1);
+  os::SetVariable("DRAGOMAN_PROFILE", kProfile);
   const CommandRun run = RunCommand({"devices"});
-  ::setenv("DRAGOMAN_PROFILE", "there/is/no.json", 1);
+  os::SetVariable("DRAGOMAN_PROFILE", "there/is/no.json");
   const CommandRun missing = RunCommand({"devices"});
-  ::unsetenv("DRAGOMAN_PROFILE");
+  os::ClearVariable("DRAGOMAN_PROFILE");
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("compiled with the choices of AMD Radeon RX 7900 XTX"));
   EXPECT_EQ(missing.code, 1);

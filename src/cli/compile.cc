@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/format.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "compiler/compiler.h"
@@ -16,7 +17,7 @@ namespace dragoman::cli {
 namespace {
 
 Status WriteFile(const std::string& path, const void* data, size_t size_bytes) {
-  std::ofstream file(path, std::ios::binary);
+  std::ofstream file(os::PathOf(path), std::ios::binary);
   file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
   return file ? OkStatus() : Unavailable(Format("The file {} cannot be written.", path));
 }

@@ -75,8 +75,7 @@ Check UsableDevice(const std::vector<runtime::DeviceReport>& reports) {
   }
   if (!check.ok) {
     check.found = reports.empty() ? "none" : reports.front().refusal;
-    check.cure =
-        "Install your card's Vulkan driver: apt install mesa-vulkan-drivers (AMD, Intel, CPU) or NVIDIA's driver.";
+    check.cure = runtime::InstallCure();
   }
   return check;
 }
@@ -98,7 +97,7 @@ std::vector<Check> RunChecks() {
   std::vector<Check> checks;
   const auto reports = runtime::ListDevices();
   if (!reports.ok()) {
-    checks.push_back({"Vulkan", false, reports.status().message(), "apt install libvulkan1 mesa-vulkan-drivers"});
+    checks.push_back({"Vulkan", false, reports.status().message(), runtime::InstallCure()});
     return checks;
   }
   checks.push_back(

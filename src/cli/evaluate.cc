@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "base/format.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "compiler/artifact.h"
@@ -26,7 +27,8 @@ StatusOr<std::vector<ir::Literal>> SplitInputs(const ir::Function& function, std
       return InvalidArgument(
           Format("The inputs end before parameter {}, {}.", inputs.size(), argument->type.ToString()));
     }
-    inputs.emplace_back(argument->type, std::vector<std::byte>(data.begin(), data.begin() + static_cast<long>(size)));
+    inputs.emplace_back(argument->type,
+                        std::vector<std::byte>(data.begin(), data.begin() + static_cast<ptrdiff_t>(size)));
     data = data.subspan(size);
   }
   if (data.empty()) return inputs;
@@ -54,7 +56,7 @@ Status EvaluateOne(const EvaluateOptions& options) {
   RETURN_IF_ERROR(CheckHasData(*module->main(), options));
   ASSIGN_OR_RETURN(const auto inputs, SplitInputs(*module->main(), std::as_bytes(std::span(data))));
   ASSIGN_OR_RETURN(const auto results, reference::Evaluate(*module, "main", inputs));
-  std::ofstream output(options.output, std::ios::binary);
+  std::ofstream output(os::PathOf(options.output), std::ios::binary);
   for (const ir::Literal& result : results) {
     const std::vector<std::byte> dense = result.Dense();
     output.write(reinterpret_cast<const char*>(dense.data()), static_cast<std::streamsize>(dense.size()));

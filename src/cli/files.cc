@@ -7,12 +7,13 @@
 #include <string_view>
 
 #include "base/format.h"
+#include "base/os.h"
 #include "ir/text.h"
 
 namespace dragoman::cli {
 
 StatusOr<std::vector<char>> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file(os::PathOf(path), std::ios::binary);
   if (!file) return NotFound(Format("The file {} cannot be read.", path));
   return std::vector<char>(std::istreambuf_iterator<char>(file), {});
 }

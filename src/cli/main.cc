@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/cli.h"
 
@@ -57,7 +58,7 @@ CLI::App* AddMakeKernel(CLI::App& app, std::string& driver) {
 
 }  // namespace
 
-int Main(int argc, char** argv) {
+int Main(std::vector<std::string> arguments) {
   CLI::App app{"Dragoman: Keras and JAX on any GPU with a Vulkan driver.", "dragoman"};
   app.failure_message([](const CLI::App* command, const CLI::Error& error) {
     return std::string("dragoman: ") + error.what() + "\nRun with " + command->get_help_ptr()->get_name() +
@@ -76,8 +77,11 @@ int Main(int argc, char** argv) {
   const CLI::App* evaluate_command = AddEvaluate(app, evaluate);
   const CLI::App* cache_command = AddCache(app, cache);
   const CLI::App* make_command = AddMakeKernel(app, driver);
+
+  arguments.erase(arguments.begin());  // the program's name
+  std::reverse(arguments.begin(), arguments.end());
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

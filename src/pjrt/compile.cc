@@ -82,10 +82,10 @@ void DumpArtifact(const CompileRequest& request) {
   const std::string folder = os::EnvironmentVariable("DRAGOMAN_DUMP_PROGRAMS").value_or("");
   if (folder.empty()) return;
   std::error_code ignored;
-  std::filesystem::create_directories(folder, ignored);
+  std::filesystem::create_directories(os::PathOf(folder), ignored);
   const std::string hash = HashBytes(Bytes(request.artifact)).Hex().substr(0, 12);
   const std::string_view ending = request.format == "hlo" ? "hlo" : "bc";
-  std::ofstream(Format("{}/{:04}-{}.{}", folder, num_dumped.fetch_add(1), hash, ending), std::ios::binary)
+  std::ofstream(os::PathOf(Format("{}/{:04}-{}.{}", folder, num_dumped.fetch_add(1), hash, ending)), std::ios::binary)
       << request.artifact;
 }
 

@@ -9,13 +9,10 @@
 #include "runtime/visible_devices.h"
 #include "target/lay_over.h"
 #include "target/profile_json.h"
+#include "vulkan/system.h"
 
 namespace dragoman::runtime {
 namespace {
-
-constexpr std::string_view kNoDevices =
-    "The Vulkan loader finds no device. Install the driver of the GPU, or a CPU driver, for example with `apt install "
-    "mesa-vulkan-drivers`.";
 
 struct Found {
   std::vector<DeviceReport> reports;
@@ -31,7 +28,7 @@ StatusOr<Found> FindDevices(vulkan::Instance& instance) {
     found.reports.push_back(std::move(reports[i]));
     found.devices.push_back(std::move(devices[i]));
   }
-  if (found.devices.empty()) return Unavailable(std::string(kNoDevices));
+  if (found.devices.empty()) return Unavailable(Format("The Vulkan loader finds no device. {}", vulkan::kDriverCure));
   return found;
 }
 
@@ -49,6 +46,8 @@ class ClientImpl final : public Client {
 };
 
 }  // namespace
+
+std::string InstallCure() { return vulkan::kInstallCure; }
 
 StatusOr<std::vector<DeviceReport>> ListDevices() {
   ASSIGN_OR_RETURN(const auto instance, vulkan::Instance::Create({}));

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/os_testing.h"
 #include "runtime/device.h"
 #include "runtime/testing.h"
 #include "target/lay_over.h"
@@ -16,8 +17,8 @@ using ::testing::HasSubstr;
 
 class LaidOver : public ::testing::Test {
  protected:
-  static void NameProfile(const char* path) { ::setenv("DRAGOMAN_PROFILE", path, 1); }
-  ~LaidOver() override { ::unsetenv("DRAGOMAN_PROFILE"); }
+  static void NameProfile(const char* path) { os::SetVariable("DRAGOMAN_PROFILE", path); }
+  ~LaidOver() override { os::ClearVariable("DRAGOMAN_PROFILE"); }
 };
 
 TEST_F(LaidOver, TheCompilerSeesItAndTheRuntimeDoesNot) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole-device behaviour: threads, faults, limits, lifetimes.
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
 #include <thread>
 
+#include "base/os.h"
+#include "base/os_testing.h"
 #include "runtime/builtin_kernels.h"
 #include "runtime/testing.h"
 
@@ -17,14 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 
 class DeviceBehaviourTest : public DeviceTest {};
-
-program::Program ScaleProgram(int64_t count, uint32_t factor, uint32_t addend) {
-  ProgramBuilder builder;
-  const uint32_t parameter = builder.Parameter(count), temporary = builder.Temporary(count);
-  builder.Do(builder.Scale(parameter, temporary, factor, 0));
-  builder.Do(builder.Scale(temporary, builder.Output(count, 0), 1, addend));
-  return builder.program();
-}
 
 TEST_F(DeviceBehaviourTest, ThreadsExecuteTransferAndLoadAtOnce) {
   const auto shared = Load(ScaleProgram(500, 3, 1));
@@ -258,58 +250,10 @@ TEST(DeviceLifetime, LostDeviceFailsEverythingQuicklyAndForGood) {
   EXPECT_FALSE(device.ToHost(arguments[0], result.data(), 12)->Await().ok());
 }
 
-TEST(DeviceLifetime, ChildOfAForkIsToldWhatIsWrong) {
-  const auto client = *Client::Create({});
-  const std::vector<uint32_t> values = {1, 2, 3};
-  const auto buffer = *client->devices()[0]->FromHost(U32(3), {values.data(), {}});
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto status = client->devices()[0]->FromHost(U32(3), {values.data(), {}}).status();
-    const bool is_right =
-        status.code() == StatusCode::kFailedPrecondition && status.message().find("fork") != std::string::npos;
-    _exit(is_right ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-}
-
-TEST(DeviceLifetime, ForkWhileAnotherThreadAllocatesLeavesAChildThatCanEnd) {
-  auto client = *Client::Create({});
-  auto& device = *client->devices()[0];
-  auto executable = *device.Load(ScaleProgram(3, 1, 1));
-  const std::vector<uint32_t> values = {1, 2, 3};
-  auto buffer = *device.FromHost(U32(3), {values.data(), {}});
-  auto outputs = (*executable->Execute(std::vector<std::shared_ptr<Buffer>>{buffer}, {})).outputs;
-  std::atomic<bool> is_ending = false;
-  std::thread allocating([&] {
-    while (!is_ending) (void)device.Allocate(U32(100));
-  });
-  int num_failed = 0;
-  for (int round = 0; round < 100 && num_failed == 0; ++round) {
-    const pid_t child = fork();
-    if (child == 0) {
-      alarm(20);  // ends a child that hangs
-      buffer = nullptr;
-      outputs.clear();
-      executable = nullptr;
-      (void)device.memory_statistics();
-      client = nullptr;
-      _exit(0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    num_failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-  }
-  is_ending = true;
-  allocating.join();
-  EXPECT_EQ(num_failed, 0);
-}
-
 TEST(PipelineCache, HoldsAFileAKernelAndIsNeverTrusted) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / "dragoman_cache_test";
   std::filesystem::remove_all(folder);
-  ::setenv("DRAGOMAN_CACHE_DIR", folder.c_str(), 1);
+  os::SetVariable("DRAGOMAN_CACHE_DIR", os::NameOf(folder));
   const auto load = [] {
     const auto client = *Client::Create({});
     return client->devices()[0]->Load(ScaleProgram(3, 1, 1)).status();
@@ -317,7 +261,7 @@ TEST(PipelineCache, HoldsAFileAKernelAndIsNeverTrusted) {
   const auto files = [&] {
     std::map<std::string, std::filesystem::file_time_type> times;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.path().extension() == ".pipeline") times[entry.path()] = entry.last_write_time();
+      if (entry.path().extension() == ".pipeline") times[entry.path().string()] = entry.last_write_time();
       EXPECT_NE(entry.path().extension(), ".mark");
     }
     return times;
@@ -331,7 +275,7 @@ TEST(PipelineCache, HoldsAFileAKernelAndIsNeverTrusted) {
     std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
   }
   EXPECT_TRUE(load().ok());
-  ::unsetenv("DRAGOMAN_CACHE_DIR");
+  os::ClearVariable("DRAGOMAN_CACHE_DIR");
   std::filesystem::remove_all(folder);
 }
 

@@ -18,10 +18,10 @@ constexpr std::chrono::minutes kLongestTrial(10);
 
 // Beside the library or program that holds this code, or in the package's folder for it.
 std::string CommandPath() {
-  const std::filesystem::path self = os::BinaryPath(reinterpret_cast<const void*>(&TryKernel));
+  const std::filesystem::path self = os::PathOf(os::BinaryPath(reinterpret_cast<const void*>(&TryKernel)));
   if (self.empty()) return {};
   for (const char* name : {"dragoman", "bin/dragoman"}) {
-    const std::string path = (self.parent_path() / name).string();
+    const std::string path = os::NameOf(self.parent_path() / name) + os::kProgramSuffix;
     if (os::IsExecutable(path)) return path;
   }
   return {};

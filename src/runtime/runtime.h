@@ -155,6 +155,8 @@ struct ClientOptions {
 // integrated before virtual before CPUs, then as the loader lists them. UNAVAILABLE: no Vulkan loader, driver or
 // device: the sentence says which, and the cure.
 StatusOr<std::vector<DeviceReport>> ListDevices();
+// What a person does on this system where there is no Vulkan loader or driver.
+std::string InstallCure();
 
 // For developers: the recorded device whose choices every program is compiled with (target/lay_over.h), of the file
 // that DRAGOMAN_PROFILE names. nullopt: each device's own.

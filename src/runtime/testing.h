@@ -101,6 +101,15 @@ class ProgramBuilder {
   program::Program program_;
 };
 
+// factor * x + addend, over a temporary.
+inline program::Program ScaleProgram(int64_t count, uint32_t factor, uint32_t addend) {
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(count), temporary = builder.Temporary(count);
+  builder.Do(builder.Scale(parameter, temporary, factor, 0));
+  builder.Do(builder.Scale(temporary, builder.Output(count, 0), 1, addend));
+  return builder.program();
+}
+
 // DRAGOMAN_VALIDATION=0 runs the tests on machines without the layers.
 inline bool WantsValidation() { return os::EnvironmentVariable("DRAGOMAN_VALIDATION") != "0"; }
 

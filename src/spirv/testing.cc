@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spirv/testing.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
+#include <atomic>
 #include <filesystem>
+#include <fstream>
 
 #include "base/format.h"
+#include "base/os.h"
+#include "base/os_testing.h"
 #include "spirv/spv.h"
 
 namespace dragoman::spirv {
@@ -18,40 +17,24 @@ namespace {
 class WordsFile {
  public:
   explicit WordsFile(std::span<const uint32_t> words) {
-    const int file = ::mkstemp(path_.data());
-    if (file < 0) return;
+    static std::atomic<int> number = 0;
+    const std::string name = Format("dragoman-module-{}-{}", os::ProcessId(), number.fetch_add(1));
+    path_ = (std::filesystem::temp_directory_path() / name).string();
     const auto bytes = std::as_bytes(words);
-    written_ = ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
-    ::close(file);
+    std::ofstream file(path_, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    is_written_ = file.good();
   }
-  ~WordsFile() { ::unlink(path_.c_str()); }
+  ~WordsFile() { std::filesystem::remove(path_); }
   WordsFile(const WordsFile&) = delete;
   WordsFile& operator=(const WordsFile&) = delete;
-  bool is_written() const { return written_; }
+  bool is_written() const { return is_written_; }
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_ = (std::filesystem::temp_directory_path() / "dragoman-module-XXXXXX").string();
-  bool written_ = false;
+  std::string path_;
+  bool is_written_ = false;
 };
-
-struct Outcome {
-  int exit_status = -1;
-  std::string output;
-};
-
-Outcome RunCommand(const std::string& command) {
-  Outcome outcome;
-  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> chunk;
-  for (size_t n; (n = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) outcome.output.append(chunk.data(), n);
-  const int status = ::pclose(pipe);
-  outcome.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
-}
-
-constexpr int kCommandNotFound = 127;
 
 // OpPhi: type, result, then pairs of value and block.
 Status RefusePhisOfOneValue(std::span<const uint32_t> words) {
@@ -76,9 +59,9 @@ Status Validate(std::span<const uint32_t> words) {
   RETURN_IF_ERROR(RefusePhisOfOneValue(words));
   const WordsFile file(words);
   if (!file.is_written()) return FailedPrecondition("The temporary file for spirv-val cannot be written.");
-  const Outcome outcome = RunCommand("spirv-val --target-env vulkan1.2 " + file.path());
-  if (outcome.exit_status == 0) return OkStatus();
-  if (outcome.exit_status == kCommandNotFound) {
+  const os::CommandEnd outcome = os::RunCommand("spirv-val --target-env vulkan1.2 " + file.path());
+  if (outcome.exit_code == 0) return OkStatus();
+  if (outcome.exit_code == os::kCommandNotFound) {
     return FailedPrecondition("spirv-val is not on the PATH; install SPIR-V Tools to run this test.");
   }
   // Before 2023.5 it knows no cooperative matrices, before 2025.2 no bfloat16.
@@ -90,8 +73,8 @@ Status Validate(std::span<const uint32_t> words) {
 
 std::string Disassemble(std::span<const uint32_t> words) {
   const WordsFile file(words);
-  const Outcome outcome = RunCommand("spirv-dis --no-color --raw-id " + file.path());
-  return outcome.exit_status == 0 ? outcome.output : std::string();
+  const os::CommandEnd outcome = os::RunCommand("spirv-dis --no-color --raw-id " + file.path());
+  return outcome.exit_code == 0 ? outcome.output : std::string();
 }
 
 }  // namespace dragoman::spirv

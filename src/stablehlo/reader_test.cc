@@ -19,7 +19,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 constexpr const char* kArtifacts = "tests/data/artifacts";
 
@@ -85,7 +85,7 @@ TEST(Reader, DescribesPythonLines) {
   ASSERT_NE(module, nullptr);
   for (const ir::Op* op : OpsOf(*module, OpCode::kDotGeneral)) {
     EXPECT_THAT(module->Where(*op),
-                MatchesRegex(R"( At make_artifacts\.py:[0-9]+ in jit\(mlp_step\)/.*dot_general\.)"));
+                AllOf(StartsWith(" At make_artifacts.py:"), HasSubstr(" in jit(mlp_step)/"), EndsWith("dot_general.")));
   }
 }
 

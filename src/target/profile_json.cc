@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/format.h"
+#include "base/os.h"
 #include "target/profile_fields.h"
 
 namespace dragoman::target {
@@ -180,7 +181,7 @@ StatusOr<DeviceProfile> FromJson(std::string_view text) {
 }
 
 StatusOr<DeviceProfile> LoadProfile(const std::string& path) {
-  const std::ifstream file(path, std::ios::binary);
+  const std::ifstream file(os::PathOf(path), std::ios::binary);
   if (!file) return NotFound(Format("The device profile '{}' cannot be read.", path));
   std::ostringstream text;
   text << file.rdbuf();

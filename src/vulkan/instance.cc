@@ -9,23 +9,20 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/os_driver_binding.h"
+#include "vulkan/system.h"
 
 namespace dragoman::vulkan {
 namespace {
 
 constexpr const char* kValidationLayer = "VK_LAYER_KHRONOS_validation";
-constexpr std::string_view kDriverCure =
-    "Install the driver of the GPU, or a CPU driver, for example with `apt install mesa-vulkan-drivers`.";
 
 StatusOr<GlobalFunctions> OpenLoader() {
   std::string path = os::EnvironmentVariable("DRAGOMAN_VULKAN_LIBRARY").value_or("");
-  if (path.empty()) path = "libvulkan.so.1";
+  if (path.empty()) path = kLoaderName;
   const StatusOr<void*> library = os::OpenLibrary(path.c_str(), os::Binding::kDeep);
   if (!library.ok()) {
     return Unavailable(
-        Format("The Vulkan loader {} cannot be opened ({}). Install it and a Vulkan driver, for example "
-               "with `apt install libvulkan1 mesa-vulkan-drivers`.",
-               path, library.status().message()));
+        Format("The Vulkan loader {} cannot be opened ({}). {}", path, library.status().message(), kLoaderCure));
   }
   const auto get = reinterpret_cast<PFN_vkGetInstanceProcAddr>(os::FindSymbol(*library, "vkGetInstanceProcAddr"));
   if (get == nullptr) return Unavailable(Format("The library {} is no Vulkan loader.", path));
@@ -70,10 +67,8 @@ Status Instance::Initialize(const InstanceOptions& options) {
   std::vector<const char*> layers, extensions;
   if (options.enable_validation) {
     if (!HasLayer(global_, kValidationLayer)) {
-      return FailedPrecondition(
-          Format("The Vulkan layer {} is not installed. Install it, for example with "
-                 "`apt install vulkan-validationlayers`, or do not ask for validation.",
-                 kValidationLayer));
+      return FailedPrecondition(Format("The Vulkan layer {} is not installed. {}, or do not ask for validation.",
+                                       kValidationLayer, kLayerCure));
     }
     layers.push_back(kValidationLayer);
     extensions.push_back(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
