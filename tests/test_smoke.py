@@ -83,3 +83,26 @@ print(json.dumps(model.fit(x, y, batch_size=32, epochs=3, verbose=0).history["lo
         losses[platform] = json.loads(done.stdout.splitlines()[-1])
         print(f"{platform}: {time.perf_counter() - start:.1f} s from start to end")
     np.testing.assert_allclose(losses["dragoman"], losses["cpu"], rtol=1e-3)
+
+
+# As on Windows, where JAX opens no plugin's library itself and asks none for a profiler.
+OPEN_LIBRARY = """
+from dragoman import _jax_plugin
+from jax._src import xla_bridge
+from jax._src.lib import _profiler
+_jax_plugin.JAX_OPENS_LIBRARIES = False
+xla_bridge._backend_factories.pop("dragoman", None)
+registered = []
+register = _profiler.register_plugin_profiler
+_profiler.register_plugin_profiler = lambda c_api: (registered.append(c_api), register(c_api))
+_jax_plugin.PLATFORM = "dragoman_open"
+_jax_plugin.register(xla_bridge)
+import jax, jax.numpy as jnp
+print(len(registered), jax.devices("dragoman_open")[0].device_kind != "", jax.jit(lambda x: x * 2 + 1)(jnp.arange(3.0)))
+"""
+
+
+def test_jax_takes_a_library_that_is_open():
+    done = run_python(OPEN_LIBRARY, JAX_PLATFORMS="dragoman_open")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1 True [1. 3. 5.]"

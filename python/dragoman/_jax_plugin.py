@@ -16,6 +16,9 @@ PLATFORM = "dragoman"
 # The default of JAX's register_plugin: before cpu (0), after a vendor's own CUDA or ROCm plugin (500).
 PRIORITY = 400
 
+JAX_OPENS_LIBRARIES = sys.platform != "win32"
+CAPSULE_NAME = b"pjrt_c_api"  # capsules point at their name: it stays
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,7 +34,7 @@ def initialize():
         register_absent(xla_bridge, str(error))
         return
     guarded("hide JAX's warning about unknown platforms", mark_as_supported, xla_bridge)
-    xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=dragoman.library_path())
+    register(xla_bridge)
     guarded('answer to the name "gpu"', add_gpu_alias, xla_bridge)
     guarded("donate buffers", enable_donation)
     guarded("export for TensorFlow", export_for_tensorflows_devices)
@@ -41,6 +44,35 @@ def initialize():
         guarded(name, enable, PLATFORM)
 
 
+def register(xla_bridge):
+    """JAX opens plugins' libraries itself, but on Windows. There it takes what the library exports, and does not ask it
+    for a profiler: that is done here."""
+    if JAX_OPENS_LIBRARIES:
+        xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=dragoman.library_path())
+        return
+    c_api = open_c_api()
+    xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, c_api=c_api)
+    guarded("profile", register_profiler, c_api)
+
+
+def open_c_api():
+    """The library's table of functions, as JAX takes it."""
+    import ctypes
+
+    library = ctypes.CDLL(dragoman.library_path())
+    library.GetPjrtApi.restype = ctypes.c_void_p
+    new_capsule = ctypes.pythonapi.PyCapsule_New
+    new_capsule.restype = ctypes.py_object
+    new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    return new_capsule(library.GetPjrtApi(), CAPSULE_NAME, None)
+
+
+def register_profiler(c_api):
+    from jax._src.lib import _profiler
+
+    _profiler.register_plugin_profiler(c_api)
+
+
 def require_device():
     """RuntimeError with cause and cure when no device is usable."""
     found = dragoman.devices()
@@ -48,8 +80,8 @@ def require_device():
         return
     if not found:
         raise RuntimeError(
-            "Dragoman finds no Vulkan device. Install a Vulkan driver for the GPU (on Debian and Ubuntu: "
-            "mesa-vulkan-drivers, or the vendor's driver) and check it with `vulkaninfo --summary`."
+            "Dragoman finds no Vulkan device. Install a Vulkan driver for the GPU (the newest of its maker; on Debian and "
+            "Ubuntu also mesa-vulkan-drivers) and check it with `vulkaninfo --summary`."
         )
     reasons = " ".join(f"{device.name}: {device.refusal}" for device in found)
     raise RuntimeError(f"Dragoman cannot use any Vulkan device of this machine. {reasons}")
