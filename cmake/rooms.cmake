@@ -96,7 +96,8 @@ function(dragoman_targets)
       target_link_options(dragoman_plugin PRIVATE -Wl,-z,defs -Wl,--gc-sections -Wl,--exclude-libs,ALL -static-libstdc++ -static-libgcc)
     endif()
     if(SKBUILD)
-      install(TARGETS dragoman_plugin LIBRARY DESTINATION dragoman RUNTIME DESTINATION dragoman COMPONENT python)
+      install(TARGETS dragoman_plugin LIBRARY DESTINATION dragoman COMPONENT python
+              RUNTIME DESTINATION dragoman COMPONENT python)  # a DLL is of the second kind
     endif()
   endif()
   file(GLOB cli_main ${CMAKE_SOURCE_DIR}/src/cli/*_main.cc)

@@ -118,7 +118,9 @@ TEST_P(EveryCall, MayFailOnceAndTheNextTimeAllIsWell) {
   const std::string function = GetParam().function;
   const bool is_asked_again = function == "vkAllocateMemory" || function == "vkCreateBuffer" ||
                               function == "vkBindBufferMemory" || function == "vkMapMemory";
-  EXPECT_TRUE(is_asked_again || num_failures > 0) << "The call was never reached.";
+  // What is done by then is not waited for.
+  const bool is_fast = function == "vkWaitSemaphores" && device_->profile().type != target::DeviceType::kCpu;
+  EXPECT_TRUE(is_asked_again || is_fast || num_failures > 0) << "The call was never reached.";
 }
 
 TEST_P(EveryCall, MayFailForAWhileAndTheNextTimeAllIsWell) {
