@@ -72,7 +72,10 @@ std::optional<V> Builder::FoldOrdered(KOp op, V a, V b) {
   const bool or_equal = op == KOp::kFLe;
   if (of_a.lo > of_b.hi || (!or_equal && of_a.lo == of_b.hi)) return Bool(false);
   if (of_a.hi > of_b.lo || (!or_equal && of_a.hi == of_b.lo)) return std::nullopt;
-  const auto is_number = [this](V v) { return constants_[v.id].is_constant ? Bool(true) : Compare(KOp::kFEq, v, v); };
+  const auto is_number = [this](V v) {
+    const Constant& constant = constants_[v.id];
+    return constant.is_constant ? Bool(!std::isnan(FloatOf(v.type, constant.bits))) : Compare(KOp::kFEq, v, v);
+  };
   return And(is_number(a), is_number(b));
 }
 

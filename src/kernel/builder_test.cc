@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "kernel/interpreter.h"
 
@@ -32,6 +33,16 @@ TEST_F(BuilderTest, FoldsIntegerConstants) {
   EXPECT_EQ(b.ConstantInt(b.SLt(b.I32(1), b.I32(-1))), 0);
   EXPECT_EQ(b.ConstantInt(b.Convert(KOp::kSExt, b.I32(-5), KType::kI64)), -5);
   EXPECT_EQ(b.ConstantInt(b.IAdd(b.I32(INT32_MAX), b.I32(1))), INT32_MIN);
+}
+
+TEST_F(BuilderTest, ComparisonsWithNanAreFalseWhateverTheRangeOfTheOther) {
+  const V nan = b.F32(std::numeric_limits<float>::quiet_NaN());
+  const V infinity = b.F32(std::numeric_limits<float>::infinity()), least = b.Unary(KOp::kFNeg, infinity);
+  const V magnitude = b.Unary(KOp::kFAbs, b.Bitcast(b.LocalIndex(), KType::kF32));
+  EXPECT_EQ(b.ConstantInt(b.Compare(KOp::kFLe, nan, infinity)), 0);
+  EXPECT_EQ(b.ConstantInt(b.Compare(KOp::kFLe, least, nan)), 0);
+  EXPECT_NE(b.ConstantInt(b.Compare(KOp::kFLe, nan, nan)), 1);
+  EXPECT_NE(b.ConstantInt(b.Compare(KOp::kFLe, nan, magnitude)), 1);
 }
 
 TEST_F(BuilderTest, ComparisonsThatRangesDecideAskForNanAlone) {

@@ -97,7 +97,10 @@ const IdleCase kKept[] = {
      [](Builder& b, int data) {
        b.While(
            0, {},
-           [&](std::span<const V>) { return b.ULt(b.Atomic(KOp::kAtomicAdd, data, b.I32(0), b.I32(1)), b.I32(9)); },
+           [&](std::span<const V>) {
+             const V limit = b.I32(9);  // constants stand before the loop, so they are numbered first
+             return b.ULt(b.Atomic(KOp::kAtomicAdd, data, b.I32(0), b.I32(1)), limit);
+           },
            [&](std::span<const V>) -> std::vector<V> { return {}; });
      }},
 };

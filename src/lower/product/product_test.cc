@@ -134,8 +134,8 @@ TEST(Product, ChecksOnlyPositionsThatCanBeOutside) {
 }
 
 TEST(Product, NHoldsWhatIsContiguousInTheResult) {
-  const Product plain = DotOf({5, 7}, {7, 3}, {{}, {}, {1}, {0}}).Prepared();
-  EXPECT_EQ(plain.lhs.value->index, 0);
+  const ProductTest plain = DotOf({5, 7}, {7, 3}, {{}, {}, {1}, {0}});
+  EXPECT_EQ(plain.Prepared().lhs.value->index, 0);
   ConvolutionDims last = {"b01f", "01io", "b01f"}, first = {"bf01", "01io", "bf01"};
   const ProductTest channels_last = ConvolutionOf({2, 6, 6, 4}, {3, 3, 4, 8}, last);
   const ProductTest channels_first = ConvolutionOf({2, 4, 6, 6}, {3, 3, 4, 8}, first);
@@ -154,7 +154,8 @@ TEST(Product, LoadsVectorsWhereEverythingElseIsAMultipleOfThem) {
                                                   {5, 16, 6, 8, 2},
                                                   {5, 16, 9, 8, 1},
                                                   {5, 24, 24, 8, 8}}) {
-    const ProductForm form = SimplifyProduct(DotOf({m, k}, {k, n}, {{}, {}, {1}, {0}}).Prepared());
+    const ProductTest test = DotOf({m, k}, {k, n}, {{}, {}, {1}, {0}});
+    const ProductForm form = SimplifyProduct(test.Prepared());
     const int k_digit = form.DigitsOf(ProductAxis::kK).back(), n_digit = form.DigitsOf(ProductAxis::kN).back();
     SCOPED_TRACE(Format("{}x{}x{}", m, n, k));
     EXPECT_EQ(VectorWidth(form, form.lhs, k_digit, 8), along_k);
@@ -165,13 +166,15 @@ TEST(Product, LoadsVectorsWhereEverythingElseIsAMultipleOfThem) {
   ConvolutionDims dims = {"b01f", "01io", "b01f"};
   dims.padding = {1, 1, 1, 1};
   for (const auto& [channels, width] : {std::pair{64, 4}, {6, 2}, {3, 1}}) {
-    const ProductForm form = SimplifyProduct(ConvolutionOf({2, 8, 8, channels}, {3, 3, channels, 16}, dims).Prepared());
+    const ProductTest test = ConvolutionOf({2, 8, 8, channels}, {3, 3, channels, 16}, dims);
+    const ProductForm form = SimplifyProduct(test.Prepared());
     EXPECT_EQ(VectorWidth(form, form.lhs, form.DigitsOf(ProductAxis::kK).back()), width) << channels;
   }
   // Along the image a window moves in and out of padding.
   ConvolutionDims planes = {"bf01", "oi01", "bf01"};
   planes.padding = {1, 1, 1, 1};
-  const ProductForm form = SimplifyProduct(ConvolutionOf({2, 4, 8, 8}, {16, 4, 3, 3}, planes).Prepared());
+  const ProductTest test = ConvolutionOf({2, 4, 8, 8}, {16, 4, 3, 3}, planes);
+  const ProductForm form = SimplifyProduct(test.Prepared());
   for (const int digit : form.DigitsOf(ProductAxis::kN)) EXPECT_EQ(VectorWidth(form, form.rhs, digit), 1);
 }
 
@@ -180,7 +183,8 @@ TEST(Product, LoadsVectorsOnlyFromWhereTheyAreAligned) {
   for (const auto& [crop, width] : {std::pair{0, 4}, {1, 1}, {2, 2}, {4, 4}}) {
     ConvolutionDims dims = {"bf0", "oi0", "bf0"};
     dims.padding = {-crop, crop - 8};
-    const ProductForm form = SimplifyProduct(ConvolutionOf({2, 4, 16}, {8, 4, 1}, dims).Prepared());
+    const ProductTest test = ConvolutionOf({2, 4, 16}, {8, 4, 1}, dims);
+    const ProductForm form = SimplifyProduct(test.Prepared());
     EXPECT_EQ(VectorWidth(form, form.rhs, form.DigitsOf(ProductAxis::kN).back()), width) << crop;
   }
 }
