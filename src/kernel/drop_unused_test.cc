@@ -15,7 +15,8 @@ using Write = std::function<void(Builder&, int data)>;
 
 // A kernel over one buffer of 32-bit integers.
 Kernel Written(const Write& write) {
-  Builder b{target::DeviceProfile{}};
+  const target::DeviceProfile profile;
+  Builder b(profile);
   write(b, b.AddBuffer({.memory = DType::kS32, .is_read = true, .is_written = true}));
   return std::move(b).Finish(8);
 }

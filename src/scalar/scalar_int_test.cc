@@ -41,7 +41,9 @@ int64_t PlainDivide(const IntType& type, int64_t a, int64_t b) {
 }
 
 int64_t PlainRemainder(const IntType& type, int64_t a, int64_t b) {
-  return b == 0 ? a : type.Wrap(a - Times(PlainDivide(type, a, b), b));
+  return b == 0 ? a
+                : type.Wrap(static_cast<int64_t>(static_cast<uint64_t>(a) -
+                                                 static_cast<uint64_t>(Times(PlainDivide(type, a, b), b))));
 }
 
 int64_t PlainPower(const IntType& type, int64_t base, int64_t exponent) {
@@ -63,7 +65,10 @@ int64_t PlainShiftRight(const IntType& type, int64_t a, int64_t b) {
 
 using PlainOp = int64_t (*)(const IntType& type, int64_t a, int64_t b);
 const std::map<ScalarOp, PlainOp> kPlainOps = {
-    {ScalarOp::kAdd, [](const IntType&, int64_t a, int64_t b) { return a - Times(b, -1); }},
+    {ScalarOp::kAdd,
+     [](const IntType&, int64_t a, int64_t b) {
+       return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+     }},
     {ScalarOp::kSubtract,
      [](const IntType&, int64_t a, int64_t b) {
        return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
