@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "codegen/legalizer.h"
-#include "codegen/small_float_ops.h"
+#include "kernel/small_float_ops.h"
 
 namespace dragoman::codegen {
 

@@ -2,7 +2,7 @@
 // Elements the device does not load and store itself, by integers of the buffer's legal type.
 #include "codegen/legalize.h"
 #include "codegen/legalizer.h"
-#include "codegen/small_float_ops.h"
+#include "kernel/small_float_ops.h"
 
 namespace dragoman::codegen {
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // bitcast_convert as elements: the bits of a value, and a value from its bits.
-#include <cmath>
-
 #include "base/format.h"
 #include "element/elemental_ops.h"
+#include "kernel/small_float_ops.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -12,78 +11,7 @@ V And32(Builder& builder, V a, uint32_t mask) { return builder.And(a, builder.I3
 V ShiftRight(Builder& builder, V a, int by) { return builder.Binary(KOp::kShrU, a, builder.Int(a.type, by)); }
 V ShiftLeft(Builder& builder, V a, int by) { return builder.Binary(KOp::kShl, a, builder.Int(a.type, by)); }
 
-// f8 and f4 without the formats that are only an exponent.
-bool IsTinyFloat(DType dtype) { return IsFloat(dtype) && Info(dtype).bits <= 8 && dtype != DType::kF8E8M0FNU; }
-
-V TinyFloatBits(Builder& builder, DType dtype, V value) {
-  const SmallFloatFormat format = *SmallFloat(dtype);
-  const int mantissa = format.mantissa_bits;
-  const int magnitude_bits = mantissa + format.exponent_bits;
-  const V bits = builder.Bitcast(value, KType::kI32);
-  const V magnitude = And32(builder, bits, 0x7fffffffu);
-  const V smallest_normal = builder.I32(int64_t{128 - format.exponent_bias} << 23);
-  const V normal = builder.ISub(ShiftRight(builder, magnitude, 23 - mantissa),
-                                builder.I32(int64_t{127 - format.exponent_bias} << mantissa));
-  const V scaled = builder.FMul(builder.Unary(KOp::kFAbs, value),
-                                builder.F32(std::ldexp(1.0f, format.exponent_bias - 1 + mantissa)));
-  const V is_small = builder.ULt(magnitude, smallest_normal);
-  const V finite_small = builder.Select(is_small, scaled, builder.F32(0));
-  V code = builder.Select(is_small, builder.Convert(KOp::kFToU, finite_small, KType::kI32), normal);
-  const V sign = ShiftLeft(builder, ShiftRight(builder, bits, 31), magnitude_bits);
-  const int64_t all_ones = (int64_t{1} << magnitude_bits) - 1;
-  if (format.has_infinity) {
-    const int64_t infinity = ((int64_t{1} << format.exponent_bits) - 1) << mantissa;
-    const V is_infinite = builder.IEq(magnitude, builder.I32(0x7f800000));
-    code = builder.Select(is_infinite, builder.I32(infinity), code);
-    const V is_nan = builder.ULt(builder.I32(0x7f800000), magnitude);
-    code = builder.Select(is_nan, builder.I32(infinity | (int64_t{1} << (mantissa - 1))), code);
-    return builder.Or(code, sign);
-  }
-  code = builder.Or(code, sign);
-  if (!format.has_nan) return code;
-  const V is_nan = builder.ULt(builder.I32(0x7f800000), magnitude);
-  return builder.Select(is_nan, builder.I32(format.nan_is_negative_zero ? all_ones + 1 : all_ones), code);
-}
-
-V TinyFloatFromBits(Builder& builder, DType dtype, V bits) {
-  const SmallFloatFormat format = *SmallFloat(dtype);
-  const int mantissa = format.mantissa_bits;
-  const int magnitude_bits = mantissa + format.exponent_bits;
-  const V magnitude = And32(builder, bits, (1u << magnitude_bits) - 1);
-  const V normal_bits = builder.IAdd(ShiftLeft(builder, magnitude, 23 - mantissa),
-                                     builder.I32(int64_t{127 - format.exponent_bias} << 23));
-  const V small = builder.FMul(builder.Convert(KOp::kUToF, magnitude, KType::kF32),
-                               builder.F32(std::ldexp(1.0f, 1 - format.exponent_bias - mantissa)));
-  const V is_small = builder.ULt(magnitude, builder.I32(int64_t{1} << mantissa));
-  V value = builder.Select(is_small, builder.Bitcast(small, KType::kI32), normal_bits);
-  constexpr int64_t kNan = 0x7fc00000;
-  if (format.has_infinity) {
-    const V infinity = builder.I32(((int64_t{1} << format.exponent_bits) - 1) << mantissa);
-    value = builder.Select(builder.IEq(magnitude, infinity), builder.I32(0x7f800000), value);
-    value = builder.Select(builder.ULt(infinity, magnitude), builder.I32(kNan), value);
-  } else if (format.has_nan && !format.nan_is_negative_zero) {
-    value = builder.Select(builder.IEq(magnitude, builder.I32((int64_t{1} << magnitude_bits) - 1)), builder.I32(kNan),
-                           value);
-  }
-  const V sign = ShiftLeft(builder, And32(builder, ShiftRight(builder, bits, magnitude_bits), 1), 31);
-  value = builder.Or(value, sign);
-  if (format.nan_is_negative_zero) {
-    value = builder.Select(builder.IEq(bits, builder.I32(int64_t{1} << magnitude_bits)), builder.I32(kNan), value);
-  }
-  return builder.Bitcast(value, KType::kF32);
-}
-
-// The exponent of a power of two; the smallest is below f32's normal numbers, and 255 is NaN.
-V ExponentBits(Builder& builder, V value) {
-  return ShiftRight(builder, And32(builder, builder.Bitcast(value, KType::kI32), 0x7fffffffu), 23);
-}
-
-V FromExponentBits(Builder& builder, V bits) {
-  const V normal = ShiftLeft(builder, bits, 23);
-  const V finite = builder.Select(builder.IEq(bits, builder.I32(0)), builder.I32(0x400000), normal);
-  const V value = builder.Select(builder.IEq(bits, builder.I32(255)), builder.I32(0x7fc00000), finite);
-  return builder.Bitcast(value, KType::kF32);
-}
+bool IsTinyFloat(DType dtype) { return IsFloat(dtype) && Info(dtype).bits <= 8; }
 
 // The bits of a value in the low end of a kI32 (kI64 for 64-bit types), zeros above.
 StatusOr<V> ToBits(Builder& builder, DType dtype, V value) {
@@ -96,8 +24,7 @@ StatusOr<V> ToBits(Builder& builder, DType dtype, V value) {
   if (dtype == DType::kF16) return builder.Convert(KOp::kF16Bits, value, KType::kI32);
   if (dtype == DType::kBF16) return ShiftRight(builder, builder.Bitcast(value, KType::kI32), 16);
   if (IsPred(dtype)) return builder.Select(value, builder.I32(1), builder.I32(0));
-  if (dtype == DType::kF8E8M0FNU) return ExponentBits(builder, value);
-  if (IsTinyFloat(dtype)) return TinyFloatBits(builder, dtype, value);
+  if (IsTinyFloat(dtype)) return EncodeSmallFloat(builder, dtype, value);
   return Unimplemented(Format("bitcast_convert from {} has no kernel.", Name(dtype)));
 }
 
@@ -114,8 +41,7 @@ StatusOr<V> FromBits(Builder& builder, DType dtype, V value) {
   }
   if (dtype == DType::kBF16) return builder.Bitcast(ShiftLeft(builder, value, 16), KType::kF32);
   if (IsPred(dtype)) return builder.INe(value, builder.I32(0));
-  if (dtype == DType::kF8E8M0FNU) return FromExponentBits(builder, value);
-  if (IsTinyFloat(dtype)) return TinyFloatFromBits(builder, dtype, value);
+  if (IsTinyFloat(dtype)) return DecodeSmallFloat(builder, dtype, value);
   return Unimplemented(Format("bitcast_convert to {} has no kernel.", Name(dtype)));
 }
 

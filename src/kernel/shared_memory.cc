@@ -3,25 +3,7 @@
 
 namespace dragoman::kernel {
 
-int SharedBytes(KType type) {
-  switch (type) {
-    case KType::kVoid:
-    case KType::kMatrixA:
-    case KType::kMatrixB:
-    case KType::kMatrixC:
-      return 0;
-    case KType::kF16:
-      return 2;
-    case KType::kBool:
-    case KType::kI32:
-    case KType::kF32:
-      return 4;
-    case KType::kI64:
-    case KType::kF64:
-      return 8;
-  }
-  return 0;
-}
+int SharedBytes(KType type) { return type == KType::kBool ? 4 : SizeBytes(MemoryOf(type)); }
 
 int64_t SharedBytes(const Kernel& kernel) {
   int64_t bytes = 0;

@@ -90,17 +90,23 @@ func public @main(%x: tensor<f32>) {
   EXPECT_EQ(result.status().code(), StatusCode::kInvalidArgument);
 }
 
-TEST(InlineCalls, CallsThatDoubleAtEachLevelAreRefusedAtOnce) {
-  std::string text =
-      "module @m\nfunc public @main(%x: tensor<f32>) { %a = call(%x) {callee = \"f40\"} : tensor<f32> return(%a) }\n";
-  for (int level = 40; level > 0; --level) {
+// Functions of which each calls the next twice.
+std::unique_ptr<ir::Module> Doubling(int levels) {
+  std::string text = Format(
+      "module @m\nfunc public @main(%x: tensor<f32>) {{ %a = call(%x) {{callee = \"f{}\"}} : tensor<f32> return(%a) "
+      "}}\n",
+      levels);
+  for (int level = levels; level > 0; --level) {
     text += Format(
         "func @f{0}(%x: tensor<f32>) {{ %a = call(%x) {{callee = \"f{1}\"}} : tensor<f32> "
         "%b = call(%a) {{callee = \"f{1}\"}} : tensor<f32> return(%b) }}\n",
         level, level - 1);
   }
-  text += "func @f0(%x: tensor<f32>) { %a = negate(%x) : tensor<f32> return(%a) }\n";
-  const auto module = ParseForTest(text);
+  return ParseForTest(text + "func @f0(%x: tensor<f32>) { %a = negate(%x) : tensor<f32> return(%a) }\n");
+}
+
+TEST(InlineCalls, CallsThatDoubleAtEachLevelAreRefusedAtOnce) {
+  const auto module = Doubling(40);
   ASSERT_NE(module, nullptr);
   const target::DeviceProfile profile;
   const auto result = InlineCalls(*module, {profile});
@@ -109,16 +115,7 @@ TEST(InlineCalls, CallsThatDoubleAtEachLevelAreRefusedAtOnce) {
 
 // As much as a small program may expand to.
 TEST(InlineCalls, CallsThatDoubleAFewTimesAreInlined) {
-  std::string text =
-      "module @m\nfunc public @main(%x: tensor<f32>) { %a = call(%x) {callee = \"f12\"} : tensor<f32> return(%a) }\n";
-  for (int level = 12; level > 0; --level) {
-    text += Format(
-        "func @f{0}(%x: tensor<f32>) {{ %a = call(%x) {{callee = \"f{1}\"}} : tensor<f32> "
-        "%b = call(%a) {{callee = \"f{1}\"}} : tensor<f32> return(%b) }}\n",
-        level, level - 1);
-  }
-  text += "func @f0(%x: tensor<f32>) { %a = negate(%x) : tensor<f32> return(%a) }\n";
-  const auto module = ParseForTest(text);
+  const auto module = Doubling(12);
   const target::DeviceProfile profile;
   const auto result = InlineCalls(*module, {profile});
   ASSERT_TRUE(result.ok()) << result.status().message();

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "codegen/small_float_ops.h"
+#include "kernel/small_float_ops.h"
 
 #include <bit>
 
-namespace dragoman::codegen {
-
-using kernel::Builder;
-using kernel::KOp;
-using kernel::KType;
-using kernel::V;
+namespace dragoman::kernel {
 
 namespace {
 
@@ -143,4 +138,4 @@ V EncodeSmallFloat(Builder& b, DType dtype, V value) {
   return b.Or(result, sign);
 }
 
-}  // namespace dragoman::codegen
+}  // namespace dragoman::kernel
