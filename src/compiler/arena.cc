@@ -9,21 +9,17 @@ namespace dragoman::compiler {
 namespace {
 
 constexpr uint64_t kAlignment = 256;
-// Drivers grant 2 to 4 GiB at once: no storage lies across a multiple of this, so that the runtime can make a large
-// arena of several allocations.
-constexpr uint64_t kSectionBytes = 2ull << 30;
-
 uint64_t Align(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // The lowest offset from `offset` on at which `size` bytes lie in one section; larger storages start one.
-uint64_t FitSection(uint64_t offset, uint64_t size) {
-  const uint64_t room = kSectionBytes - offset % kSectionBytes;
-  return size <= room || room == kSectionBytes ? offset : offset + room;
+uint64_t FitSection(uint64_t offset, uint64_t size, uint64_t section_bytes) {
+  const uint64_t room = section_bytes - offset % section_bytes;
+  return size <= room || room == section_bytes ? offset : offset + room;
 }
 
 }  // namespace
 
-uint64_t PlaceInArena(std::vector<Storage>& storages) {
+uint64_t PlaceInArena(std::vector<Storage>& storages, uint64_t section_bytes) {
   std::vector<int> order;
   for (size_t i = 0; i < storages.size(); ++i) {
     if (storages[i].kind == program::SlotKind::kArena && storages[i].first >= 0) order.push_back(static_cast<int>(i));
@@ -41,7 +37,7 @@ uint64_t PlaceInArena(std::vector<Storage>& storages) {
       const bool meets = other.first <= storage.last && storage.first <= other.last;
       if (!meets || other.offset_bytes + Align(other.size_bytes) <= offset) continue;
       if (other.offset_bytes >= offset + size) break;
-      offset = FitSection(other.offset_bytes + Align(other.size_bytes), size);
+      offset = FitSection(other.offset_bytes + Align(other.size_bytes), size, section_bytes);
     }
     storage.offset_bytes = offset;
     arena_bytes = std::max(arena_bytes, offset + size);

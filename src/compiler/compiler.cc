@@ -34,6 +34,12 @@ bool IsSmall(const ir::Block& block) {
   });
 }
 
+// What surely is one allocation: drivers grant 2 to 4 GiB at once, and some devices address less through one buffer.
+uint64_t SectionBytes(const target::DeviceProfile& profile) {
+  constexpr uint64_t kMost = 2ull << 30;
+  return std::min({kMost, profile.max_allocation_bytes, profile.max_buffer_bytes}) / 256 * 256;
+}
+
 }  // namespace
 
 Hash128 Fingerprint(const target::Options& options) {
@@ -75,7 +81,7 @@ StatusOr<program::Program> CompileModule(std::unique_ptr<ir::Module> module, con
   ASSIGN_OR_RETURN(const auto schedule, ScheduleMain(block, {*module, context, IsSmall(block)}));
   if (options.dump) Dump(options, "fusion", schedule->plan.ToString());
   if (options.dump) Dump(options, "kernel", PrintKernels(*schedule));
-  ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule));
+  ASSIGN_OR_RETURN(const StoragePlan storage, PlanStorage(*module->main(), *schedule, SectionBytes(profile)));
   ASSIGN_OR_RETURN(program::Program program, EmitProgram(*module, *schedule, storage, profile, options));
   if (options.dump) Dump(options, "program", program::Print(program));
   return program;

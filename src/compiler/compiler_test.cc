@@ -294,7 +294,7 @@ TEST(PlaceInArena, NeverOverlapsStoragesThatLiveAtTheSameTime) {
       storage.last = storage.first + static_cast<int>(random() % 20);
       total += storage.size_bytes + 256;
     }
-    const uint64_t arena_bytes = PlaceInArena(storages);
+    const uint64_t arena_bytes = PlaceInArena(storages, 2ull << 30);
     EXPECT_LE(arena_bytes, total);
     for (size_t i = 0; i < storages.size(); ++i) {
       const Storage& a = storages[i];
@@ -308,6 +308,23 @@ TEST(PlaceInArena, NeverOverlapsStoragesThatLiveAtTheSameTime) {
         EXPECT_FALSE(meet_in_time && meet_in_memory);
       }
     }
+  }
+}
+
+TEST(PlaceInArena, LaysNoStorageAcrossSectionsThatItFitsInto) {
+  constexpr uint64_t kSection = 4096;
+  std::mt19937 random(11);
+  std::vector<Storage> storages(40);
+  for (Storage& storage : storages) {
+    storage.size_bytes = random() % kSection + 1;
+    storage.first = 0;
+    storage.last = 1;
+  }
+  storages[7].size_bytes = 3 * kSection + 1;
+  EXPECT_GT(PlaceInArena(storages, kSection), 8 * kSection);
+  for (const Storage& storage : storages) {
+    const uint64_t in_section = storage.offset_bytes % kSection;
+    EXPECT_TRUE(in_section == 0 || in_section + storage.size_bytes <= kSection) << storage.offset_bytes;
   }
 }
 

@@ -12,8 +12,8 @@ namespace dragoman::compiler {
 using fusion::GroupKind;
 using program::SlotKind;
 
-StatusOr<StoragePlan> PlanStorage(const ir::Function& main, const BlockSchedule& schedule) {
-  return StoragePlanner(main, schedule).Run();
+StatusOr<StoragePlan> PlanStorage(const ir::Function& main, const BlockSchedule& schedule, uint64_t section_bytes) {
+  return StoragePlanner(main, schedule, section_bytes).Run();
 }
 
 StatusOr<StoragePlan> StoragePlanner::Run() && {
@@ -21,7 +21,7 @@ StatusOr<StoragePlan> StoragePlanner::Run() && {
   RETURN_IF_ERROR(PlanBlock(schedule_));
   CopyLeftoverOutputs();
   PlanDonation();
-  plan_.arena_bytes = PlaceInArena(plan_.storages);
+  plan_.arena_bytes = PlaceInArena(plan_.storages, section_bytes_);
   return std::move(plan_);
 }
 

@@ -47,9 +47,12 @@ struct StoragePlan {
   uint64_t arena_bytes = 0;
 };
 
-StatusOr<StoragePlan> PlanStorage(const ir::Function& main, const BlockSchedule& schedule);
+// `section_bytes` as PlaceInArena has it.
+StatusOr<StoragePlan> PlanStorage(const ir::Function& main, const BlockSchedule& schedule, uint64_t section_bytes);
 
 // Offsets for storages of kind kArena so that those whose lifetimes meet do not overlap. Returns the arena's size.
-uint64_t PlaceInArena(std::vector<Storage>& storages);
+// No storage of at most `section_bytes`, a multiple of 256, lies across a multiple of it: where one allocation is no
+// larger than that, the runtime makes the arena of several.
+uint64_t PlaceInArena(std::vector<Storage>& storages, uint64_t section_bytes);
 
 }  // namespace dragoman::compiler

@@ -13,8 +13,8 @@ namespace dragoman::compiler {
 
 class StoragePlanner {
  public:
-  StoragePlanner(const ir::Function& main, const BlockSchedule& schedule)
-      : main_(main), schedule_(schedule), lifetimes_(schedule) {}
+  StoragePlanner(const ir::Function& main, const BlockSchedule& schedule, uint64_t section_bytes)
+      : main_(main), schedule_(schedule), section_bytes_(section_bytes), lifetimes_(schedule) {}
   StatusOr<StoragePlan> Run() &&;
 
  private:
@@ -50,6 +50,7 @@ class StoragePlanner {
 
   const ir::Function& main_;
   const BlockSchedule& schedule_;
+  const uint64_t section_bytes_;
   const Lifetimes lifetimes_;
   StoragePlan plan_;
   std::unordered_map<const ir::Value*, StorageId> wishes_;
