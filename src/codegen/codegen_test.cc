@@ -7,6 +7,7 @@
 #include <set>
 
 #include "codegen/case_testing.h"
+#include "codegen/module_rules_testing.h"
 #include "codegen/profiles_testing.h"
 #include "kernel/builder.h"
 #include "spirv/spv.h"
@@ -33,15 +34,6 @@ std::vector<uint32_t> Generate(const Kernel& kernel, const DeviceProfile& profil
 void ExpectValid(const Kernel& kernel, const std::vector<uint32_t>& words) {
   const Status valid = spirv::Validate(words);
   EXPECT_TRUE(valid.ok()) << valid.message() << "\n" << kernel::Print(kernel) << spirv::Disassemble(words);
-}
-
-std::set<uint32_t> CapabilitiesOf(const std::vector<uint32_t>& words) {
-  std::set<uint32_t> capabilities;
-  for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
-    if ((words[at] & 0xffff) != static_cast<uint32_t>(spv::Op::OpCapability)) break;
-    capabilities.insert(words[at + 1]);
-  }
-  return capabilities;
 }
 
 std::set<uint32_t> Capabilities(std::initializer_list<spv::Capability> capabilities) {
@@ -71,12 +63,24 @@ std::vector<DType> MemoryTypes() {
   return types;
 }
 
+TEST(ModuleRules, TellWhatADeviceLacksAndAddressesThatAreComputed) {
+  DeviceProfile profile = FullProfile();
+  const std::vector<uint32_t> by_index = Generate(CopyKernel(profile, DType::kU8, 1, KType::kI32), profile);
+  EXPECT_EQ(CapabilityBeyond(by_index, profile), "");
+  EXPECT_NE(CapabilityBeyond(by_index, BareProfile()), "");
+  EXPECT_EQ(AddressArithmetic(by_index), "");
+  profile.address_form = target::AddressForm::kByteOffset32;
+  EXPECT_NE(AddressArithmetic(Generate(CopyKernel(profile, DType::kU8, 1, KType::kI32), profile)), "");
+}
+
 TEST(Codegen, EveryCaseIsValidOnEveryProfile) {
   std::set<std::vector<uint32_t>> seen;
   for (const DeviceProfile& profile : ProfileMatrix()) {
     for (const KernelCase& one : AllCases(profile)) {
       SCOPED_TRACE(one.name + " on " + profile.name);
       const std::vector<uint32_t> words = Generate(one.kernel, profile);
+      EXPECT_EQ(CapabilityBeyond(words, profile), "");
+      if (profile.address_form == target::AddressForm::kAccessChain) EXPECT_EQ(AddressArithmetic(words), "");
       if (!words.empty() && seen.insert(words).second) ExpectValid(one.kernel, words);
     }
   }

@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "codegen/module_rules_testing.h"
 #include "compiler/compiler.h"
 #include "spirv/testing.h"
 #include "target/profile_json.h"
@@ -93,6 +94,10 @@ void CompileFor(const std::string& device, const target::DeviceProfile& profile,
       EXPECT_TRUE(program::Validate(*program).ok()) << path << " for " << device;
       for (const program::Kernel& kernel : program->kernels) {
         EXPECT_LE(kernel.workgroup_size, static_cast<uint32_t>(profile.widest_workgroup()));
+        EXPECT_EQ(codegen::CapabilityBeyond(kernel.spirv, profile), "") << path << " for " << device;
+        if (profile.address_form == target::AddressForm::kAccessChain) {
+          EXPECT_EQ(codegen::AddressArithmetic(kernel.spirv), "") << path << " for " << device;
+        }
         modules.emplace(kernel.hash.Hex(), Module{path.stem().string() + " for " + device, kernel.spirv});
       }
     }

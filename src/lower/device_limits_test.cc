@@ -78,7 +78,8 @@ std::vector<DeviceCase> DeviceCases() {
 
 std::vector<target::DeviceProfile> AllDevices() {
   std::vector<target::DeviceProfile> profiles = LimitProfiles();
-  for (const char* name : {"navi31", "polaris10", "raven", "adreno618", "a380", "bmg", "m1", "nvke4", "lavapipe"}) {
+  for (const char* name :
+       {"navi31", "polaris10", "raven", "adreno618", "a380", "bmg", "m1", "nvke4", "lavapipe", "dzn"}) {
     profiles.push_back(RecordedProfile(name));
     profiles.back().name = name;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "target/quirks.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace dragoman::target {
@@ -22,6 +23,8 @@ bool IsMesaBefore(const DeviceProfile& profile, int major, int minor) {
   if (std::sscanf(profile.driver_info.c_str(), "Mesa %d.%d", &has_major, &has_minor) != 2) return false;
   return has_major < major || (has_major == major && has_minor < minor);
 }
+
+constexpr uint64_t kDozenViewBytes = uint64_t{4} << 27;
 
 void UseByteOffsets(DeviceProfile& profile) {
   if (profile.int64) profile.address_form = AddressForm::kByteOffset32;
@@ -89,9 +92,25 @@ constexpr Quirk kQuirks[] = {
      "Its code generator counts the iterations of all loops of an invocation, in one counter, and leaves every loop "
      "once 65535 are spent: sums are cut off, and what loops follow is left out. Mesa 25.0 removed it.",
      "https://docs.mesa3d.org/relnotes/25.0.0.html"},
+    // After the vendors' rows: Dozen's devices have the vendor of their GPU.
+    {"dozen_buffer_views", IsDozen,
+     [](DeviceProfile& p) { p.max_buffer_bytes = std::min(p.max_buffer_bytes, kDozenViewBytes); },
+     "Addresses go through one view of the whole buffer. Direct3D 12 promises views of 2^27 elements, which are 32-bit "
+     "words here: what lies beyond may read as 0.",
+     "https://learn.microsoft.com/windows/win32/direct3d12/constants"},
+    {"dozen_access_chains", IsDozen, [](DeviceProfile& p) { p.address_form = AddressForm::kAccessChain; },
+     "An address is a view's number in the upper word and an offset in the lower. Access chains add to the offset "
+     "alone, in 32 bits; the sum of an address and a byte offset is one of 64 bits, which is then cut in two again.",
+     ""},
+    {"dozen_zero_products", IsDozen, [](DeviceProfile& p) { p.drops_zero_products = true; },
+     "It does not preserve signed zeros, infinities and NaN: Mesa's compiler then answers a product with a constant "
+     "zero of either sign with 0.",
+     ""},
 };
 
 }  // namespace
+
+bool IsDozen(const DeviceProfile& profile) { return profile.driver_name == "Dozen"; }
 
 std::span<const Quirk> Quirks() { return kQuirks; }
 

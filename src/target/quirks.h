@@ -19,6 +19,9 @@ struct Quirk {
 };
 std::span<const Quirk> Quirks();
 
+// Mesa's Vulkan over Direct3D 12, which GPUs have in the Windows Subsystem for Linux.
+bool IsDozen(const DeviceProfile& profile);
+
 // Makes the change of every quirk that applies, in the table's order. Doing it twice changes nothing.
 void ApplyQuirks(DeviceProfile& profile);
 

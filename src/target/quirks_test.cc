@@ -100,10 +100,43 @@ TEST(Quirks, LimitLoopsOnOldLlvmpipeOnly) {
   EXPECT_EQ(OfVendor(0x1002).max_loop_iterations, 0);
 }
 
+DeviceProfile OfDozen(uint32_t vendor_id) {
+  DeviceProfile profile;
+  profile.vendor_id = vendor_id;
+  profile.driver_name = "Dozen";
+  profile.type = DeviceType::kIntegratedGpu;
+  profile.int64 = true;
+  profile.max_allocation_bytes = profile.max_buffer_bytes = 2ull << 30;
+  ApplyQuirks(profile);
+  return profile;
+}
+
+TEST(Quirks, KeepBuffersOfDozenWithinOneView) {
+  EXPECT_EQ(OfDozen(0x1002).max_buffer_bytes, 512ull << 20);
+  EXPECT_EQ(OfDozen(0x1002).max_allocation_bytes, 2ull << 30);
+  DeviceProfile small;
+  small.driver_name = "Dozen";
+  small.max_buffer_bytes = 128ull << 20;
+  ApplyQuirks(small);
+  EXPECT_EQ(small.max_buffer_bytes, 128ull << 20);
+  EXPECT_EQ(OfVendor(0x1002).max_buffer_bytes, DeviceProfile().max_buffer_bytes);
+}
+
+TEST(Quirks, GiveDozenAccessChainsWhoeverMadeTheGpu) {
+  for (const uint32_t vendor : {0x1002u, 0x8086u, 0x5143u, 0x10deu}) {
+    EXPECT_EQ(OfDozen(vendor).address_form, AddressForm::kAccessChain) << vendor;
+  }
+  EXPECT_LT(OfDozen(0x8086).tile_registers, 64);
+  EXPECT_TRUE(OfDozen(0x1002).drops_zero_products);
+}
+
 TEST(Quirks, DoNothingTheSecondTime) {
   for (const uint32_t vendor : {0x1002u, 0x8086u, 0x5143u, 0x10deu, 0x10005u}) {
     DeviceProfile once = OfVendor(vendor);
     DeviceProfile twice = once;
+    ApplyQuirks(twice);
+    EXPECT_EQ(once, twice);
+    once = twice = OfDozen(vendor);
     ApplyQuirks(twice);
     EXPECT_EQ(once, twice);
   }
