@@ -74,7 +74,7 @@ Status CreateDevice(Zoo& zoo) {
   vulkan::FeatureChain available(version, zoo.physical.extensions);
   zoo.instance->functions().vkGetPhysicalDeviceFeatures2(zoo.physical.handle, &available.core);
   vulkan::FeatureChain wanted(version, zoo.physical.extensions);
-  vulkan::SelectFeatures(available, wanted);
+  vulkan::SelectFeatures(available, zoo.physical.profile, wanted);
   VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics{
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
       .pNext = &wanted.core,

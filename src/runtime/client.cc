@@ -76,6 +76,7 @@ StatusOr<std::shared_ptr<Client>> Client::Create(const ClientOptions& options) {
   ASSIGN_OR_RETURN(const std::vector<size_t> chosen, ChooseDevices(found.reports, visible));
   std::vector<std::unique_ptr<Device>> devices;
   for (const size_t i : chosen) {
+    if (other) found.devices[i].profile = target::Confine(found.devices[i].profile, *other);
     ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::Create(instance, std::move(found.devices[i])));
     const target::DeviceProfile profile = core->device->profile();
     if (profile.type == target::DeviceType::kCpu) {

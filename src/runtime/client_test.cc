@@ -21,10 +21,11 @@ class LaidOver : public ::testing::Test {
   ~LaidOver() override { os::ClearVariable("DRAGOMAN_PROFILE"); }
 };
 
-TEST_F(LaidOver, TheCompilerSeesItAndTheRuntimeDoesNot) {
+TEST_F(LaidOver, TheCompilerSeesItsChoicesAndTheRuntimeItsLimits) {
   target::DeviceProfile other;
   other.type = target::DeviceType::kDiscreteGpu;
   other.tile_registers = 96;
+  other.max_buffer_bytes = 1 << 20;
   const std::string path = ::testing::TempDir() + "dragoman_laid_over.json";
   std::ofstream(path) << target::ToJson(other);
   NameProfile(path.c_str());
@@ -33,7 +34,12 @@ TEST_F(LaidOver, TheCompilerSeesItAndTheRuntimeDoesNot) {
   auto& device = static_cast<DeviceImpl&>(*(*client)->devices()[0]);
   const auto listed = ListDevices();
   const target::DeviceProfile& real = device.core().device->profile();
-  EXPECT_EQ(real, listed->front().profile);
+  EXPECT_EQ(real, target::Confine(listed->front().profile, other));
+  EXPECT_EQ(real.type, listed->front().profile.type);
+  EXPECT_FALSE(real.int64);
+  EXPECT_TRUE(device.core().heap(vulkan::MemoryKind::kDevice).Allocate(1 << 20).ok());
+  EXPECT_EQ(device.core().heap(vulkan::MemoryKind::kDevice).Allocate((1 << 20) + 1).status().code(),
+            StatusCode::kResourceExhausted);
   EXPECT_EQ(device.profile(), target::LayOver(other, real));
   EXPECT_EQ(device.profile().type, target::DeviceType::kDiscreteGpu);
   EXPECT_EQ(device.profile().tile_registers, 96);

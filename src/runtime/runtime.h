@@ -158,8 +158,8 @@ StatusOr<std::vector<DeviceReport>> ListDevices();
 // What a person does on this system where there is no Vulkan loader or driver.
 std::string InstallCure();
 
-// For developers: the recorded device whose choices every program is compiled with (target/lay_over.h), of the file
-// that DRAGOMAN_PROFILE names. nullopt: each device's own.
+// For developers: the recorded device whose choices every program is compiled with, and whose features and limits every
+// device is confined to (target/lay_over.h), of the file that DRAGOMAN_PROFILE names. nullopt: each device's own.
 StatusOr<std::optional<target::DeviceProfile>> LaidOverProfile();
 // One sentence for people.
 std::string DescribeLaidOver(const target::DeviceProfile& other);

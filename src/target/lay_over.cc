@@ -52,6 +52,14 @@ struct Merge<FieldKind::kLimit> {
   }
 };
 
+// What is left of the device where the other's choices and faults do not matter.
+template <FieldKind kind>
+struct Confinement : Merge<FieldKind::kOwn> {};
+template <>
+struct Confinement<FieldKind::kFeature> : Merge<FieldKind::kFeature> {};
+template <>
+struct Confinement<FieldKind::kLimit> : Merge<FieldKind::kLimit> {};
+
 // 0 is none.
 int LesserLoopLimit(int other, int device) {
   return other == 0 || device == 0 ? std::max(other, device) : std::min(other, device);
@@ -69,6 +77,16 @@ DeviceProfile LayOver(const DeviceProfile& other, const DeviceProfile& device) {
   // Byte offsets are added to 64-bit addresses.
   if (!merged.int64) merged.address_form = AddressForm::kAccessChain;
   return merged;
+}
+
+DeviceProfile Confine(const DeviceProfile& device, const DeviceProfile& other) {
+  DeviceProfile confined;
+#define X(field, kind) confined.field = Confinement<FieldKind::kind>::Of(other.field, device.field);
+  DRAGOMAN_PROFILE_FIELDS(X)
+#undef X
+  confined.max_loop_iterations = LesserLoopLimit(other.max_loop_iterations, device.max_loop_iterations);
+  if (confined.matrix_shapes.empty()) confined.cooperative_matrix = false;
+  return confined;
 }
 
 }  // namespace dragoman::target

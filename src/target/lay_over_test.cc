@@ -79,6 +79,24 @@ TEST(LayOver, NeverExceedsTheRealDevice) {
   }
 }
 
+TEST(Confine, LeavesFeaturesAndLimitsOfBothAndTheDevicesOwnRest) {
+  const DeviceProfile lavapipe = Recorded("lavapipe"), dozen = Recorded("dzn");
+  const DeviceProfile confined = Confine(lavapipe, dozen);
+  EXPECT_FALSE(confined.int8 || confined.storage8 || confined.vulkan_memory_model);
+  EXPECT_TRUE(confined.int64 && confined.storage16 && confined.float16);
+  EXPECT_EQ(confined.max_buffer_bytes, 512ull << 20);
+  EXPECT_EQ(confined.shared_memory_bytes, 32768);
+  EXPECT_EQ(confined.max_loop_iterations, 65535);
+  EXPECT_EQ(confined.name, lavapipe.name);
+  EXPECT_EQ(confined.type, DeviceType::kCpu);
+  EXPECT_EQ(confined.unrolling_is_costly, lavapipe.unrolling_is_costly);
+  for (const DeviceProfile& other : AllRecorded()) {
+    // What is compiled for it is what is compiled for the whole device.
+    EXPECT_EQ(LayOver(other, Confine(lavapipe, other)), LayOver(other, lavapipe)) << other.name;
+    EXPECT_EQ(Confine(other, other), other) << other.name;
+  }
+}
+
 TEST(LayOver, ADeviceOverItselfIsItself) {
   for (const DeviceProfile& device : AllRecorded()) EXPECT_EQ(LayOver(device, device), device) << device.name;
 }

@@ -82,7 +82,7 @@ Status Device::Initialize() {
   FeatureChain available(version, physical_.extensions);
   instance_->functions().vkGetPhysicalDeviceFeatures2(physical_.handle, &available.core);
   FeatureChain wanted(version, physical_.extensions);
-  SelectFeatures(available, wanted);
+  SelectFeatures(available, physical_.profile, wanted);
   const std::vector<const char*> extensions = RequiredExtensions(version, physical_.extensions);
   const float priority = 1.0f;
   const VkDeviceQueueCreateInfo queue_info{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "target/profile.h"
 #include "vulkan/api.h"
 
 namespace dragoman::vulkan {
@@ -24,13 +25,12 @@ struct FeatureChain {
   VkPhysicalDeviceVulkan11Features vulkan11{};
   VkPhysicalDeviceVulkan12Features vulkan12{};
   VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size_control{};
-  VkPhysicalDeviceMaintenance4Features maintenance4{};
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix{};
   VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16{};
 };
 
-// Copies into `wanted` those of `available` that generated code may use.
-void SelectFeatures(const FeatureChain& available, FeatureChain& wanted);
+// Copies into `wanted` those of `available` that code generated for `profile` may use.
+void SelectFeatures(const FeatureChain& available, const target::DeviceProfile& profile, FeatureChain& wanted);
 // The extensions that the linked structs need on a device of this version.
 std::vector<const char*> RequiredExtensions(uint32_t device_version, const ExtensionSet& extensions);
 

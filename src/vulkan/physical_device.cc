@@ -194,21 +194,6 @@ void FillMatrixShapes(Instance& instance, VkPhysicalDevice device, const Feature
   profile.cooperative_matrix = !profile.matrix_shapes.empty();
 }
 
-std::string Refusal(const target::DeviceProfile& profile, const FeatureChain& features, int queue_family) {
-  const auto because = [&](std::string_view reason) {
-    return Format("{} cannot be used: {}. A newer driver may help.", profile.name, reason);
-  };
-  if (profile.api_version < VK_API_VERSION_1_2) {
-    return because(Format("it has Vulkan {}.{}, and Dragoman needs 1.2", VK_API_VERSION_MAJOR(profile.api_version),
-                          VK_API_VERSION_MINOR(profile.api_version)));
-  }
-  if (!features.vulkan12.bufferDeviceAddress) return because("its driver lacks the feature bufferDeviceAddress");
-  if (!features.vulkan12.timelineSemaphore) return because("its driver lacks the feature timelineSemaphore");
-  if (queue_family < 0) return because("it has no queue for compute work");
-  if (profile.max_workgroup_invocations < 128) return because("its workgroups have fewer than 128 invocations");
-  return "";
-}
-
 StatusOr<ExtensionSet> ListExtensions(Instance& instance, VkPhysicalDevice device) {
   const auto enumerate = instance.functions().vkEnumerateDeviceExtensionProperties;
   uint32_t count = 0;
@@ -251,7 +236,8 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
   FillIdentity(basic, device.profile);
   FillFeatures(features, device.profile);
   FillLimits(properties, device.memory, device.profile);
-  device.refusal = Refusal(device.profile, features, queue_family);
+  FillFloatControls(properties.vulkan12, device.profile);
+  device.refusal = RefusalOf(device.profile, features, queue_family);
   if (version < VK_API_VERSION_1_2) {
     if (device.refusal.empty()) {
       device.refusal =
@@ -259,7 +245,6 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
     }
     return device;
   }
-  FillFloatControls(properties.vulkan12, device.profile);
   FillSubgroups(properties, features, device.profile);
   FillMatrixShapes(instance, handle, features, device.profile);
   device.profile.compute_units = ComputeUnits(properties, device.profile);
@@ -268,6 +253,25 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
 }
 
 }  // namespace
+
+std::string RefusalOf(const target::DeviceProfile& profile, const FeatureChain& features, int queue_family) {
+  // Dozen has what the GPU's driver for Windows has.
+  const std::string_view cure = target::IsDozen(profile)
+                                    ? "A newer driver of the GPU on Windows, with shader model 6.6, may help"
+                                    : "A newer driver may help";
+  const auto because = [&](std::string_view reason) {
+    return Format("{} cannot be used: {}. {}.", profile.name, reason, cure);
+  };
+  if (profile.api_version < VK_API_VERSION_1_2) {
+    return because(Format("it has Vulkan {}.{}, and Dragoman needs 1.2", VK_API_VERSION_MAJOR(profile.api_version),
+                          VK_API_VERSION_MINOR(profile.api_version)));
+  }
+  if (!features.vulkan12.bufferDeviceAddress) return because("its driver lacks the feature bufferDeviceAddress");
+  if (!features.vulkan12.timelineSemaphore) return because("its driver lacks the feature timelineSemaphore");
+  if (queue_family < 0) return because("it has no queue for compute work");
+  if (profile.max_workgroup_invocations < 128) return because("its workgroups have fewer than 128 invocations");
+  return "";
+}
 
 int ChooseQueueFamily(const std::vector<VkQueueFamilyProperties>& families) {
   int with_graphics = -1;

@@ -26,6 +26,10 @@ struct PhysicalDevice {
 // In the loader's order. Empty when there are none.
 StatusOr<std::vector<PhysicalDevice>> EnumeratePhysicalDevices(Instance& instance);
 
+// Why a device cannot be used, in one sentence, and what may help; empty where it can. `queue_family` is -1 where it
+// has none for compute work.
+std::string RefusalOf(const target::DeviceProfile& profile, const FeatureChain& features, int queue_family);
+
 // The family for compute work: one without graphics where there is such (on NVIDIA the workgroups of an SM share only
 // 48 KiB of shared memory on the graphics family), or -1.
 int ChooseQueueFamily(const std::vector<VkQueueFamilyProperties>& families);

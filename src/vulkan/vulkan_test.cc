@@ -99,6 +99,38 @@ TEST_F(VulkanTest, ProfileAgreesWithWhatEveryDeviceMustHave) {
   EXPECT_EQ(profile.cooperative_matrix, !profile.matrix_shapes.empty());
 }
 
+TEST(RefusalOf, NamesWhatIsMissing) {
+  target::DeviceProfile profile;
+  profile.name = "Some GPU";
+  profile.api_version = VK_API_VERSION_1_2;
+  FeatureChain features(VK_API_VERSION_1_2, {});
+  EXPECT_EQ(RefusalOf(profile, features, 0),
+            "Some GPU cannot be used: its driver lacks the feature bufferDeviceAddress. A newer driver may help.");
+  profile.driver_name = "Dozen";
+  EXPECT_THAT(RefusalOf(profile, features, 0), HasSubstr("bufferDeviceAddress. A newer driver of the GPU on Windows"));
+  features.vulkan12.bufferDeviceAddress = true;
+  EXPECT_THAT(RefusalOf(profile, features, 0), HasSubstr("lacks the feature timelineSemaphore"));
+  features.vulkan12.timelineSemaphore = true;
+  EXPECT_THAT(RefusalOf(profile, features, -1), HasSubstr("no queue for compute work"));
+  EXPECT_EQ(RefusalOf(profile, features, 0), "");
+  profile.api_version = VK_API_VERSION_1_1;
+  EXPECT_THAT(RefusalOf(profile, features, 0), HasSubstr("it has Vulkan 1.1, and Dragoman needs 1.2"));
+}
+
+// A device that is confined to a profile is asked for no more than that, so that validation holds programs to it.
+TEST(SelectFeatures, FeaturesBeyondTheProfileAreNotAskedFor) {
+  FeatureChain available(VK_API_VERSION_1_2, {});
+  available.vulkan12.shaderInt8 = available.vulkan12.storageBuffer8BitAccess = available.vulkan12.shaderFloat16 = true;
+  available.core.features.shaderInt64 = true;
+  target::DeviceProfile profile;
+  profile.int64 = profile.storage8 = true;
+  FeatureChain wanted(VK_API_VERSION_1_2, {});
+  SelectFeatures(available, profile, wanted);
+  EXPECT_TRUE(wanted.core.features.shaderInt64 && wanted.vulkan12.storageBuffer8BitAccess);
+  EXPECT_FALSE(wanted.vulkan12.shaderInt8 || wanted.vulkan12.shaderFloat16);
+  EXPECT_FALSE(wanted.core.features.shaderFloat64);
+}
+
 TEST_F(VulkanTest, RefusedDeviceIsNotOpened) {
   physical_.refusal = "It is too old.";
   EXPECT_EQ(Device::Create(instance_, physical_).status().code(), StatusCode::kFailedPrecondition);
