@@ -11,7 +11,8 @@ namespace dragoman::cli {
 // `dragoman devices [--json] [--profile INDEX]`
 struct DevicesOptions {
   bool json = false;
-  int profile_of = -1;  // print this device's profile (JSON for tests/profiles/) instead of the list
+  int profile_of = -1;            // print this device's profile (JSON for tests/profiles/) instead of the list
+  std::string system_root = "/";  // the folder of the system's files; another in tests
 };
 int Devices(const DevicesOptions& options);
 
@@ -22,7 +23,7 @@ struct Check {
   std::string found;  // what there is
   std::string cure;   // what to type when it is wrong; empty otherwise
 };
-std::vector<Check> RunChecks();
+std::vector<Check> RunChecks(const std::string& system_root);
 int Doctor(bool json);
 
 // `dragoman compile FILE [--profile JSON] [--dump STAGE]... [-o FILE]`: an artifact or a text program to a program,

@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "cli/wsl.h"
 #include "runtime/runtime.h"
 #include "target/profile_json.h"
 
@@ -68,9 +69,10 @@ void PrintReport(const runtime::DeviceReport& report, size_t index) {
 int Devices(const DevicesOptions& options) {
   const auto reports = runtime::ListDevices();
   if (!reports.ok()) {
-    if (!options.json) return Fail(reports.status());
-    std::puts(
-        nlohmann::json{{"devices", nlohmann::json::array()}, {"error", reports.status().message()}}.dump(2).c_str());
+    const std::string wsl = WslAdvice({}, options.system_root);
+    const Status status = wsl.empty() ? reports.status() : reports.status().WithContext(wsl);
+    if (!options.json) return Fail(status);
+    std::puts(nlohmann::json{{"devices", nlohmann::json::array()}, {"error", status.message()}}.dump(2).c_str());
     return 1;
   }
   if (options.profile_of >= 0) {
@@ -93,6 +95,10 @@ int Devices(const DevicesOptions& options) {
   if (other->has_value()) {
     answer["laid_over"] = (*other)->name;
     if (!options.json) std::puts(runtime::DescribeLaidOver(**other).c_str());
+  }
+  if (const std::string wsl = WslAdvice(*reports, options.system_root); !wsl.empty()) {
+    answer["wsl"] = wsl;
+    if (!options.json) std::puts(wsl.c_str());
   }
   if (options.json) std::puts(answer.dump(2).c_str());
   return 0;

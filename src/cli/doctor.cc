@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "cli/arithmetic.h"
 #include "cli/cli.h"
+#include "cli/wsl.h"
 #include "compiler/compiler.h"
 #include "runtime/runtime.h"
 
@@ -64,7 +65,7 @@ Check FirstKernel(runtime::Device& device) {
   return check;
 }
 
-Check UsableDevice(const std::vector<runtime::DeviceReport>& reports) {
+Check UsableDevice(const std::vector<runtime::DeviceReport>& reports, const std::string& cure) {
   Check check{"Usable device", false, "", ""};
   for (const auto& report : reports) {
     if (report.is_usable && !check.ok) {
@@ -75,7 +76,7 @@ Check UsableDevice(const std::vector<runtime::DeviceReport>& reports) {
   }
   if (!check.ok) {
     check.found = reports.empty() ? "none" : reports.front().refusal;
-    check.cure = runtime::InstallCure();
+    check.cure = cure;
   }
   return check;
 }
@@ -93,17 +94,20 @@ std::optional<Check> LaidOver() {
 
 }  // namespace
 
-std::vector<Check> RunChecks() {
+std::vector<Check> RunChecks(const std::string& system_root) {
   std::vector<Check> checks;
   const auto reports = runtime::ListDevices();
+  const std::string wsl = WslAdvice(reports.ok() ? *reports : std::vector<runtime::DeviceReport>(), system_root);
+  const std::string cure = wsl.empty() ? runtime::InstallCure() : wsl;
   if (!reports.ok()) {
-    checks.push_back({"Vulkan", false, reports.status().message(), runtime::InstallCure()});
+    checks.push_back({"Vulkan", false, reports.status().message(), cure});
     return checks;
   }
   checks.push_back(
       {"Vulkan", true, Format("loader found, {} device{}", reports->size(), reports->size() == 1 ? "" : "s"), ""});
-  checks.push_back(UsableDevice(*reports));
+  checks.push_back(UsableDevice(*reports, cure));
   if (!checks.back().ok) return checks;
+  if (!wsl.empty()) checks.push_back({"WSL", true, wsl, ""});
   if (const std::optional<Check> check = LaidOver(); check.has_value()) {
     checks.push_back(*check);
     if (!check->ok) return checks;
@@ -122,7 +126,7 @@ std::vector<Check> RunChecks() {
 }
 
 int Doctor(bool json) {
-  const std::vector<Check> checks = RunChecks();
+  const std::vector<Check> checks = RunChecks("/");
   bool all_ok = true;
   nlohmann::json list = nlohmann::json::array();
   for (const Check& check : checks) {
