@@ -73,6 +73,30 @@ TEST(ModuleRules, TellWhatADeviceLacksAndAddressesThatAreComputed) {
   EXPECT_NE(AddressArithmetic(Generate(CopyKernel(profile, DType::kU8, 1, KType::kI32), profile)), "");
 }
 
+TEST(Codegen, HidesZeroFactorsOfEitherSignWhereDriversDropThem) {
+  const auto negations = [](bool drops, float factor) {
+    DeviceProfile profile = FullProfile();
+    profile.drops_zero_products = drops;
+    Builder b(profile);
+    const int in = b.AddBuffer({.memory = DType::kF32, .is_read = true});
+    const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
+    const V i = b.GlobalIndex(64);
+    b.Store(out, i, b.FMul(b.Load(in, i), b.Float(KType::kF32, factor)));
+    const Kernel kernel = std::move(b).Finish(64);
+    const std::vector<uint32_t> words = Generate(kernel, profile);
+    ExpectValid(kernel, words);
+    int count = 0;
+    for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
+      count += (words[at] & 0xffff) == static_cast<uint32_t>(spv::Op::OpFNegate);
+    }
+    return count;
+  };
+  EXPECT_EQ(negations(true, -0.0f), 1);
+  EXPECT_EQ(negations(true, 0.0f), 0);
+  EXPECT_EQ(negations(true, -2.0f), 0);
+  EXPECT_EQ(negations(false, -0.0f), 0);
+}
+
 TEST(Codegen, EveryCaseIsValidOnEveryProfile) {
   std::set<std::vector<uint32_t>> seen;
   for (const DeviceProfile& profile : ProfileMatrix()) {

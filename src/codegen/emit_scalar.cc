@@ -156,7 +156,7 @@ const Emitter::Row& Emitter::RowOf(KOp op) {
 
 void Emitter::EmitInstruction(const Instruction& inst) {
   // Conversions of a constant are one to the driver.
-  if (inst.op >= KOp::kSToF && inst.op <= KOp::kF16FromBits) is_zero_[inst.first_result] = is_zero_[inst.operands[0]];
+  if (inst.op >= KOp::kSToF && inst.op <= KOp::kF16FromBits) zeros_[inst.first_result] = zeros_[inst.operands[0]];
   const Row& row = RowOf(inst.op);
   if (row.is_custom) return (this->*row.custom)(inst);
   const Id type = TypeOf(KTypeOf(inst.first_result));
@@ -178,19 +178,29 @@ void Emitter::EmitInstruction(const Instruction& inst) {
 std::vector<Emitter::Id> Emitter::FactorsOf(const Instruction& inst) {
   std::vector<Id> ids = Operands(inst);
   for (size_t i = 0; i < 2; ++i) {
-    if (is_zero_[inst.operands[i]]) ids[i] = HiddenZero(KTypeOf(inst.operands[i]));
+    const Zero zero = zeros_[inst.operands[i]];
+    if (zero != Zero::kNone) ids[i] = HiddenZero(KTypeOf(inst.operands[i]), zero);
   }
   return ids;
 }
 
 // From the number of workgroups along z, which is 1 in every dispatch.
-Emitter::Id Emitter::HiddenZero(KType type) {
+Emitter::Id Emitter::HiddenZero(KType type, Zero sign) {
   const Id i32 = module_.Int(32);
   const Id triple = module_.Vector(i32, 3);
   const Id counts = module_.Emit(Op::OpLoad, triple, {module_.BuiltIn(spv::BuiltIn::NumWorkgroups, triple)});
   const Id depth = module_.Emit(Op::OpCompositeExtract, i32, {counts, 2});
   const Id zero = module_.Emit(Op::OpISub, i32, {depth, U32(1)});
-  return module_.Emit(Op::OpConvertUToF, TypeOf(type), {zero});
+  const Id plus = module_.Emit(Op::OpConvertUToF, TypeOf(type), {zero});
+  return sign == Zero::kMinus ? module_.Emit(Op::OpFNegate, TypeOf(type), {plus}) : plus;
+}
+
+Emitter::Zero Emitter::ZeroOf(KType type, uint64_t bits) {
+  if (bits == 0) return Zero::kPlus;
+  const bool is_minus = (type == KType::kF16 && (bits & 0xffff) == 0x8000) ||
+                        (type == KType::kF32 && static_cast<uint32_t>(bits) == uint32_t{1} << 31) ||
+                        (type == KType::kF64 && bits == uint64_t{1} << 63);
+  return is_minus ? Zero::kMinus : Zero::kNone;
 }
 
 void Emitter::EmitConstant(const Instruction& inst) {
@@ -200,7 +210,7 @@ void Emitter::EmitConstant(const Instruction& inst) {
   const uint32_t low = static_cast<uint32_t>(inst.imm);
   const uint32_t words[] = {ktype == KType::kF16 ? low & 0xffff : low, static_cast<uint32_t>(inst.imm >> 32)};
   const bool is_wide = ktype == KType::kI64 || ktype == KType::kF64;
-  is_zero_[inst.first_result] = inst.imm == 0;
+  zeros_[inst.first_result] = ZeroOf(ktype, inst.imm);
   Set(inst, module_.Constant(type, std::span(words, is_wide ? 2 : 1)));
 }
 

@@ -109,7 +109,9 @@ class Emitter {
   // emit_scalar.cc
   void EmitInstruction(const Instruction& inst);
   std::vector<Id> FactorsOf(const Instruction& inst);
-  Id HiddenZero(kernel::KType type);
+  enum class Zero : uint8_t { kNone, kPlus, kMinus };
+  static Zero ZeroOf(kernel::KType type, uint64_t bits);
+  Id HiddenZero(kernel::KType type, Zero sign);
   void EmitConstant(const Instruction& inst);
   void EmitParam(const Instruction& inst);
   void EmitWorkgroupIndex(const Instruction& inst);
@@ -160,7 +162,7 @@ class Emitter {
   spirv::Module module_;
   Status status_;
   std::vector<Id> values_;
-  std::vector<bool> is_zero_;  // by value: a constant 0
+  std::vector<Zero> zeros_;  // by value: which constant zero it is
   std::vector<Id> shared_;
   std::vector<Id> params_;
   std::vector<Base> buffers_;                             // zeros where no load dominates the current block
