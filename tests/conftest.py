@@ -39,7 +39,8 @@ def jax():
 def command():
     """The dragoman command beside the library under test, or on the path."""
     library = os.environ.get("DRAGOMAN_LIBRARY")
-    beside = pathlib.Path(library).parent / "dragoman" if library else None
+    name = "dragoman.exe" if sys.platform == "win32" else "dragoman"
+    beside = pathlib.Path(library).parent / name if library else None
     found = str(beside) if beside and beside.exists() else shutil.which("dragoman")
     if found is None:
         pytest.skip("The dragoman command is neither beside DRAGOMAN_LIBRARY nor on the PATH; pip install . brings it.")

@@ -34,6 +34,8 @@ def run_command(*arguments, **environment):
 
 
 def without_vulkan(folder):
-    """The environment of a machine whose loader finds no driver."""
+    """The environment of a machine whose loader finds no driver, or that has none."""
     nowhere = str(folder / "none.json")
+    if sys.platform == "win32":  # Wine keeps variables of the loader from it
+        return {"DRAGOMAN_VULKAN_LIBRARY": str(folder / "none.dll")}
     return {"VK_DRIVER_FILES": nowhere, "VK_ICD_FILENAMES": nowhere}

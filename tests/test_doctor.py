@@ -7,6 +7,8 @@ import sys
 import pytest
 from processes import ROOT, run_command, run_python
 
+from dragoman import _doctor_rows
+
 HIDE = """
 import importlib.metadata, sys
 version = importlib.metadata.version
@@ -67,7 +69,18 @@ def test_an_old_jax(jax):
 def test_another_backend_of_keras(jax):
     pytest.importorskip("keras", reason="Keras is not installed.")
     checks = checks_of(run_command("doctor", "--json", JAX_PLATFORMS=None, KERAS_BACKEND="tensorflow"))
-    assert checks["Keras"]["cure"] == "export KERAS_BACKEND=jax"
+    assert checks["Keras"]["cure"] == _doctor_rows.setting("KERAS_BACKEND", "jax")
+
+
+@pytest.mark.parametrize("system, gives, removes", [
+    ("linux", "export KERAS_BACKEND=jax", "unset KERAS_BACKEND"),
+    ("win32", 'set KERAS_BACKEND=jax (in PowerShell: $env:KERAS_BACKEND = "jax")',
+     'set KERAS_BACKEND= (in PowerShell: $env:KERAS_BACKEND = "")'),
+])  # fmt: skip
+def test_cures_are_in_the_words_of_the_system(monkeypatch, system, gives, removes):
+    monkeypatch.setattr(sys, "platform", system)
+    assert _doctor_rows.setting("KERAS_BACKEND", "jax") == gives
+    assert _doctor_rows.setting("KERAS_BACKEND", None) == removes
 
 
 def test_a_device_that_is_not_there(jax):

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+from processes import without_vulkan
 
 DTYPES = ["bool_", "int8", "int16", "int32", "uint8", "uint16", "uint32", "float16", "float32", "complex64"]
 SMALL_DTYPES = [
@@ -342,7 +343,7 @@ try:
 except RuntimeError as error:
     print(error)
 """
-    none = {"VK_DRIVER_FILES": str(tmp_path / "none.json"), "VK_ICD_FILENAMES": str(tmp_path / "none.json")}
+    none = without_vulkan(tmp_path)
     done = run_python(code, JAX_PLATFORMS="", **none)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] in (["cpu", "3.0"], ["gpu", "3.0"])  # "gpu" where JAX has one of its own

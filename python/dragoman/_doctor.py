@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from dragoman import _doctor_tensorflow
-from dragoman._doctor_rows import TRAIN, installed, row, run
+from dragoman._doctor_rows import TRAIN, installed, row, run, setting
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAX, NEWEST_TESTED_JAX = (0, 10), (0, 12)
@@ -109,7 +109,7 @@ def plugin_is_found():
         return row(check, False, f"not among the packages that {sys.executable} finds", cure)
     platforms = os.environ.get("JAX_PLATFORMS", "")
     if platforms and "dragoman" not in platforms.split(",") and "gpu" not in platforms.split(","):
-        return row(check, False, f"hidden by JAX_PLATFORMS={platforms}", "unset JAX_PLATFORMS")
+        return row(check, False, f"hidden by JAX_PLATFORMS={platforms}", setting("JAX_PLATFORMS", None))
     return row(check, True, f"registered ({found[0]})", "")
 
 
@@ -119,7 +119,7 @@ def keras_backend():
         return row("Keras", True, "not installed; only Keras programs need it (pip install keras)", "")
     backend, source = configured_backend()
     is_ok = backend == "jax" or (backend == "tensorflow" and _doctor_tensorflow.has_door())
-    cure = "export KERAS_BACKEND=jax"
+    cure = setting("KERAS_BACKEND", "jax")
     if backend == "tensorflow" and _doctor_tensorflow.tensorflow():
         cure += f", or for this backend: {_doctor_tensorflow.INSTALL}"
     return row("Keras", is_ok, f"{found}, backend {backend} ({source})", cure)
@@ -140,10 +140,10 @@ def configured_backend():
 
 def jax_devices():
     is_ok, found = run(LIST_DEVICES)
-    return row("JAX devices", is_ok, found, "unset DRAGOMAN_VISIBLE_DEVICES; pip install -U jax jaxlib")
+    return row("JAX devices", is_ok, found, setting("DRAGOMAN_VISIBLE_DEVICES", None) + "; pip install -U jax jaxlib")
 
 
 def keras_fit():
     is_ok, found = run(FIT)
-    cure = "DRAGOMAN_LOG=debug KERAS_BACKEND=jax dragoman doctor, and report what it prints."
+    cure = "dragoman doctor with DRAGOMAN_LOG=debug and KERAS_BACKEND=jax says more; report what it prints."
     return row("Keras fit", is_ok, found, cure)

@@ -24,6 +24,13 @@ def row(check, ok, found, cure):
     return {"check": check, "ok": ok, "found": found, "cure": "" if ok else cure}
 
 
+def setting(name, value):
+    """What a person types to give the environment variable this value; None removes it."""
+    if sys.platform == "win32":
+        return f'set {name}={value or ""} (in PowerShell: $env:{name} = "{value or ""}")'
+    return f"unset {name}" if value is None else f"export {name}={value}"
+
+
 def installed(package):
     try:
         return importlib.metadata.version(package)

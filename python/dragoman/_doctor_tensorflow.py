@@ -58,10 +58,10 @@ def checks(has_device, has_keras):
     rows.append(row("TensorFlow plug-in", is_ok, text, f"install it again beside TensorFlow {found[1]}: {INSTALL}"))
     if is_ok and has_device:
         is_ok, text = _doctor_rows.run(LIST_DEVICES)
-        cure = "unset DRAGOMAN_VISIBLE_DEVICES and TF_PLUGGABLE_DEVICE_LIBRARY_PATH; DRAGOMAN_LOG=debug says more."
+        cure = "remove DRAGOMAN_VISIBLE_DEVICES and TF_PLUGGABLE_DEVICE_LIBRARY_PATH from the environment; DRAGOMAN_LOG=debug says more."
         rows.append(row("TensorFlow devices", is_ok, text, cure))
         if is_ok and has_keras:
-            cure = "DRAGOMAN_LOG=debug KERAS_BACKEND=tensorflow dragoman doctor, and report what it prints."
+            cure = "dragoman doctor with DRAGOMAN_LOG=debug and KERAS_BACKEND=tensorflow says more; report what it prints."
             rows.append(row("TensorFlow fit", *_doctor_rows.run(FIT), cure))
     return rows
 

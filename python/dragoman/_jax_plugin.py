@@ -81,7 +81,7 @@ def require_device():
     if not found:
         raise RuntimeError(
             "Dragoman finds no Vulkan device. Install a Vulkan driver for the GPU (the newest of its maker; on Debian and "
-            "Ubuntu also mesa-vulkan-drivers) and check it with `vulkaninfo --summary`."
+            "Ubuntu also mesa-vulkan-drivers) and check it with `dragoman doctor`."
         )
     reasons = " ".join(f"{device.name}: {device.refusal}" for device in found)
     raise RuntimeError(f"Dragoman cannot use any Vulkan device of this machine. {reasons}")
