@@ -89,6 +89,11 @@ def test_a_device_that_is_not_there(jax):
     assert "DRAGOMAN_VISIBLE_DEVICES" in checks["Device opens"]["cure"]
 
 
+def test_the_command_is_a_module_too():
+    done = run_python("import runpy, sys; sys.argv[0] = ''; runpy.run_module('dragoman', run_name='__main__')", "--help")
+    assert done.returncode == 0 and "doctor" in done.stdout, done.stderr
+
+
 def test_other_arguments_go_to_the_compiled_command():
     done = run_command("--help")
     assert done.returncode == 0 and "doctor" in done.stdout

@@ -3,6 +3,8 @@
 
 import json
 import os
+import pathlib
+import shutil
 import time
 
 import numpy as np
@@ -84,6 +86,30 @@ print(json.dumps(model.fit(x, y, batch_size=32, epochs=3, verbose=0).history["lo
         losses[platform] = json.loads(done.stdout.splitlines()[-1])
         print(f"{platform}: {time.perf_counter() - start:.1f} s from start to end")
     np.testing.assert_allclose(losses["dragoman"], losses["cpu"], rtol=1e-3)
+
+
+ELSEWHERE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import dragoman
+from dragoman import _command
+print(ascii(dragoman.library_path()))
+print(dragoman.devices()[0].is_usable)
+sys.argv[1:] = ["devices"]
+sys.exit(_command.main())
+"""
+
+
+def test_the_package_works_in_a_folder_of_any_name(tmp_path):
+    folder = tmp_path / "J\u00f6rg M\u00fcller \u65e5\u672c"
+    package = pathlib.Path(import_folder()) / "dragoman"
+    if not (package / "bin").exists():
+        pytest.skip("The package is not installed.")
+    shutil.copytree(package, folder / "dragoman")
+    done = run_python(ELSEWHERE, str(folder), DRAGOMAN_LIBRARY=None, DRAGOMAN_CACHE_DIR=str(folder / "cache"))
+    assert done.returncode == 0, done.stderr
+    path, is_usable, *devices = done.stdout.splitlines()
+    assert path.startswith(ascii(str(folder))[:-1]) and is_usable == "True" and devices
 
 
 # As on Windows, where JAX opens no plugin's library itself and asks none for a profiler.
