@@ -93,7 +93,9 @@ function(dragoman_targets)
       set_target_properties(dragoman_plugin PROPERTIES PREFIX "")
     else()
       set_target_properties(dragoman_plugin PROPERTIES PREFIX lib)
-      target_link_options(dragoman_plugin PRIVATE -Wl,-z,defs -Wl,--gc-sections -Wl,--exclude-libs,ALL -static-libstdc++ -static-libgcc)
+      target_link_options(dragoman_plugin PRIVATE -Wl,-z,defs -Wl,--gc-sections -static-libstdc++ -static-libgcc
+                          -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.txt)
+      set_target_properties(dragoman_plugin PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/exports.txt)
     endif()
     if(SKBUILD)
       install(TARGETS dragoman_plugin LIBRARY DESTINATION dragoman COMPONENT python
