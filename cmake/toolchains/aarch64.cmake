@@ -3,7 +3,7 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)
-# As the build itself, so that zig makes its libraries for one kind of program alone.
+# Optimized without symbols from CMake's first try on: zig makes its libraries anew for each kind of program.
 set(CMAKE_C_FLAGS_INIT "-O2 -s")
 set(CMAKE_CXX_FLAGS_INIT "-O2 -s")
 include(${CMAKE_CURRENT_LIST_DIR}/cross.cmake)
