@@ -91,8 +91,10 @@ function(dragoman_targets)
     target_link_libraries(dragoman_plugin PRIVATE dragoman_pjrt Threads::Threads ${CMAKE_DL_LIBS})
     if(WIN32)  # which exports what is marked, and nothing else
       set_target_properties(dragoman_plugin PROPERTIES PREFIX "")
+      target_compile_definitions(dragoman_plugin PRIVATE "DRAGOMAN_EXPORTED=__attribute__((dllexport))")
     else()
       set_target_properties(dragoman_plugin PROPERTIES PREFIX lib)
+      target_compile_definitions(dragoman_plugin PRIVATE "DRAGOMAN_EXPORTED=__attribute__((visibility(\"default\")))")
       target_link_options(dragoman_plugin PRIVATE -Wl,-z,defs -Wl,--gc-sections -static-libstdc++ -static-libgcc
                           -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.txt)
       set_target_properties(dragoman_plugin PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/exports.txt)

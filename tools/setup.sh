@@ -58,3 +58,9 @@ configure() {  # folder, then options for CMake
   mkdir -p "$folder"
   cmake -S "$root" -B "$folder" -G Ninja "${unity[@]}" "$@" ${DRAGOMAN_CMAKE_OPTIONS:-} >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; return 1; }
 }
+
+# The Debian mirror that this machine's apt uses.
+debian_mirror() {
+  awk '$1 == "URIs:" { print $2 } $1 == "deb" { print ($2 ~ /^\[/ ? $3 : $2) }' \
+    $(ls /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null) | awk '/\/debian\/?$/ && !found { print; found = 1 }'
+}

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the shared library exports.
+// What the shared library exports; the build says how DRAGOMAN_EXPORTED is said on a system.
 #include "pjrt/api.h"
 #include "pjrt/devices_json.h"
-
-#if defined(_WIN32)
-#define DRAGOMAN_EXPORTED __declspec(dllexport)
-#else
-#define DRAGOMAN_EXPORTED __attribute__((visibility("default")))
-#endif
 
 extern "C" {
 
