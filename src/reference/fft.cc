@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <numbers>
 
+#include "reference/elementary.h"
 #include "reference/op_functions.h"
 #include "reference/tensor.h"
 
@@ -23,7 +23,7 @@ std::vector<Complex> Transform(const std::vector<Complex>& values, bool is_inver
   std::vector<Complex> roots(length);
   for (int64_t i = 0; i < length; ++i) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(length);
-    roots[i] = {std::cos(angle), is_inverse ? std::sin(angle) : -std::sin(angle)};
+    roots[i] = {Cosine(angle), is_inverse ? Sine(angle) : -Sine(angle)};
   }
   std::vector<Complex> result(length);
   for (int64_t k = 0; k < length; ++k) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "reference/elementary.h"
 #include "reference/scalar_complex.h"
 #include "reference/scalar_int.h"
 
@@ -60,7 +61,7 @@ double MultiplyFloat(double a, double b) { return a * b; }
 double DivideFloat(double a, double b) { return a / b; }
 double NegateFloat(double a) { return -a; }
 double SignFloat(double a) { return a > 0 ? 1.0 : a < 0 ? -1.0 : a; }
-double Logistic(double a) { return 1 / (1 + std::exp(-a)); }
+double Logistic(double a) { return 1 / (1 + Exp(-a)); }
 double Rsqrt(double a) { return 1 / std::sqrt(a); }
 double MaximumFloat(double a, double b) {
   if (std::isnan(a) || std::isnan(b)) return std::isnan(a) ? a : b;
@@ -74,24 +75,11 @@ double MinimumFloat(double a, double b) {
 }
 
 double Remainder(double a, double b) { return std::fmod(a, b); }
-double Power(double a, double b) { return std::pow(a, b); }
-double Atan2(double a, double b) { return std::atan2(a, b); }
-double Cbrt(double a) { return std::cbrt(a); }
 double Ceil(double a) { return std::ceil(a); }
-double Cosine(double a) { return std::cos(a); }
-double Erf(double a) { return std::erf(a); }
-double Erfc(double a) { return std::erfc(a); }
-double Exp(double a) { return std::exp(a); }
-double Expm1(double a) { return std::expm1(a); }
 double Floor(double a) { return std::floor(a); }
-double Log(double a) { return std::log(a); }
-double Log1p(double a) { return std::log1p(a); }
 double RoundAway(double a) { return std::round(a); }
 double RoundEven(double a) { return std::nearbyint(a); }
-double Sine(double a) { return std::sin(a); }
 double Sqrt(double a) { return std::sqrt(a); }
-double Tan(double a) { return std::tan(a); }
-double Tanh(double a) { return std::tanh(a); }
 
 Number Abs(const Context& context, const Number* x) {
   if (IsWhole(context)) return Number::Of(AbsInt(context.operand, x[0].integer));

@@ -4,20 +4,12 @@
 
 #include "scalar/float_constants.h"
 #include "scalar/float_math.h"
+#include "types/two_over_pi.h"
 
 namespace dragoman::kernel {
 namespace {
 
 constexpr double kTwoOverPi = 0.6366197723675814;
-
-// 2/pi in binary, after one zero word: as far as the largest f64 needs it.
-constexpr uint32_t kTwoOverPiWords[] = {
-    0,          0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab, 0xdebbc561,
-    0xb7246e3a, 0x424dd2e0, 0x06492eea, 0x09d1921c, 0xfe1deb1c, 0xb129a73e, 0xe88235f5, 0x2ebb4484, 0xe99c7026,
-    0xb45f7e41, 0x3991d639, 0x835339f4, 0x9c845f8b, 0xbdf9283b, 0x1ff897ff, 0xde05980f, 0xef2f118b, 0x5a0a6d1f,
-    0x6d367ecf, 0x27cb09b7, 0x4f463f66, 0x9e5fea2d, 0x7527bac7, 0xebe5f17b, 0x3d0739f7, 0x8a5292ea, 0x6bfb5fb1,
-    0x1f8d5d08, 0x56033046, 0xfc7b6bab, 0xf0cfbc20, 0x9af4361d,
-};
 
 // How an angle of the type is reduced by integers: x = M 2^k, and of 2/pi only the bits from 2^(1-k) down matter, as
 // many words of them as leave a full mantissa where the multiple of pi/2 is nearest to x (2^-30 of f32, 2^-61 of f64).
@@ -61,7 +53,7 @@ FloatMath::Angle FloatMath::ReduceAngle(V x) {
 // `count` words of 2/pi from a bit on. The words move down by powers of two, as the number of the first one says.
 std::vector<V> FloatMath::TwoOverPiFrom(V first_bit, int count, int first_word_bits) {
   const V zero = b_.I32(0);
-  std::vector<V> words;
+  std::vector<V> words = {zero};
   for (const uint32_t word : kTwoOverPiWords) words.push_back(b_.I32(word));
   const V first_word = b_.Binary(KOp::kShrU, first_bit, b_.I32(5));
   for (int bit = first_word_bits - 1; bit >= 0; --bit) {
