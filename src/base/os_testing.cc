@@ -6,6 +6,7 @@
 #if defined(_WIN32)
 #include "base/os_windows.h"
 #else
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #endif
@@ -35,6 +36,7 @@ void SetVariable(const char* name, const std::string& value) {
   SetEnvironmentVariableW(ToWide(name).c_str(), ToWide(value).c_str());
 }
 void ClearVariable(const char* name) { SetEnvironmentVariableW(ToWide(name).c_str(), nullptr); }
+void CloseLibrary(void* library) { FreeLibrary(static_cast<HMODULE>(library)); }
 
 CommandEnd RunCommand(const std::string& command) {
   const std::string program = command.substr(0, command.find(' '));
@@ -46,6 +48,7 @@ CommandEnd RunCommand(const std::string& command) {
 #else
 void SetVariable(const char* name, const std::string& value) { ::setenv(name, value.c_str(), 1); }
 void ClearVariable(const char* name) { ::unsetenv(name); }
+void CloseLibrary(void* library) { ::dlclose(library); }
 
 CommandEnd RunCommand(const std::string& command) {
   CommandEnd end;
@@ -55,6 +58,8 @@ CommandEnd RunCommand(const std::string& command) {
   return end;
 }
 #endif
+
+bool WantsValidation() { return EnvironmentVariable("DRAGOMAN_VALIDATION") != "0"; }
 
 std::optional<int> RunTestAlone(const std::string& name, std::chrono::seconds limit) {
   const std::string program = BinaryPath(reinterpret_cast<const void*>(&RunTestAlone));

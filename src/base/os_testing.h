@@ -12,6 +12,12 @@ namespace dragoman::os {
 void SetVariable(const char* name, const std::string& value);
 void ClearVariable(const char* name);
 
+// Undoes os::OpenLibrary, which nothing but a test does.
+void CloseLibrary(void* library);
+
+// Whether Vulkan's validation layer and spirv-val are asked: DRAGOMAN_VALIDATION=0 runs the tests where there are none.
+bool WantsValidation();
+
 // Runs one test of this program, which may be a disabled one, in a process of its own. As RunProgram's exit code: 0
 // where it passes.
 std::optional<int> RunTestAlone(const std::string& name, std::chrono::seconds limit = std::chrono::minutes(2));

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <set>
 
+#include "base/os_testing.h"
 #include "codegen/case_testing.h"
 #include "codegen/module_rules_testing.h"
 #include "codegen/profiles_testing.h"
@@ -98,6 +99,7 @@ TEST(Codegen, HidesZeroFactorsOfEitherSignWhereDriversDropThem) {
 }
 
 TEST(Codegen, EveryCaseIsValidOnEveryProfile) {
+  if (!os::WantsValidation()) GTEST_SKIP() << spirv::kNotValidated;
   std::set<std::vector<uint32_t>> seen;
   for (const DeviceProfile& profile : ProfileMatrix()) {
     for (const KernelCase& one : AllCases(profile)) {
@@ -129,6 +131,7 @@ TEST(Codegen, EqualKernelsGiveEqualWords) {
 
 // Of a segmented kernel, with every way to use the segment.
 TEST(Codegen, SegmentedKernelsAreValid) {
+  if (!os::WantsValidation()) GTEST_SKIP() << spirv::kNotValidated;
   for (const DeviceProfile& profile : ProfileMatrix()) {
     Builder b(profile);
     b.SetSegmented();
@@ -172,6 +175,7 @@ TEST(Codegen, LoadsOnlyTheFirstAddressesAtTheEntry) {
 }
 
 TEST(Codegen, KernelsWithoutBuffersAreValid) {
+  if (!os::WantsValidation()) GTEST_SKIP() << spirv::kNotValidated;
   const target::DeviceProfile profile = FullProfile();
   Builder b(profile);
   b.Barrier();

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/os.h"
+#include "base/os_testing.h"
 #include "runtime/device.h"
 #include "runtime/runtime.h"
 
@@ -110,11 +110,8 @@ inline program::Program ScaleProgram(int64_t count, uint32_t factor, uint32_t ad
   return builder.program();
 }
 
-// DRAGOMAN_VALIDATION=0 runs the tests on machines without the layers.
-inline bool WantsValidation() { return os::EnvironmentVariable("DRAGOMAN_VALIDATION") != "0"; }
-
 inline std::shared_ptr<vulkan::Instance> MakeInstance() {
-  auto instance = vulkan::Instance::Create({.enable_validation = WantsValidation()});
+  auto instance = vulkan::Instance::Create({.enable_validation = os::WantsValidation()});
   EXPECT_TRUE(instance.ok()) << instance.status().message();
   return *instance;
 }
@@ -152,7 +149,7 @@ class DeviceTest : public ::testing::Test {
   }
 
   static std::shared_ptr<Client> MakeClient() {
-    auto client = Client::Create({.enable_validation = WantsValidation()});
+    auto client = Client::Create({.enable_validation = os::WantsValidation()});
     EXPECT_TRUE(client.ok()) << client.status().message();
     return client.ok() ? *client : nullptr;
   }

@@ -15,6 +15,8 @@ namespace dragoman::spirv {
 // FAILED_PRECONDITION when the program is not on the PATH, UNIMPLEMENTED when it is too old to know the module's
 // capabilities.
 Status Validate(std::span<const uint32_t> words);
+// Why a test is skipped that asks it, where os::WantsValidation says no.
+inline constexpr const char* kNotValidated = "There is no spirv-val here (DRAGOMAN_VALIDATION=0).";
 // The text form by spirv-dis; empty when that is not on the PATH.
 std::string Disassemble(std::span<const uint32_t> words);
 

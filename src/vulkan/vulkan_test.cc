@@ -66,7 +66,7 @@ TEST(Instance, MissingLoaderIsUnavailableAndNamesTheCure) {
 class VulkanTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto instance = Instance::Create({.enable_validation = true});
+    auto instance = Instance::Create({.enable_validation = os::WantsValidation()});
     ASSERT_TRUE(instance.ok()) << instance.status().message();
     instance_ = *instance;
     auto devices = EnumeratePhysicalDevices(*instance_);
