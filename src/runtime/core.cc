@@ -36,6 +36,10 @@ std::unique_ptr<Heap> MakeArrivals(vulkan::Device& device, Queue& queue) {
   return std::make_unique<Heap>(device, queue, kKind, options);
 }
 
+// A driver that computes on the CPU may run a loop's body once more for no invocation, and then reads what would come
+// next: Mesa 26.1's lavapipe does, where all invocations read alike. Its memory costs nothing until it is written.
+uint64_t GuardOf(const target::DeviceProfile& profile) { return profile.type == target::DeviceType::kCpu ? kMiB : 0; }
+
 // What tensors may take. A CPU's driver names a heap of a fixed size (lavapipe 22: 2 GiB) and grants more: the
 // machine's memory is the limit there.
 uint64_t DeviceMemoryLimit(const target::DeviceProfile& profile) {
@@ -115,6 +119,7 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
   core->queue = std::make_unique<Queue>(*core->device);
   for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {
     Heap::Options options = kHeapOptions[kind];
+    options.guard_bytes = GuardOf(core->device->profile());
     if (static_cast<vulkan::MemoryKind>(kind) == vulkan::MemoryKind::kDevice) {
       options.limit_bytes = DeviceMemoryLimit(core->device->profile());
     }

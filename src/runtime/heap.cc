@@ -43,18 +43,24 @@ StatusOr<std::shared_ptr<Allocation>> Heap::Allocate(uint64_t size_bytes) {
 }
 
 std::shared_ptr<Allocation> Heap::TryAllocate(uint64_t size_bytes) {
-  const auto range = pool_.Allocate(size_bytes);
+  auto range = pool_.Allocate(size_bytes);
   if (!range.has_value()) return nullptr;
+  const Block& block = blocks_[range->block];
+  range->offset_bytes += block.guard_bytes;
   ++num_allocations_;
   peak_bytes_in_use_ = std::max(peak_bytes_in_use_, pool_.bytes_in_use());
   largest_allocation_bytes_ = std::max(largest_allocation_bytes_, range->size_bytes);
-  return std::make_shared<Allocation>(*this, *blocks_[range->block], *range);
+  return std::make_shared<Allocation>(*this, *block.memory, *range);
+}
+
+uint64_t Heap::LargestBlock() const {
+  const auto& profile = device_.profile();
+  return std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / MemoryPool::kGranularity *
+         MemoryPool::kGranularity;
 }
 
 Status Heap::Grow(uint64_t size_bytes) {
-  const auto& profile = device_.profile();
-  const uint64_t limit = std::min(profile.max_allocation_bytes, profile.max_buffer_bytes) / MemoryPool::kGranularity *
-                         MemoryPool::kGranularity;
+  const uint64_t limit = LargestBlock();
   const uint64_t needed = MemoryPool::RoundUp(size_bytes);
   if (needed > limit) return AddBlock(needed);  // fails, and says why
   const uint64_t block_bytes = std::min(limit, std::max(next_block_bytes_, RoundBlock(needed)));
@@ -68,10 +74,12 @@ Status Heap::AddBlock(uint64_t size_bytes) {
   if (size_bytes > options_.limit_bytes || pool_.bytes_reserved() > options_.limit_bytes - size_bytes) {
     return ResourceExhausted(Format("The memory is limited to {} bytes.", options_.limit_bytes));
   }
-  ASSIGN_OR_RETURN(vulkan::Memory memory, device_.Allocate(kind_, size_bytes));
-  auto free_place = std::find(blocks_.begin(), blocks_.end(), nullptr);
-  if (free_place == blocks_.end()) free_place = blocks_.insert(free_place, nullptr);
-  *free_place = std::make_unique<vulkan::Memory>(std::move(memory));
+  const bool has_guards = size_bytes + 2 * options_.guard_bytes <= LargestBlock();
+  const uint64_t guard_bytes = has_guards ? options_.guard_bytes : 0;
+  ASSIGN_OR_RETURN(vulkan::Memory memory, device_.Allocate(kind_, size_bytes + 2 * guard_bytes));
+  auto free_place = std::ranges::find_if(blocks_, [](const Block& block) { return block.memory == nullptr; });
+  if (free_place == blocks_.end()) free_place = blocks_.insert(free_place, Block());
+  *free_place = {std::make_unique<vulkan::Memory>(std::move(memory)), guard_bytes};
   pool_.AddBlock(static_cast<uint32_t>(free_place - blocks_.begin()), size_bytes);
   return OkStatus();
 }
@@ -89,7 +97,7 @@ void Heap::Trim() {
   for (const auto& empty : pool_.EmptyBlocks()) {
     if (!queue_.IsComplete(empty.last_use)) continue;
     pool_.RemoveBlock(empty.block);
-    blocks_[empty.block] = nullptr;
+    blocks_[empty.block] = {};
   }
 }
 

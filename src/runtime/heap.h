@@ -56,7 +56,8 @@ class Heap {
   struct Options {
     uint64_t block_bytes = 64ull << 20;  // of the first block; later ones double
     uint64_t max_block_bytes = 1ull << 30;
-    uint64_t limit_bytes = ~0ull;  // of all blocks
+    uint64_t limit_bytes = ~0ull;  // of all blocks, without their guards
+    uint64_t guard_bytes = 0;      // that nobody gets, before and behind each block that leaves room for them
     Reuse reuse = Reuse::kByOwner;
     bool is_read_by_host = true;  // reading the memory is not far slower than copying it first
   };
@@ -78,6 +79,7 @@ class Heap {
   friend class Allocation;
   bool IsForked() const { return device_.functions().process.IsForked(); }
   std::shared_ptr<Allocation> TryAllocate(uint64_t size_bytes);  // pool_mutex_ held
+  uint64_t LargestBlock() const;                                 // that the device allocates, without guards
   Status Grow(uint64_t size_bytes);                              // pool_mutex_ held
   Status AddBlock(uint64_t size_bytes);                          // pool_mutex_ held
   Status Exhausted(uint64_t size_bytes, const Status& cause);
@@ -91,7 +93,11 @@ class Heap {
 
   mutable std::mutex pool_mutex_;
   MemoryPool pool_;
-  std::vector<std::unique_ptr<vulkan::Memory>> blocks_;
+  struct Block {
+    std::unique_ptr<vulkan::Memory> memory;  // null where there is no block now
+    uint64_t guard_bytes = 0;
+  };
+  std::vector<Block> blocks_;
   uint64_t next_block_bytes_;
   uint64_t peak_bytes_in_use_ = 0;
   uint64_t num_allocations_ = 0;

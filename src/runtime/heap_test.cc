@@ -46,6 +46,17 @@ class HeapTest : public DeviceTest {
   }
 };
 
+TEST_F(HeapTest, NothingLiesInTheGuardsOfABlock) {
+  const auto heap =
+      MakeHeap({.block_bytes = 2 * kMebibyte, .max_block_bytes = 2 * kMebibyte, .guard_bytes = kMebibyte});
+  const auto first = Take(*heap, kMebibyte), last = Take(*heap, kMebibyte);
+  EXPECT_EQ(first->offset_bytes(), kMebibyte);
+  EXPECT_EQ(first->address(), first->memory().address + kMebibyte);
+  EXPECT_EQ(first->host(), first->memory().host + kMebibyte);
+  EXPECT_EQ(last->offset_bytes() + last->size_bytes() + kMebibyte, last->memory().size_bytes);
+  EXPECT_EQ(heap->statistics().bytes_reserved, 2 * kMebibyte);
+}
+
 TEST_F(HeapTest, BlocksDoubleUpToTheLargest) {
   const auto heap = MakeHeap({.block_bytes = 2 * kMebibyte, .max_block_bytes = 8 * kMebibyte});
   Allocations taken;
