@@ -36,8 +36,8 @@ bool IsSmall(const ir::Block& block) {
 
 // What surely is one allocation: drivers grant 2 to 4 GiB at once, and some devices address less through one buffer.
 uint64_t SectionBytes(const target::DeviceProfile& profile) {
-  constexpr uint64_t kMost = 2ull << 30;
-  return std::min({kMost, profile.max_allocation_bytes, profile.max_buffer_bytes}) / 256 * 256;
+  constexpr uint64_t kLeast = 64 << 10, kMost = 2ull << 30;
+  return std::clamp(std::min(profile.max_allocation_bytes, profile.max_buffer_bytes), kLeast, kMost) / 256 * 256;
 }
 
 }  // namespace
