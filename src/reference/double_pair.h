@@ -11,58 +11,58 @@ struct DoublePair {
   double high = 0;
   double low = 0;  // at most half a unit in the last place of `high`
 
-  double Rounded() const { return high + low; }
+  constexpr double Rounded() const { return high + low; }
 };
 
-inline DoublePair ExactSum(double a, double b) {
+constexpr DoublePair ExactSum(double a, double b) {
   const double sum = a + b, part = sum - a;
   return {sum, (a - (sum - part)) + (b - part)};
 }
 
 // Where `a` is not the smaller one.
-inline DoublePair ExactSumOfOrdered(double a, double b) {
+constexpr DoublePair ExactSumOfOrdered(double a, double b) {
   const double sum = a + b;
   return {sum, b - (sum - a)};
 }
 
 // The upper 26 bits and the rest.
-inline DoublePair Halves(double a) {
+constexpr DoublePair Halves(double a) {
   const double scaled = 0x1p27 * a + a;
   const double high = scaled - (scaled - a);
   return {high, a - high};
 }
 
-inline DoublePair ExactProduct(double a, double b) {
+constexpr DoublePair ExactProduct(double a, double b) {
   const double product = a * b;
   const DoublePair x = Halves(a), y = Halves(b);
   return {product, ((x.high * y.high - product) + x.high * y.low + x.low * y.high) + x.low * y.low};
 }
 
-inline DoublePair operator-(DoublePair a) { return {-a.high, -a.low}; }
+constexpr DoublePair operator-(DoublePair a) { return {-a.high, -a.low}; }
 
-inline DoublePair operator+(DoublePair a, DoublePair b) {
+constexpr DoublePair operator+(DoublePair a, DoublePair b) {
   DoublePair sum = ExactSum(a.high, b.high);
   const DoublePair rest = ExactSum(a.low, b.low);
   sum = ExactSumOfOrdered(sum.high, sum.low + rest.high);
   return ExactSumOfOrdered(sum.high, sum.low + rest.low);
 }
-inline DoublePair operator+(DoublePair a, double b) { return a + DoublePair{b}; }
-inline DoublePair operator-(DoublePair a, DoublePair b) { return a + -b; }
+constexpr DoublePair operator+(DoublePair a, double b) { return a + DoublePair{b}; }
+constexpr DoublePair operator-(DoublePair a, DoublePair b) { return a + -b; }
 
-inline DoublePair operator*(DoublePair a, DoublePair b) {
+constexpr DoublePair operator*(DoublePair a, DoublePair b) {
   const DoublePair product = ExactProduct(a.high, b.high);
   return ExactSumOfOrdered(product.high, product.low + (a.high * b.low + a.low * b.high));
 }
-inline DoublePair operator*(DoublePair a, double b) { return a * DoublePair{b}; }
+constexpr DoublePair operator*(DoublePair a, double b) { return a * DoublePair{b}; }
 
-inline DoublePair operator/(DoublePair a, DoublePair b) {
+constexpr DoublePair operator/(DoublePair a, DoublePair b) {
   const double first = a.high / b.high;
   const DoublePair rest = a - b * first;
   const double second = rest.high / b.high;
   const double third = (rest - b * second).high / b.high;
   return ExactSumOfOrdered(first, second) + third;
 }
-inline DoublePair operator/(DoublePair a, double b) { return a / DoublePair{b}; }
+constexpr DoublePair operator/(DoublePair a, double b) { return a / DoublePair{b}; }
 
 inline DoublePair Scaled(DoublePair a, int exponent) {
   return {std::ldexp(a.high, exponent), std::ldexp(a.low, exponent)};

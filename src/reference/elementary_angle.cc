@@ -80,20 +80,32 @@ Angle Reduce(double x) {
                              : Angle{rest, x < 0 ? 0 - quadrant : quadrant};
 }
 
-// Of terms that begin with `term` of the power `n`, each x²/((n + 1)(n + 2)) of the one before, the signs alternating.
-DoublePair AngleSeries(DoublePair x, DoublePair term, int n) {
-  const DoublePair square = -(x * x);
-  DoublePair sum = term;
-  for (; std::fabs(term.high) > 0x1p-110 * std::fabs(sum.high); n += 2) {
-    term = term * square / static_cast<double>((n + 1) * (n + 2));
-    sum = sum + term;
+constexpr int kMaxPower = 29;  // π/4 to it, divided by its factorial, is below 2^-111
+constexpr std::array<DoublePair, kMaxPower + 1> kInverseFactorials = [] {
+  std::array<DoublePair, kMaxPower + 1> inverses;
+  DoublePair factorial = {1};
+  for (int n = 0; n <= kMaxPower; ++n) {
+    if (n > 1) factorial = factorial * n;
+    inverses[n] = DoublePair{1} / factorial;
   }
-  return sum;
+  return inverses;
+}();
+
+// x^n/n! of the odd n, or of the even ones, with alternating signs, for |x| at most π/4; the last terms come first.
+// From n = 16 on they are less than 2^-53 of the sum, and one f64 is enough for them.
+DoublePair AngleSeries(DoublePair x, bool is_odd) {
+  const DoublePair square = -(x * x);
+  int n = is_odd ? kMaxPower : kMaxPower - 1;
+  double last = 0;
+  for (; n >= 16; n -= 2) last = last * square.high + kInverseFactorials[n].high;
+  DoublePair sum = {last};
+  for (; n >= 0; n -= 2) sum = sum * square + kInverseFactorials[n];
+  return is_odd ? sum * x : sum;
 }
 
 DoublePair SineOf(const Angle& angle) {
   const bool is_cosine = (angle.quadrant & 1) != 0;
-  const DoublePair value = AngleSeries(angle.rest, is_cosine ? DoublePair{1} : angle.rest, is_cosine ? 0 : 1);
+  const DoublePair value = AngleSeries(angle.rest, !is_cosine);
   return (angle.quadrant & 2) != 0 ? -value : value;
 }
 
