@@ -27,18 +27,21 @@ constexpr Heap::Options kHostTensors = {
 constexpr Heap::Options kArrivals = {
     .block_bytes = 8 * kMiB, .max_block_bytes = 64 * kMiB, .limit_bytes = 256 * kMiB, .reuse = Reuse::kWhenDone};
 
+// A driver that computes on the CPU may run a loop's body once more for no invocation, and then reads what would come
+// next: Mesa 26.1's lavapipe does, where all invocations read alike. Its memory costs nothing until it is written.
+std::unique_ptr<Heap> MakeHeap(vulkan::Device& device, Queue& queue, vulkan::MemoryKind kind, Heap::Options options) {
+  if (device.profile().type == target::DeviceType::kCpu) options.guard_bytes = kMiB;
+  return std::make_unique<Heap>(device, queue, kind, options);
+}
+
 std::unique_ptr<Heap> MakeArrivals(vulkan::Device& device, Queue& queue) {
   constexpr auto kKind = vulkan::MemoryKind::kTable;
   if (!device.IsDeviceLocal(kKind) || !device.IsHostVisible(kKind)) return nullptr;
   Heap::Options options = kArrivals;
   options.limit_bytes = std::min(options.limit_bytes, device.HeapBytes(kKind) / 4);
   options.is_read_by_host = device.IsHostCached(kKind);
-  return std::make_unique<Heap>(device, queue, kKind, options);
+  return MakeHeap(device, queue, kKind, options);
 }
-
-// A driver that computes on the CPU may run a loop's body once more for no invocation, and then reads what would come
-// next: Mesa 26.1's lavapipe does, where all invocations read alike. Its memory costs nothing until it is written.
-uint64_t GuardOf(const target::DeviceProfile& profile) { return profile.type == target::DeviceType::kCpu ? kMiB : 0; }
 
 // What tensors may take. A CPU's driver names a heap of a fixed size (lavapipe 22: 2 GiB) and grants more: the
 // machine's memory is the limit there.
@@ -119,16 +122,13 @@ StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> i
   core->queue = std::make_unique<Queue>(*core->device);
   for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {
     Heap::Options options = kHeapOptions[kind];
-    options.guard_bytes = GuardOf(core->device->profile());
     if (static_cast<vulkan::MemoryKind>(kind) == vulkan::MemoryKind::kDevice) {
       options.limit_bytes = DeviceMemoryLimit(core->device->profile());
     }
-    core->heaps[kind] =
-        std::make_unique<Heap>(*core->device, *core->queue, static_cast<vulkan::MemoryKind>(kind), options);
+    core->heaps[kind] = MakeHeap(*core->device, *core->queue, static_cast<vulkan::MemoryKind>(kind), options);
   }
   if (!core->device->IsHostVisible(vulkan::MemoryKind::kDevice)) {
-    core->host_tensors =
-        std::make_unique<Heap>(*core->device, *core->queue, vulkan::MemoryKind::kReadback, kHostTensors);
+    core->host_tensors = MakeHeap(*core->device, *core->queue, vulkan::MemoryKind::kReadback, kHostTensors);
   }
   core->arrivals = MakeArrivals(*core->device, *core->queue);
   core->kernels = std::make_unique<KernelCache>(*core->device, *core->pipeline_cache);

@@ -65,28 +65,28 @@ int LesserLoopLimit(int other, int device) {
   return other == 0 || device == 0 ? std::max(other, device) : std::min(other, device);
 }
 
+template <template <FieldKind> typename Rule>
+DeviceProfile Combine(const DeviceProfile& other, const DeviceProfile& device) {
+  DeviceProfile combined;
+#define X(field, kind) combined.field = Rule<FieldKind::kind>::Of(other.field, device.field);
+  DRAGOMAN_PROFILE_FIELDS(X)
+#undef X
+  combined.max_loop_iterations = LesserLoopLimit(other.max_loop_iterations, device.max_loop_iterations);
+  if (combined.matrix_shapes.empty()) combined.cooperative_matrix = false;
+  return combined;
+}
+
 }  // namespace
 
 DeviceProfile LayOver(const DeviceProfile& other, const DeviceProfile& device) {
-  DeviceProfile merged;
-#define X(field, kind) merged.field = Merge<FieldKind::kind>::Of(other.field, device.field);
-  DRAGOMAN_PROFILE_FIELDS(X)
-#undef X
-  merged.max_loop_iterations = LesserLoopLimit(other.max_loop_iterations, device.max_loop_iterations);
-  if (merged.matrix_shapes.empty()) merged.cooperative_matrix = false;
+  DeviceProfile merged = Combine<Merge>(other, device);
   // Byte offsets are added to 64-bit addresses.
   if (!merged.int64) merged.address_form = AddressForm::kAccessChain;
   return merged;
 }
 
 DeviceProfile Confine(const DeviceProfile& device, const DeviceProfile& other) {
-  DeviceProfile confined;
-#define X(field, kind) confined.field = Confinement<FieldKind::kind>::Of(other.field, device.field);
-  DRAGOMAN_PROFILE_FIELDS(X)
-#undef X
-  confined.max_loop_iterations = LesserLoopLimit(other.max_loop_iterations, device.max_loop_iterations);
-  if (confined.matrix_shapes.empty()) confined.cooperative_matrix = false;
-  return confined;
+  return Combine<Confinement>(other, device);
 }
 
 }  // namespace dragoman::target
