@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "passes/patterns.h"
 #include "passes/rewrite.h"
@@ -57,6 +58,40 @@ Replacement FoldPaddedInput(const Op& op, Builder& builder) {
   attributes.Set(AttrKey::kPadding, std::move(padding));
   attributes.Set(AttrKey::kLhsDilation, std::move(dilation));
   return ReplaceWith(SameOp(op, {pad->operands[0], op.operands[1]}, std::move(attributes), builder));
+}
+
+// Where the window has one tap and no stride, the holes between the elements of a dilated input are holes of the
+// result: its products are computed without them, and what reads the result finds zeros there.
+Replacement DilateResult(const Op& op, Builder& builder) {
+  const Dims& input = op.operands[0]->type.dims;
+  const Dims& kernel = op.operands[1]->type.dims;
+  const auto rank = static_cast<size_t>(op.type().rank());
+  std::vector<int64_t> padding = op.attributes.Ints(AttrKey::kPadding);
+  std::vector<int64_t> dilation = op.attributes.Ints(AttrKey::kLhsDilation);
+  std::vector<int64_t> low(rank), high(rank), interior(rank);
+  Dims dims = op.type().dims;
+  for (size_t i = 0; i < dilation.size(); ++i) {
+    const int64_t taps = kernel[op.attributes.Ints(AttrKey::kKernelSpatialDimensions)[i]];
+    if (dilation[i] == 1 || taps != 1 || op.attributes.Ints(AttrKey::kWindowStrides)[i] != 1) continue;
+    const int64_t d = op.attributes.Ints(AttrKey::kOutputSpatialDimensions)[i];
+    dims[d] = input[op.attributes.Ints(AttrKey::kInputSpatialDimensions)[i]];
+    low[d] = std::exchange(padding[2 * i], 0);
+    high[d] = std::exchange(padding[2 * i + 1], 0);
+    interior[d] = std::exchange(dilation[i], 1) - 1;
+  }
+  if (AllAre(interior, 0)) return kKeep;
+  Attributes attributes = op.attributes;
+  attributes.Set(AttrKey::kPadding, std::move(padding));
+  attributes.Set(AttrKey::kLhsDilation, std::move(dilation));
+  const DType dtype = op.type().dtype;
+  Op* products = builder.MakeTyped(op.code, op.operands, {TensorType{dtype, std::move(dims)}}, std::move(attributes));
+  Attributes holes;
+  holes.Set(AttrKey::kEdgePaddingLow, std::move(low));
+  holes.Set(AttrKey::kEdgePaddingHigh, std::move(high));
+  holes.Set(AttrKey::kInteriorPadding, std::move(interior));
+  Value* zero = builder.Scalar(dtype, 0);
+  return ReplaceWith(
+      builder.MakeTyped(OpCode::kPad, {products->result(), zero}, {op.type()}, std::move(holes))->result());
 }
 
 struct DotSide {
@@ -198,7 +233,8 @@ class Contractions {
   Replacement Fold(const Op& op, RewriteContext& context) const {
     if (op.code == OpCode::kConvolution) {
       if (Replacement folded = FoldReversedKernel(op, context.builder); folded.has_value()) return folded;
-      return FoldPaddedInput(op, context.builder);
+      if (Replacement folded = FoldPaddedInput(op, context.builder); folded.has_value()) return folded;
+      return DilateResult(op, context.builder);
     }
     if (op.code == OpCode::kDotGeneral) return FoldTransposedOperand(op, context.builder);
     if (op.code == OpCode::kConvert || op.code == OpCode::kReshape) return MoveBeforeTranspose(op, context.builder);

@@ -28,6 +28,27 @@ func public @main(%x: tensor<2x5x4x3xf32>, %k: tensor<3x2x4x3xf32>) {
   EXPECT_NE(printed.find("convolution(%0, %1)"), std::string::npos) << printed;
 }
 
+constexpr std::string_view kDilated = R"(module @m
+func public @main(%x: tensor<2x5x4x3x6xf32>, %k: tensor<1x2x1x6x3xf32>) {{
+  %c = convolution(%x, %k) {{window_strides = [{}, 1, 2], padding = [-1, 2, 1, 1, 0, 1], lhs_dilation = [3, 2, 2],
+    rhs_dilation = [1, 1, 1], window_reversal = [1, 0, 0], input_batch_dimension = 0, input_feature_dimension = 4,
+    input_spatial_dimensions = [1, 2, 3], kernel_input_feature_dimension = 3, kernel_output_feature_dimension = 4,
+    kernel_spatial_dimensions = [0, 1, 2], output_batch_dimension = 0, output_feature_dimension = 1,
+    output_spatial_dimensions = [2, 3, 4], feature_group_count = 1, batch_group_count = 1, precision = 0}} :
+    tensor<2x3x{}x8x3xf32>
+  return(%c)
+}})";
+
+TEST(SimplifyContractions, HolesOfInputsUnderOneTapAreHolesOfTheResult) {
+  const std::string text = Format(kDilated, 1, 14);
+  ExpectSameMeaning(SimplifyContractions, text, 1e-5);
+  const std::string printed = RunForTest(SimplifyContractions, text);
+  // A window of two taps, and one with a stride, keep theirs.
+  EXPECT_NE(printed.find("lhs_dilation = [1, 2, 2]"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("interior_padding = [0, 0, 2, 0, 0]"), std::string::npos) << printed;
+  EXPECT_EQ(RunForTest(SimplifyContractions, Format(kDilated, 3, 5)).find("pad("), std::string::npos);
+}
+
 std::string Dot(std::string_view lhs_transpose, std::string_view rest) {
   return Format("module @m\nfunc public @main(%x: tensor<2x3x4xf32>, %y: tensor<2x4x5xf32>) {{ {} {} }}", lhs_transpose,
                 rest);

@@ -2,15 +2,21 @@
 // A convolution as a product: the batch axis counts groups, M runs over images and places of the result, N over the
 // output features of a group, K over the window and the input features of a group. No patch matrix is ever formed: the
 // input's index is computed from the digits.
+//
+// A dilated input is zero but at every `dilation`-th position, so a place of the result sees every `dilation`-th tap of
+// the window; which ones is its phase (window_phases.h). N runs over phases too, and none of the zeros is multiplied.
 #include <algorithm>
 
 #include "lower/product/kinds.h"
 #include "lower/product/lower_product.h"
+#include "lower/product/window_phases.h"
 
 namespace dragoman::kernel {
 namespace {
 
 using ir::AttrKey;
+
+constexpr int64_t kMostPhases = 64;  // of all dimensions
 
 // A digit before all digits are ordered: what it adds to which dimension of each tensor.
 struct DigitUse {
@@ -25,6 +31,7 @@ class ConvolutionMapper {
   explicit ConvolutionMapper(const ir::Op& op) : op_(op) {}
 
   Product Map() {
+    SetAxes();
     AddGroup();
     AddM();
     AddN();
@@ -45,6 +52,26 @@ class ConvolutionMapper {
   int Dim(AttrKey key) const { return static_cast<int>(op_.attributes.Int(key)); }
   const std::vector<int64_t>& List(AttrKey key) const { return op_.attributes.Ints(key); }
   size_t num_spatial() const { return List(AttrKey::kInputSpatialDimensions).size(); }
+  int LhsDim(size_t i) const { return static_cast<int>(List(AttrKey::kInputSpatialDimensions)[i]); }
+  int RhsDim(size_t i) const { return static_cast<int>(List(AttrKey::kKernelSpatialDimensions)[i]); }
+  int OutDim(size_t i) const { return static_cast<int>(List(AttrKey::kOutputSpatialDimensions)[i]); }
+  bool IsReversed(size_t i) const { return List(AttrKey::kWindowReversal)[i] != 0; }
+  int64_t RhsFactor(size_t i, int64_t factor) const { return IsReversed(i) ? -factor : factor; }
+
+  void SetAxes() {
+    int64_t phases = 1;
+    for (size_t i = 0; i < num_spatial(); ++i) {
+      WindowAxis axis;
+      axis.results = op_.type().dims[OutDim(i)];
+      axis.taps = Rhs().dims[RhsDim(i)];
+      axis.input_result = List(AttrKey::kWindowStrides)[i];
+      axis.input_tap = List(AttrKey::kRhsDilation)[i];
+      axis.input_offset = -List(AttrKey::kPadding)[2 * i];
+      axis.dilation = List(AttrKey::kLhsDilation)[i];
+      axes_.push_back(InPhases(axis, kMostPhases / phases));
+      phases *= axes_.back().phases;
+    }
+  }
 
   void AddGroup() {
     const int64_t feature_groups = op_.attributes.Int(AttrKey::kFeatureGroupCount);
@@ -71,17 +98,24 @@ class ConvolutionMapper {
     uses.push_back(
         {{ProductAxis::kM, op_.type().dims[batch]}, {{Dim(AttrKey::kInputBatchDimension), 1}}, {}, {{batch, 1}}});
     for (size_t i = 0; i < num_spatial(); ++i) {
-      const int out = static_cast<int>(List(AttrKey::kOutputSpatialDimensions)[i]);
-      const int lhs = static_cast<int>(List(AttrKey::kInputSpatialDimensions)[i]);
-      const int64_t stride = List(AttrKey::kWindowStrides)[i];
-      uses.push_back({{ProductAxis::kM, op_.type().dims[out]}, {{lhs, stride}}, {}, {{out, 1}}});
+      const WindowAxis& axis = axes_[i];
+      uses.push_back(
+          {{ProductAxis::kM, axis.results}, {{LhsDim(i), axis.input_result}}, {}, {{OutDim(i), axis.result_step}}});
     }
     std::sort(uses.begin(), uses.end(),
               [](const DigitUse& a, const DigitUse& b) { return a.out[0].first < b.out[0].first; });
     uses_.insert(uses_.end(), uses.begin(), uses.end());
   }
 
+  // Phases before features, so that what a workgroup computes has one phase where there are many features.
   void AddN() {
+    for (size_t i = 0; i < num_spatial(); ++i) {
+      const WindowAxis& axis = axes_[i];
+      uses_.push_back({{ProductAxis::kN, axis.phases},
+                       {},
+                       {{RhsDim(i), RhsFactor(i, axis.tap_phase)}},
+                       {{OutDim(i), axis.result_phase}}});
+    }
     uses_.push_back({{ProductAxis::kN, group_features_},
                      {},
                      {{Dim(AttrKey::kKernelOutputFeatureDimension), 1}},
@@ -95,11 +129,11 @@ class ConvolutionMapper {
     uses.push_back(
         {{ProductAxis::kK, Rhs().dims[feature]}, {{Dim(AttrKey::kInputFeatureDimension), 1}}, {{feature, 1}}, {}});
     for (size_t i = 0; i < num_spatial(); ++i) {
-      const int rhs = static_cast<int>(List(AttrKey::kKernelSpatialDimensions)[i]);
-      const int lhs = static_cast<int>(List(AttrKey::kInputSpatialDimensions)[i]);
-      const int64_t dilation = List(AttrKey::kRhsDilation)[i];
-      const int64_t sign = List(AttrKey::kWindowReversal)[i] != 0 ? -1 : 1;
-      uses.push_back({{ProductAxis::kK, Rhs().dims[rhs]}, {{lhs, dilation}}, {{rhs, sign}}, {}});
+      const WindowAxis& axis = axes_[i];
+      uses.push_back({{ProductAxis::kK, axis.taps},
+                      {{LhsDim(i), axis.input_tap}},
+                      {{RhsDim(i), RhsFactor(i, axis.tap_step)}},
+                      {}});
     }
     std::sort(uses.begin(), uses.end(),
               [](const DigitUse& a, const DigitUse& b) { return a.rhs[0].first < b.rhs[0].first; });
@@ -120,18 +154,20 @@ class ConvolutionMapper {
 
   void SetWindow(Product& product) const {
     for (size_t i = 0; i < num_spatial(); ++i) {
-      DimMap& lhs = product.lhs.dims[List(AttrKey::kInputSpatialDimensions)[i]];
-      lhs.offset = -List(AttrKey::kPadding)[2 * i];
-      lhs.dilation = List(AttrKey::kLhsDilation)[i];
-      if (List(AttrKey::kWindowReversal)[i] == 0) continue;
-      DimMap& rhs = product.rhs.dims[List(AttrKey::kKernelSpatialDimensions)[i]];
-      rhs.offset = rhs.extent - 1;
+      const WindowAxis& axis = axes_[i];
+      DimMap& lhs = product.lhs.dims[LhsDim(i)];
+      lhs.offset = axis.input_offset;
+      lhs.dilation = axis.dilation;
+      DimMap& rhs = product.rhs.dims[RhsDim(i)];
+      rhs.offset = IsReversed(i) ? rhs.extent - 1 - axis.tap_offset : axis.tap_offset;
+      product.out.dims[OutDim(i)].offset = axis.result_offset;
     }
   }
 
   const ir::Op& op_;
   int64_t groups_ = 1;
   int64_t group_features_ = 1;
+  std::vector<WindowAxis> axes_;  // one a spatial dimension
   std::vector<DigitUse> uses_;
 };
 

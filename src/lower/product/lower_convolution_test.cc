@@ -51,6 +51,52 @@ TEST(LowerConvolution, TakesGradientsOfData) {
   ExpectRight({2, 7, 8, 4}, {2, 2, 4, 4}, dims);
 }
 
+TEST(LowerConvolution, PutsPhasesOfADilatedInputTogether) {
+  ConvolutionDims dims = {"b01f", "01io", "b01f"};
+  dims.lhs_dilation = {2, 2};
+  dims.padding = {2, 2, 2, 2};
+  ExpectRight({2, 4, 5, 8}, {4, 4, 8, 8}, dims);  // as many taps in each phase
+  dims.padding = {1, 1, 3, 0};
+  ExpectRight({2, 4, 4, 3}, {4, 3, 3, 5}, dims);
+  dims.lhs_dilation = {3, 2};
+  dims.padding = {-2, 4, -1, -2};
+  ExpectRight({2, 5, 6, 4}, {3, 4, 4, 4}, dims);
+  dims.lhs_dilation = {5, 4};
+  dims.padding = {4, 4, 3, 6};
+  ExpectRight({2, 3, 3, 4}, {2, 3, 4, 4}, dims);  // phases without any tap
+  dims.lhs_dilation = {2, 3};
+  dims.rhs_dilation = {1, 2};
+  dims.reversal = {1, 1};
+  ExpectRight({2, 3, 3, 4}, {3, 3, 4, 4}, dims);
+  dims.strides = {3, 1};
+  ExpectRight({2, 3, 3, 4}, {3, 3, 4, 4}, dims);
+}
+
+TEST(LowerConvolution, PutsPhasesOfGroupsAndOtherRanksTogether) {
+  ConvolutionDims depthwise = {"b01f", "01io", "b01f"};
+  depthwise.lhs_dilation = {2, 2};
+  depthwise.padding = {2, 1, 1, 2};
+  depthwise.feature_groups = 16;
+  ExpectRight({2, 5, 4, 16}, {3, 3, 1, 16}, depthwise);
+  depthwise.feature_groups = 2;
+  ExpectRight({2, 5, 4, 16}, {3, 4, 8, 8}, depthwise);
+  ConvolutionDims weights = {"f01b", "i01o", "01bf"};
+  weights.batch_groups = 4;
+  weights.lhs_dilation = {2, 2};
+  weights.padding = {1, 2, 2, 1};
+  ExpectRight({2, 3, 3, 4}, {2, 5, 6, 8}, weights);
+  ConvolutionDims one = {"bf0", "oi0", "bf0"};
+  one.lhs_dilation = {4};
+  one.padding = {7, 5};
+  ExpectRight({2, 3, 40}, {5, 3, 9}, one);
+  ConvolutionDims three = {"b012f", "012io", "b012f"};
+  three.lhs_dilation = {4, 4, 4};
+  three.padding = {3, 4, 2, 2, 5, 1};
+  ExpectRight({1, 3, 2, 2, 4}, {4, 5, 6, 4, 4}, three);
+  three.lhs_dilation = {5, 5, 5};  // too many phases for all dimensions
+  ExpectRight({1, 2, 2, 2, 4}, {5, 5, 6, 4, 4}, three);
+}
+
 TEST(LowerConvolution, TakesGradientsOfWeights) {
   ConvolutionDims dims = {"f01b", "i01o", "01bf"};
   ExpectRight({2, 6, 6, 3}, {2, 4, 4, 5}, dims);
@@ -129,9 +175,12 @@ TEST(LowerConvolution, TakesEveryElementType) {
                                  {DType::kS8, DType::kS32},  {DType::kC64, DType::kC64},   {DType::kF64, DType::kF64}};
   ConvolutionDims dims = Forward();
   dims.padding = {1, 1, 1, 0};
+  ConvolutionDims dilated = dims;
+  dilated.lhs_dilation = {2, 2};
   for (const Row& row : rows) {
     SCOPED_TRACE(Name(row.operand));
     Convolution({row.operand, {2, 4, 5, 4}}, {row.operand, {2, 3, 4, 8}}, dims, row.result).ExpectRightEverywhere();
+    Convolution({row.operand, {2, 4, 5, 4}}, {row.operand, {4, 4, 4, 8}}, dilated, row.result).ExpectRightEverywhere();
   }
 }
 

@@ -41,10 +41,7 @@ std::vector<std::pair<std::string, ProductConfig>> Configs(DType input) {
   return configs;
 }
 
-void ExpectDotRight(DType input, DType result, const Dims& lhs, const Dims& rhs, const DotDims& dims) {
-  const ProductTest test({input, lhs}, {input, rhs}, [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
-    return AppendDot(block, operands, dims, result);
-  });
+void ExpectRight(DType input, const ProductTest& test) {
   const Product product = test.Prepared();
   ASSERT_EQ(MatrixInput(product, SimplifyProduct(product)), input);
   for (auto& [name, config] : Configs(input)) {
@@ -54,6 +51,20 @@ void ExpectDotRight(DType input, DType result, const Dims& lhs, const Dims& rhs,
     split.splits = 2;
     test.ExpectRightWith(split, name + "in two parts ");
   }
+}
+
+void ExpectDotRight(DType input, DType result, const Dims& lhs, const Dims& rhs, const DotDims& dims) {
+  ExpectRight(input,
+              ProductTest({input, lhs}, {input, rhs}, [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                return AppendDot(block, operands, dims, result);
+              }));
+}
+
+void ExpectConvolutionRight(DType type, const Dims& lhs, const Dims& rhs, const ConvolutionDims& dims) {
+  ExpectRight(type,
+              ProductTest({type, lhs}, {type, rhs}, [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                return AppendConvolution(block, operands, dims, type);
+              }));
 }
 
 TEST(MatrixProduct, ComputesEveryLayoutOfTheOperands) {
@@ -73,6 +84,22 @@ TEST(MatrixProduct, ComputesBatches) {
   ExpectDotRight(DType::kBF16, DType::kF32, {3, 24, 40}, {3, 40, 36}, {{0}, {0}, {2}, {1}});
   // Attention's: batch and heads around the contraction.
   ExpectDotRight(DType::kBF16, DType::kBF16, {2, 20, 3, 16}, {2, 24, 3, 16}, {{0, 2}, {0, 2}, {3}, {3}});
+}
+
+TEST(MatrixProduct, ComputesConvolutionsOfDilatedInputs) {
+  ConvolutionDims dims = {"b01f", "01io", "b01f"};
+  dims.lhs_dilation = {2, 2};
+  dims.padding = {2, 2, 2, 2};
+  ExpectConvolutionRight(DType::kBF16, {2, 4, 3, 16}, {4, 4, 16, 8}, dims);
+  dims.padding = {2, 1, 1, 2};
+  ExpectConvolutionRight(DType::kF16, {2, 4, 3, 16}, {3, 3, 16, 8}, dims);
+  dims.strides = {3, 1};  // stays dilated
+  ExpectConvolutionRight(DType::kBF16, {2, 4, 3, 16}, {3, 3, 16, 8}, dims);
+  ConvolutionDims gradient = {"b01f", "01oi", "b01f"};
+  gradient.lhs_dilation = {2, 2};
+  gradient.padding = {2, 1, 2, 1};
+  gradient.reversal = {1, 1};
+  ExpectConvolutionRight(DType::kBF16, {2, 3, 4, 8}, {3, 3, 16, 8}, gradient);
 }
 
 TEST(MatrixProduct, ConvertsOperandsOnTheirWayAndResultsAfterwards) {

@@ -3,8 +3,9 @@
 // convolution become a Product; the emitters (tile_product, direct_product, row_product) know nothing of either op.
 //
 // Each axis (batch, M, N, K) is a mixed-radix number of digits, outermost first. The index of every dimension of the
-// three tensors is an affine function of the digits; for a convolution's input it may lie outside of the tensor
-// (padding) or between its elements (dilation): the element is then zero. Pure data; no kernel IR here.
+// three tensors is an affine function of the digits; for a convolution's operands it may lie outside of the tensor
+// (padding) or between its elements (dilation): the element is then zero. What lies outside of the result is not
+// stored. Pure data; no kernel IR here.
 #pragma once
 
 #include <array>

@@ -85,8 +85,14 @@ class TileStorer {
     Partial partial = out_.StepAxis(out_.Origin(), tile_.rest_axis, decode(tile_.rest_axis, at.batch));
     partial = out_.StepAxis(partial, tile_.row_axis, decode(tile_.row_axis, at.row));
     partial = out_.StepAxis(partial, tile_.column_axis, decode(tile_.column_axis, at.column));
-    if (c_.num_splits > 1) return StorePartials(partial.linear, values, lanes);
-    Index index = Index::FromLinear(partial.linear);
+    Status status;
+    Guard(out_.IsValid(partial), [&] { status = StoreInside(at, partial.linear, values, lanes); });
+    return status;
+  }
+
+  Status StoreInside(const AxisIndices& at, V linear, const Lanes& values, int lanes) {
+    if (c_.num_splits > 1) return StorePartials(linear, values, lanes);
+    Index index = Index::FromLinear(linear);
     if (HasEpilogue(c_)) index.dims = OutDims(at);
     return StoreResults(c_, index, values, lanes);
   }

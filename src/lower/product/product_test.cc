@@ -126,9 +126,10 @@ TEST(Product, ChecksOnlyPositionsThatCanBeOutside) {
   EXPECT_EQ(positions(dims, {2, 8, 8, 4}), 0u);
   dims.padding = {0, 0, 0, 0};
   dims.lhs_dilation = {2, 1};
+  EXPECT_EQ(positions(dims, {2, 8, 8, 4}), 0u);  // each phase of the result sees elements alone
+  dims.strides = {2, 1};
   EXPECT_EQ(positions(dims, {2, 8, 8, 4}), 1u);
   // A dilation that every position is a multiple of is none.
-  dims.strides = {2, 1};
   dims.rhs_dilation = {2, 1};
   EXPECT_EQ(positions(dims, {2, 8, 8, 4}), 0u);
 }

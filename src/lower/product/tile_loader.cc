@@ -29,7 +29,9 @@ Order ContiguousOrder(const ProductForm& form, const LinearMap& linear, ProductA
   const std::vector<int> rows = form.DigitsOf(axis);
   const auto step = [&](const std::vector<int>& digits) {
     if (digits.empty() || IsBroadcast(linear, digits.back())) return INT64_MAX;
-    return std::abs(linear.factors[digits.back()]);
+    int64_t sum = linear.factors[digits.back()];
+    for (const PositionMap& position : linear.positions) sum += position.stride * position.factors[digits.back()];
+    return std::abs(sum);
   };
   const bool is_along_k = step(k) < step(rows);
   const std::vector<int>& contiguous = is_along_k ? k : rows;
