@@ -17,6 +17,13 @@ namespace {
 
 constexpr int64_t kMinRows = 64;  // fewer rows leave the device idle, unless there is little to do:
 constexpr int64_t kMaxElementsOfFewRows = 1 << 16;
+constexpr int64_t kMaxLongRow = 1 << 15;  // a longer row is shared by several workgroups, unless there are
+constexpr int64_t kManyRows = 1024;       // so many of them.
+
+bool OccupyTheDevice(const RowShape& shape) {
+  if (shape.rows < kMinRows) return shape.rows * shape.cols <= kMaxElementsOfFewRows;
+  return shape.rows >= kManyRows || shape.cols <= kMaxLongRow;
+}
 
 bool TakesRows(const Cluster& cluster) {
   return cluster.kind == GroupKind::kLoop || cluster.kind == GroupKind::kRow || cluster.kind == GroupKind::kReduce;
@@ -49,7 +56,7 @@ bool MergeByRows(Clusters& clusters, int producer, int consumer) {
   if (!TakesRows(from) || !TakesRows(to)) return false;
   const RowShape shape = to.rows.cols > 0 ? to.rows : from.rows;
   if (shape.cols == 0 || (from.rows.cols > 0 && !(from.rows == shape))) return false;
-  if (shape.rows < kMinRows && shape.rows * shape.cols > kMaxElementsOfFewRows) return false;
+  if (!OccupyTheDevice(shape)) return false;
   if (!RootsHaveRowShape(clusters, producer, shape) || !RootsHaveRowShape(clusters, consumer, shape)) return false;
   const auto within_row = [&](int reader, const ir::Value* value) {
     return ReadsWithinRow(clusters.graph(), reader, value, shape);

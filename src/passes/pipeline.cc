@@ -14,6 +14,7 @@
 #include "passes/hoist_loop_invariants.h"
 #include "passes/inline_calls.h"
 #include "passes/narrow_integers.h"
+#include "passes/narrow_products.h"
 #include "passes/passes.h"
 #include "passes/recognize_scans.h"
 #include "passes/recognize_trip_counts.h"
@@ -57,6 +58,9 @@ constexpr Pass kPipeline[] = {
     {"simplify_control_flow", SimplifyControlFlow},
     {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_contractions", SimplifyContractions},
+    {"narrow_products", NarrowProducts},
+    {"hoist_loop_invariants", HoistLoopInvariants},
+    {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
     {"sink_cheap_values", SinkCheapValues},
     {"split_concatenates", SplitConcatenates},
     {"eliminate_dead_code", EliminateDeadCode},

@@ -54,14 +54,24 @@ StatusOr<bool> ReadFlag(const std::string& name, const OptionValue& value) {
       Format("While setting option {}, '{}' is not a valid bool value.", name, text != nullptr ? *text : "a number"));
 }
 
+// What a float32 product is computed in whose program states no precision (docs/precision.md).
+Status ReadMatmulPrecision(compiler::Options& options) {
+  constexpr const char* name = "DRAGOMAN_MATMUL_PRECISION";
+  const std::string value = os::EnvironmentVariable(name).value_or("default");
+  if (value == "highest") options.skipped_passes.push_back("narrow_products");
+  if (value == "highest" || value == "default") return OkStatus();
+  return InvalidArgument(Format("{} is '{}'; set it to default or highest.", name, value));
+}
+
 // Ours begin with dragoman_; those of XLA come along in portable scripts and say nothing to us.
 StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
   compiler::Options result;
+  RETURN_IF_ERROR(ReadMatmulPrecision(result));
   for (const auto& [name, value] : options.overrides) {
     if (name == "dragoman_fuse") {
       ASSIGN_OR_RETURN(result.fuse, ReadFlag(name, value));
     } else if (name == "dragoman_skip_passes" && std::holds_alternative<std::string>(value)) {
-      result.skipped_passes = SplitAtCommas(std::get<std::string>(value));
+      for (auto& pass : SplitAtCommas(std::get<std::string>(value))) result.skipped_passes.push_back(std::move(pass));
     } else if (name == "dragoman_skip_passes") {
       return InvalidArgument(Format("While setting option {}, what is given is not a valid string value.", name));
     } else if (name == "xla_embed_ir_in_executable") {
