@@ -38,26 +38,27 @@ class WordTile {
 
   int end_word() const { return first_word_ + lines_ * pitch_; }
 
-  Status Store(const StagedTile& staged, int array) {
+  // `first_word` is that of the buffer.
+  Status Store(const StagedTile& staged, int array, int first_word) {
     for (int slot = 0; slot < loader_.num_slots(); ++slot) {
       ASSIGN_OR_RETURN(const std::vector<V> words, WordsOf(staged, slot));
-      const V at = At(loader_.row(slot), loader_.k(slot));
+      const V at = At(loader_.row(slot), loader_.k(slot), first_word);
       for (size_t i = 0; i < words.size(); ++i) b_.StoreShared(array, b_.IAdd(at, b_.I32(i)), words[i]);
     }
     return OkStatus();
   }
 
   // The matrix whose first element is (row, k) of the tile.
-  V Load(KType type, int array, V row, V k) const {
+  V Load(KType type, int array, int first_word, V row, V k) const {
     const bool is_column_major = loader_.is_along_k() == (type == KType::kMatrixB);
-    return b_.MatrixLoad(type, array, At(row, k), {static_cast<uint32_t>(pitch_), is_column_major});
+    return b_.MatrixLoad(type, array, At(row, k, first_word), {static_cast<uint32_t>(pitch_), is_column_major});
   }
 
  private:
-  V At(V row, V k) const {
+  V At(V row, V k, int first_word) const {
     const V line = loader_.is_along_k() ? row : k;
     const V within = loader_.is_along_k() ? k : row;
-    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word_)), b_.UDiv(within, b_.I32(2)));
+    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word + first_word_)), b_.UDiv(within, b_.I32(2)));
   }
 
   StatusOr<std::vector<V>> WordsOf(const StagedTile& staged, int slot) const {
@@ -113,7 +114,7 @@ class MatrixEmitter : public TileWalk {
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);
     b_.SetMatrixShape(shape_);
-    array_ = b_.AddShared(KType::kI32, std::max(rhs_.end_word(), Subgroups(config_) * strip_.words));
+    array_ = b_.AddShared(KType::kI32, std::max(config_.buffers * rhs_.end_word(), Subgroups(config_) * strip_.words));
     LocateWorkgroup();
     const V subgroup = b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
     subgroup_row_ = b_.IMul(b_.UDiv(subgroup, b_.I32(SubgroupsN())), b_.I32(config_.rows));
@@ -137,24 +138,26 @@ class MatrixEmitter : public TileWalk {
         lhs_(context, lhs_loader_, lhs_form, config.matrix.input, 0, config.tile_m, config.tile_k),
         rhs_(context, rhs_loader_, rhs_form, config.matrix.input, lhs_.end_word(), config.tile_n, config.tile_k) {}
 
+  int FirstWord(int buffer) const { return buffer * rhs_.end_word(); }
   int RowMatrices() const { return config_.rows / shape_.m; }
   int ColumnMatrices() const { return config_.columns / shape_.n; }
   int SubgroupsN() const { return config_.tile_n / config_.columns; }
 
-  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs) override {
-    RETURN_IF_ERROR(lhs_.Store(lhs, array_));
-    return rhs_.Store(rhs, array_);
+  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs, int buffer) override {
+    RETURN_IF_ERROR(lhs_.Store(lhs, array_, FirstWord(buffer)));
+    return rhs_.Store(rhs, array_, FirstWord(buffer));
   }
 
-  std::vector<V> MultiplyTiles(std::vector<V> sums) override {
+  std::vector<V> MultiplyTiles(std::vector<V> sums, int buffer) override {
+    const int first_word = FirstWord(buffer);
     for (int k = 0; k < config_.tile_k; k += shape_.k) {
       std::vector<V> lhs;
       for (int i = 0; i < RowMatrices(); ++i) {
-        lhs.push_back(lhs_.Load(KType::kMatrixA, array_, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), b_.I32(k)));
+        lhs.push_back(lhs_.Load(KType::kMatrixA, array_, first_word, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), b_.I32(k)));
       }
       for (int j = 0; j < ColumnMatrices(); ++j) {
         const V column = b_.IAdd(subgroup_column_, b_.I32(j * shape_.n));
-        const V rhs = rhs_.Load(KType::kMatrixB, array_, column, b_.I32(k));
+        const V rhs = rhs_.Load(KType::kMatrixB, array_, first_word, column, b_.I32(k));
         for (int i = 0; i < RowMatrices(); ++i) {
           V& sum = sums[i * ColumnMatrices() + j];
           sum = b_.MatrixMulAdd(lhs[i], rhs, sum);
@@ -245,7 +248,7 @@ int64_t MatrixSharedBytes(const ProductConfig& config) {
   const auto tile_words = [&](int tile) {
     return std::max(tile * (config.tile_k / 2 + kPaddingWords), config.tile_k * (tile / 2 + kPaddingWords));
   };
-  const int words = tile_words(config.tile_m) + tile_words(config.tile_n);
+  const int words = config.buffers * (tile_words(config.tile_m) + tile_words(config.tile_n));
   return 4 * std::max<int64_t>(words, Subgroups(config) * Strip(config).words);
 }
 

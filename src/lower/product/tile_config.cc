@@ -44,6 +44,8 @@ struct TileRow {
   int columns;
   int unroll_k;
   double rate;  // of a compute unit's multiply-adds, when enough workgroups hide each other's waits
+  int steps_at_once = 1;
+  int buffers = 1;
 };
 
 // Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
@@ -107,6 +109,8 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
   config.rows = row.rows;
   config.columns = row.columns;
   config.unroll_k = row.unroll_k;
+  config.steps_at_once = row.steps_at_once;
+  config.buffers = row.buffers;
   config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
   if (choice.unit == TileUnit::kMatrix) {
     config.matrix = choice.matrix;
@@ -176,6 +180,10 @@ void AddCandidates(const UnitChoice& choice, const ProductForm& form, const targ
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
       config.splits = EvenSplits(steps, splits);
+      // A loop that comes round after several steps needs as many of them in every part.
+      const bool is_even = steps % (int64_t{config.splits} * row.steps_at_once) == 0;
+      config.steps_at_once = is_even ? row.steps_at_once : 1;
+      config.buffers = is_even ? row.buffers : 1;
       candidates.push_back({config, TileCycles(row, e, splits, units, step_cycles)});
     }
   }
