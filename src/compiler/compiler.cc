@@ -44,9 +44,9 @@ uint64_t SectionBytes(const target::DeviceProfile& profile) {
 
 Hash128 Fingerprint(const target::Options& options) {
   // A field that is added does not compile until somebody decides about it here.
-  const auto& [fuse, skipped_passes, tuning] = options;
+  const auto& [fuse, skipped_passes, exact_products, tuning] = options;
   const auto& [products] = tuning;
-  std::string text = Format("fuse={}", fuse);
+  std::string text = Format("fuse={} exact={}", fuse, exact_products);
   for (const std::string& pass : skipped_passes) text += Format(" without={}:{}", pass.size(), pass);
   for (const auto& [key, name] : products) text += Format(" product={}:{}={}:{}", key.size(), key, name.size(), name);
   return HashString(text);

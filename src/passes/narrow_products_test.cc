@@ -61,6 +61,16 @@ func public @main(%a: tensor<1024x1024x2xf32>, %b: tensor<1024x1024x2xf32>) {
 })"));
 }
 
+TEST(NarrowProducts, DemandsTheHighestPrecisionWhereAsked) {
+  auto module = ParseForTest(Dot(1024, 1024, 1024));
+  const target::DeviceProfile profile = WithMatrixUnits();
+  target::Options options;
+  options.exact_products = true;
+  const auto result = NarrowProducts(*module, {profile, options});
+  ASSERT_TRUE(result.ok() && result->changed);
+  EXPECT_NE(ir::Print(*module).find("precision = 2} : tensor<1024x1024xf32>"), std::string::npos);
+}
+
 TEST(NarrowProducts, LeavesDevicesWithoutMatrixUnitsAlone) {
   EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024), target::DeviceProfile()));
   target::DeviceProfile profile = WithMatrixUnits();

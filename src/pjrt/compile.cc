@@ -58,7 +58,7 @@ StatusOr<bool> ReadFlag(const std::string& name, const OptionValue& value) {
 Status ReadMatmulPrecision(compiler::Options& options) {
   constexpr const char* name = "DRAGOMAN_MATMUL_PRECISION";
   const std::string value = os::EnvironmentVariable(name).value_or("default");
-  if (value == "highest") options.skipped_passes.push_back("narrow_products");
+  options.exact_products = value == "highest";
   if (value == "highest" || value == "default") return OkStatus();
   return InvalidArgument(Format("{} is '{}'; set it to default or highest.", name, value));
 }
@@ -71,7 +71,7 @@ StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
     if (name == "dragoman_fuse") {
       ASSIGN_OR_RETURN(result.fuse, ReadFlag(name, value));
     } else if (name == "dragoman_skip_passes" && std::holds_alternative<std::string>(value)) {
-      for (auto& pass : SplitAtCommas(std::get<std::string>(value))) result.skipped_passes.push_back(std::move(pass));
+      result.skipped_passes = SplitAtCommas(std::get<std::string>(value));
     } else if (name == "dragoman_skip_passes") {
       return InvalidArgument(Format("While setting option {}, what is given is not a valid string value.", name));
     } else if (name == "xla_embed_ir_in_executable") {

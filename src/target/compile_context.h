@@ -21,6 +21,7 @@ struct Tuning {
 struct Options {
   bool fuse = true;  // false: every op alone (a test mode)
   std::vector<std::string> skipped_passes;
+  bool exact_products = false;  // float32 products are never rounded to fewer bits, whatever precision they state
   Tuning tuning;
 };
 

@@ -21,7 +21,7 @@ constexpr int64_t kReduceInvocations = 16384;  // fewer leave most of a large de
 StatusOr<int64_t> EmitProduct(ProductContext& context, const ProductConfig& config) {
   switch (config.kernel) {
     case ProductKernel::kTile:
-      return config.unit == TileUnit::kMatrix ? EmitMatrixProduct(context, config) : EmitTileProduct(context, config);
+      return IsMatrix(config.unit) ? EmitMatrixProduct(context, config) : EmitTileProduct(context, config);
     case ProductKernel::kDirect:
       return EmitDirectProduct(context, config);
     case ProductKernel::kRow:
@@ -181,6 +181,7 @@ StatusOr<Product> PrepareProduct(const fusion::Group& group, Product product) {
   for (ProductDigit& digit : product.digits) {
     if (is_empty && digit.axis == ProductAxis::kK) digit.extent = 0;
   }
+  product.precision = static_cast<Precision>(group.hero->attributes.Int(ir::AttrKey::kPrecision));
   RETURN_IF_ERROR(AbsorbProducers(group, product.lhs));
   RETURN_IF_ERROR(AbsorbProducers(group, product.rhs));
   OrientProduct(product);

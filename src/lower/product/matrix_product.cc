@@ -11,47 +11,64 @@ namespace {
 // Words added to each line of a shared tile: 16 bytes, so that lines stay aligned and spread over the banks.
 constexpr int kPaddingWords = 4;
 
+DType ElementType(const OperandMap& map) { return map.converts.empty() ? map.value->type.dtype : map.converts.back(); }
+
+// Neighbours of both operands can be loaded at once.
+bool HasPairs(const ProductForm& form) {
+  return TileLoadWidth(form, form.lhs, ProductAxis::kM, 2) == 2 &&
+         TileLoadWidth(form, form.rhs, ProductAxis::kN, 2) == 2;
+}
+
 // The 16-bit type that an operand's elements have. One that a float32 product widens stays on the scalar units: the
 // sums of matrix units are rounded otherwise, and what is fused must not change results.
 std::optional<DType> NarrowType(const OperandMap& map) {
-  const DType type = map.converts.empty() ? map.value->type.dtype : map.converts.back();
+  const DType type = ElementType(map);
   return type == DType::kF16 || type == DType::kBF16 ? std::optional(type) : std::nullopt;
 }
 
 // Whether the operand's bits in memory are what the unit takes.
-TileLoader::Form LoadForm(const OperandMap& map) {
-  return map.converts.empty() ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
+TileLoader::Form LoadForm(const OperandMap& map, TileUnit unit) {
+  const bool is_taken = map.converts.empty() && unit == TileUnit::kMatrix;
+  return is_taken ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
 }
 
-// One operand in shared memory: lines of pairs, along K or along its own axis as it was loaded.
+// Halves of an element in shared memory.
+int Planes(const ProductConfig& config) { return config.unit == TileUnit::kSplitMatrix ? 2 : 1; }
+
+// One operand in shared memory: in each plane lines of pairs, along K or along its own axis as it was loaded.
 class WordTile {
  public:
-  WordTile(ProductContext& context, const TileLoader& loader, TileLoader::Form form, DType input, int first_word,
-           int tile, int tile_k)
+  WordTile(ProductContext& context, const TileLoader& loader, TileLoader::Form form, const ProductConfig& config,
+           int first_word, int tile)
       : b_(context.builder),
         loader_(loader),
         form_(form),
-        input_(input),
+        input_(config.matrix.input),
+        planes_(Planes(config)),
         first_word_(first_word),
-        pitch_((loader.is_along_k() ? tile_k : tile) / 2 + kPaddingWords),
-        lines_(loader.is_along_k() ? tile : tile_k) {}
+        pitch_((loader.is_along_k() ? config.tile_k : tile) / 2 + kPaddingWords),
+        lines_(loader.is_along_k() ? tile : config.tile_k) {}
 
-  int end_word() const { return first_word_ + lines_ * pitch_; }
+  int end_word() const { return first_word_ + planes_ * lines_ * pitch_; }
 
   // `first_word` is that of the buffer.
   Status Store(const StagedTile& staged, int array, int first_word) {
     for (int slot = 0; slot < loader_.num_slots(); ++slot) {
       ASSIGN_OR_RETURN(const std::vector<V> words, WordsOf(staged, slot));
+      const int across = static_cast<int>(words.size()) / planes_;
       const V at = At(loader_.row(slot), loader_.k(slot), first_word);
-      for (size_t i = 0; i < words.size(); ++i) b_.StoreShared(array, b_.IAdd(at, b_.I32(i)), words[i]);
+      for (int i = 0; i < across * planes_; ++i) {
+        b_.StoreShared(array, b_.IAdd(at, b_.I32(i / across * lines_ * pitch_ + i % across)), words[i]);
+      }
     }
     return OkStatus();
   }
 
-  // The matrix whose first element is (row, k) of the tile.
-  V Load(KType type, int array, int first_word, V row, V k) const {
+  // The matrix whose first element is (row, k) of the tile's plane.
+  V Load(KType type, int array, int first_word, int plane, V row, V k) const {
     const bool is_column_major = loader_.is_along_k() == (type == KType::kMatrixB);
-    return b_.MatrixLoad(type, array, At(row, k, first_word), {static_cast<uint32_t>(pitch_), is_column_major});
+    return b_.MatrixLoad(type, array, At(row, k, first_word + plane * lines_ * pitch_),
+                         {static_cast<uint32_t>(pitch_), is_column_major});
   }
 
  private:
@@ -66,11 +83,28 @@ class WordTile {
     ASSIGN_OR_RETURN(const Lanes values, loader_.Convert(staged, slot));
     std::vector<V> words;
     for (size_t i = 0; i + 1 < values.size(); i += 2) words.push_back(Pack(values[i].re, values[i + 1].re));
+    if (planes_ == 1) return words;
+    for (size_t i = 0; i + 1 < values.size(); i += 2) {
+      words.push_back(Pack(Remainder(values[i].re), Remainder(values[i + 1].re)));
+    }
     return words;
   }
 
-  // Both are f32 with values of the narrow type.
+  // What Pack leaves of an f32, rounded to bf16; 0 of infinity and NaN.
+  V Remainder(V value) const {
+    const V bits = b_.Bitcast(value, KType::kI32);
+    const V taken = b_.Bitcast(b_.And(bits, b_.I32(0xffff0000)), KType::kF32);
+    const V rest = b_.Bitcast(b_.FSub(value, taken), KType::kI32);
+    const V is_special = b_.IEq(b_.And(bits, b_.I32(0x7f800000)), b_.I32(0x7f800000));
+    return b_.Bitcast(b_.Select(is_special, b_.I32(0), b_.IAdd(rest, b_.I32(0x8000))), KType::kF32);
+  }
+
+  // Both are f32: with values of the narrow type, or cut off to it. A NaN of low bits alone stays one.
   V Pack(V low, V high) const {
+    if (planes_ == 2) {
+      low = Quiet(low);
+      high = Quiet(high);
+    }
     const auto shift = [&](KOp op, V value) { return b_.Binary(op, value, b_.I32(16)); };
     if (input_ == DType::kBF16) {
       const V high_bits = b_.And(b_.Bitcast(high, KType::kI32), b_.I32(0xffff0000));
@@ -80,10 +114,16 @@ class WordTile {
     return b_.Or(bits(low), shift(KOp::kShl, bits(high)));
   }
 
+  V Quiet(V value) const {
+    const V quiet = b_.Bitcast(b_.Or(b_.Bitcast(value, KType::kI32), b_.I32(0x00400000)), KType::kF32);
+    return b_.Select(b_.Convert(KOp::kIsNan, value, KType::kBool), quiet, value);
+  }
+
   Builder& b_;
   const TileLoader& loader_;
   const TileLoader::Form form_;
   const DType input_;
+  const int planes_;
   int first_word_;
   int pitch_;
   int lines_;
@@ -109,7 +149,8 @@ int Subgroups(const ProductConfig& config) { return config.tile_m / config.rows 
 class MatrixEmitter : public TileWalk {
  public:
   MatrixEmitter(ProductContext& context, const ProductConfig& config)
-      : MatrixEmitter(context, config, LoadForm(context.product.lhs), LoadForm(context.product.rhs)) {}
+      : MatrixEmitter(context, config, LoadForm(context.product.lhs, config.unit),
+                      LoadForm(context.product.rhs, config.unit)) {}
 
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);
@@ -135,8 +176,8 @@ class MatrixEmitter : public TileWalk {
       : TileWalk(context, config, lhs_form, rhs_form),
         shape_(config.matrix),
         strip_(config),
-        lhs_(context, lhs_loader_, lhs_form, config.matrix.input, 0, config.tile_m, config.tile_k),
-        rhs_(context, rhs_loader_, rhs_form, config.matrix.input, lhs_.end_word(), config.tile_n, config.tile_k) {}
+        lhs_(context, lhs_loader_, lhs_form, config, 0, config.tile_m),
+        rhs_(context, rhs_loader_, rhs_form, config, lhs_.end_word(), config.tile_n) {}
 
   int FirstWord(int buffer) const { return buffer * rhs_.end_word(); }
   int RowMatrices() const { return config_.rows / shape_.m; }
@@ -149,22 +190,38 @@ class MatrixEmitter : public TileWalk {
   }
 
   std::vector<V> MultiplyTiles(std::vector<V> sums, int buffer) override {
-    const int first_word = FirstWord(buffer);
     for (int k = 0; k < config_.tile_k; k += shape_.k) {
-      std::vector<V> lhs;
+      std::vector<std::vector<V>> lhs;
       for (int i = 0; i < RowMatrices(); ++i) {
-        lhs.push_back(lhs_.Load(KType::kMatrixA, array_, first_word, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), b_.I32(k)));
+        lhs.push_back(LoadPlanes(lhs_, KType::kMatrixA, buffer, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), k));
       }
       for (int j = 0; j < ColumnMatrices(); ++j) {
         const V column = b_.IAdd(subgroup_column_, b_.I32(j * shape_.n));
-        const V rhs = rhs_.Load(KType::kMatrixB, array_, first_word, column, b_.I32(k));
+        const std::vector<V> rhs = LoadPlanes(rhs_, KType::kMatrixB, buffer, column, k);
         for (int i = 0; i < RowMatrices(); ++i) {
           V& sum = sums[i * ColumnMatrices() + j];
-          sum = b_.MatrixMulAdd(lhs[i], rhs, sum);
+          sum = MultiplyAddPlanes(lhs[i], rhs, sum);
         }
       }
     }
     return sums;
+  }
+
+  std::vector<V> LoadPlanes(const WordTile& tile, KType type, int buffer, V row, int k) {
+    std::vector<V> planes;
+    for (int plane = 0; plane < Planes(config_); ++plane) {
+      planes.push_back(tile.Load(type, array_, FirstWord(buffer), plane, row, b_.I32(k)));
+    }
+    return planes;
+  }
+
+  // The small terms first.
+  V MultiplyAddPlanes(const std::vector<V>& lhs, const std::vector<V>& rhs, V sum) {
+    if (lhs.size() == 2) {
+      sum = b_.MatrixMulAdd(lhs[1], rhs[0], sum);
+      sum = b_.MatrixMulAdd(lhs[0], rhs[1], sum);
+    }
+    return b_.MatrixMulAdd(lhs[0], rhs[0], sum);
   }
 
   void StoreStrip(V row_matrix, V subgroup, std::span<const V> sums) {
@@ -227,10 +284,16 @@ class MatrixEmitter : public TileWalk {
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form) {
   if (product.accumulator != DType::kF32) return std::nullopt;
   const std::optional<DType> lhs = NarrowType(product.lhs);
-  if (!lhs.has_value() || lhs != NarrowType(product.rhs)) return std::nullopt;
-  const bool has_pairs =
-      TileLoadWidth(form, form.lhs, ProductAxis::kM, 2) == 2 && TileLoadWidth(form, form.rhs, ProductAxis::kN, 2) == 2;
-  return has_pairs ? lhs : std::nullopt;
+  if (!lhs.has_value() || lhs != NarrowType(product.rhs) || !HasPairs(form)) return std::nullopt;
+  return lhs;
+}
+
+std::optional<DType> SplitInput(const Product& product, const ProductForm& form) {
+  const bool may_round = product.accumulator == DType::kF32 && product.precision != Precision::kHighest;
+  if (!may_round || ElementType(product.lhs) != DType::kF32 || ElementType(product.rhs) != DType::kF32 ||
+      !HasPairs(form))
+    return std::nullopt;
+  return DType::kBF16;
 }
 
 StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config) {
@@ -248,7 +311,7 @@ int64_t MatrixSharedBytes(const ProductConfig& config) {
   const auto tile_words = [&](int tile) {
     return std::max(tile * (config.tile_k / 2 + kPaddingWords), config.tile_k * (tile / 2 + kPaddingWords));
   };
-  const int words = config.buffers * (tile_words(config.tile_m) + tile_words(config.tile_n));
+  const int words = Planes(config) * config.buffers * (tile_words(config.tile_m) + tile_words(config.tile_n));
   return 4 * std::max<int64_t>(words, Subgroups(config) * Strip(config).words);
 }
 

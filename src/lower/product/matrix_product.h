@@ -14,8 +14,12 @@ namespace dragoman::kernel {
 // that are not contiguous in runs of two elements along K or their own axis.
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form);
 
-// Emits the kernel of a configuration with TileUnit::kMatrix, whose matrix has the type that MatrixInput gives; gives
-// the number of workgroups.
+// bf16 where both operands are f32 that may be rounded, in such runs: each is the sum of two bf16 but for 2^-17 of it.
+// The product of the smaller halves is left out.
+std::optional<DType> SplitInput(const Product& product, const ProductForm& form);
+
+// Emits the kernel of a configuration on matrix units, whose matrix has the type that MatrixInput or SplitInput gives;
+// gives the number of workgroups.
 StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config);
 
 // Whether each subgroup can hand on whole rows of its results at a time.

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/arithmetic.h"
 #include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
@@ -43,10 +44,18 @@ std::vector<std::pair<std::string, ProductConfig>> Configs(DType input) {
 
 void ExpectRight(DType input, const ProductTest& test) {
   const Product product = test.Prepared();
-  ASSERT_EQ(MatrixInput(product, SimplifyProduct(product)), input);
-  for (auto& [name, config] : Configs(input)) {
+  const ProductForm form = SimplifyProduct(product);
+  const bool is_split = input == DType::kF32;
+  ASSERT_EQ(is_split ? SplitInput(product, form) : MatrixInput(product, form), is_split ? DType::kBF16 : input);
+  for (auto& [name, config] : Configs(is_split ? DType::kBF16 : input)) {
     ASSERT_TRUE(StripFits(config)) << name;
+    if (is_split) config.unit = TileUnit::kSplitMatrix;
     test.ExpectRightWith(config, name);
+    if (CeilDiv(form.extent(ProductAxis::kK), config.tile_k) % 2 == 0) {
+      ProductConfig in_turns = config;
+      in_turns.steps_at_once = in_turns.buffers = 2;
+      test.ExpectRightWith(in_turns, name + "in turns ");
+    }
     ProductConfig split = config;
     split.splits = 2;
     test.ExpectRightWith(split, name + "in two parts ");
@@ -100,6 +109,27 @@ TEST(MatrixProduct, ComputesConvolutionsOfDilatedInputs) {
   gradient.padding = {2, 1, 2, 1};
   gradient.reversal = {1, 1};
   ExpectConvolutionRight(DType::kBF16, {2, 3, 4, 8}, {3, 3, 16, 8}, gradient);
+}
+
+TEST(MatrixProduct, SplitsFloat32InEveryLayout) {
+  ExpectDotRight(DType::kF32, DType::kF32, {32, 64}, {64, 32}, {{}, {}, {1}, {0}});
+  ExpectDotRight(DType::kF32, DType::kF32, {64, 40}, {64, 36}, {{}, {}, {0}, {0}});
+  ExpectDotRight(DType::kF32, DType::kF32, {50, 34}, {70, 34}, {{}, {}, {1}, {1}});
+  ExpectConvolutionRight(DType::kF32, {2, 5, 4, 16}, {3, 3, 16, 8}, {"b01f", "01io", "b01f"});
+}
+
+// As single bf16 they would be wrong by 2^-9 of them.
+TEST(MatrixProduct, SplitFloat32KeepsSixteenBits) {
+  ProductGroup group(
+      "(%0: tensor<40x48xf32>, %1: tensor<48x36xf32>) { %2 = dot_general(%0, %1) {lhs_batching_dimensions = [], "
+      "rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], "
+      "precision = 0} : tensor<40x36xf32> return(%2) }");
+  group.Evaluate();
+  for (auto& [name, config] : Configs(DType::kBF16)) {
+    SCOPED_TRACE(name);
+    config.unit = TileUnit::kSplitMatrix;
+    group.ExpectRight(group.LowerWith(config), 4e-5);
+  }
 }
 
 TEST(MatrixProduct, ConvertsOperandsOnTheirWayAndResultsAfterwards) {

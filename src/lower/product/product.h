@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "fusion/plan.h"
 #include "ir/ir.h"
+#include "types/scalar_ops.h"
 
 namespace dragoman::kernel {
 
@@ -48,6 +49,7 @@ struct Product {
   OperandMap rhs;
   OperandMap out;
   DType accumulator = DType::kF32;
+  Precision precision = Precision::kHighest;  // how far float32 operands may be rounded
 };
 
 // A position that must be looked at on its own: a dimension that may leave the tensor or is dilated.

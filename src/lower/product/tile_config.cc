@@ -11,6 +11,7 @@
 #include "lower/product/matrix_product.h"
 #include "lower/product/tile_loader.h"
 #include "lower/product/tile_product.h"
+#include "target/matrix_units.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -61,12 +62,18 @@ constexpr TileRow kWideTiles[] = {
     {32, 32, 16, 2, 2, 2, 0.25},
 };
 
-// On matrix units. Subgroups of 64x64 results read shared memory least. The first row reaches 4.7 on NVIDIA H100 (280
-// TFLOP/s, bf16, 4096 cubed); the rates of the others, against it and against the scalar tiles, are estimates.
+// On matrix units. Subgroups of 64x64 results read shared memory least. On NVIDIA H200 (bf16, 4096 cubed) tiles of
+// 128x128x64 reach 328 TFLOP/s, 128x128x32 277, 128x64x64 237 and 64x64x64 202; the other rates are estimates.
 constexpr TileRow kMatrixTiles[] = {
-    {128, 128, 32, 64, 64, 1, 5.5}, {128, 64, 32, 64, 32, 1, 4.5}, {64, 128, 32, 32, 64, 1, 4.5},
-    {64, 64, 32, 32, 32, 1, 3.5},   {32, 64, 32, 16, 32, 1, 2.2},  {64, 32, 32, 32, 16, 1, 2.2},
-    {32, 32, 32, 16, 16, 1, 1.4},
+    {128, 128, 64, 64, 64, 1, 6.4, 2}, {128, 64, 64, 64, 32, 1, 4.8, 2}, {64, 128, 64, 32, 64, 1, 4.8, 2},
+    {64, 64, 64, 32, 32, 1, 4.0, 2},   {128, 128, 32, 64, 64, 1, 5.5},   {128, 64, 32, 64, 32, 1, 4.5},
+    {64, 128, 32, 32, 64, 1, 4.5},     {64, 64, 32, 32, 32, 1, 3.5},     {32, 64, 32, 16, 32, 1, 2.2},
+    {64, 32, 32, 32, 16, 1, 2.2},      {32, 32, 32, 16, 16, 1, 1.4},
+};
+// Three products an element; the rates are estimates.
+constexpr TileRow kSplitTiles[] = {
+    {128, 128, 32, 64, 64, 1, 1.2}, {128, 64, 32, 64, 32, 1, 1.1}, {64, 128, 32, 32, 64, 1, 1.1},
+    {64, 64, 32, 32, 32, 1, 0.9},   {32, 64, 32, 16, 32, 1, 0.6},
 };
 
 constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
@@ -112,7 +119,7 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
   config.steps_at_once = row.steps_at_once;
   config.buffers = row.buffers;
   config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
-  if (choice.unit == TileUnit::kMatrix) {
+  if (IsMatrix(choice.unit)) {
     config.matrix = choice.matrix;
     config.subgroup_size = profile.subgroup_size;
     config.workgroup_size *= config.subgroup_size;
@@ -122,7 +129,7 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
 
 // A step along K of one workgroup: its wait for loads, or an invocation's own multiply-adds.
 double StepCycles(const ProductConfig& config, const target::DeviceProfile& profile) {
-  if (config.unit == TileUnit::kMatrix) return kStepCycles;
+  if (IsMatrix(config.unit)) return kStepCycles;
   const int multiply_adds = config.rows * config.columns * config.tile_k;
   return std::max(kStepCycles, static_cast<double>(multiply_adds * profile.multiply_add_cycles));
 }
@@ -138,8 +145,9 @@ int PlaceRegisters(const LinearMap& map) {
 // are from step to step along K.
 int TileRegisters(const ProductConfig& config, const ProductForm& form, DType accumulator) {
   const int results = config.tile_m * config.tile_n / config.workgroup_size;
-  if (config.unit == TileUnit::kMatrix) {
-    return results + (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size / 2;
+  if (IsMatrix(config.unit)) {
+    const int staged = (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size;
+    return results + (config.unit == TileUnit::kSplitMatrix ? staged : staged / 2);
   }
   const int words = std::max(1, SizeBytes(accumulator) / 4);
   const auto staged = [&](const LinearMap& map, ProductAxis axis, int tile) {
@@ -153,7 +161,7 @@ int TileRegisters(const ProductConfig& config, const ProductForm& form, DType ac
 
 bool Fits(const ProductConfig& config, const ProductForm& form, const target::DeviceProfile& profile,
           DType accumulator) {
-  const bool is_matrix = config.unit == TileUnit::kMatrix;
+  const bool is_matrix = IsMatrix(config.unit);
   const int64_t shared_bytes = is_matrix ? MatrixSharedBytes(config) : TileSharedBytes(config, accumulator);
   if (is_matrix && (config.rows % config.matrix.m != 0 || config.columns % config.matrix.n != 0 ||
                     config.tile_k % config.matrix.k != 0 || !StripFits(config))) {
@@ -204,14 +212,10 @@ ProductConfig Pick(const std::vector<ProductCandidate>& candidates, const std::s
   return config;
 }
 
-// The shape of the matrix unit for a product: of those with sums in f32 the one with the most multiply-adds.
-std::optional<target::MatrixShape> BestMatrix(const Product& product, const ProductForm& form,
-                                              const target::DeviceProfile& profile) {
+// The shape of the matrix unit for elements of `input`: of those with sums in f32 the one with the most multiply-adds.
+std::optional<target::MatrixShape> BestMatrix(std::optional<DType> input, const target::DeviceProfile& profile) {
   std::optional<target::MatrixShape> best;
-  const std::optional<DType> input = MatrixInput(product, form);
-  if (!input.has_value() || !profile.cooperative_matrix || !profile.vulkan_memory_model || !profile.subgroup_basic)
-    return best;
-  if (!profile.subgroup_size_control && profile.subgroup_min_size != profile.subgroup_max_size) return best;
+  if (!input.has_value() || !target::HasMatrixUnits(profile, *input, DType::kF32)) return best;
   for (const target::MatrixShape& shape : profile.matrix_shapes) {
     if (shape.input != *input || shape.accumulator != DType::kF32) continue;
     if (!best.has_value() || shape.m * shape.n * shape.k > best->m * best->n * best->k) best = shape;
@@ -404,8 +408,12 @@ std::vector<ProductCandidate> TileCandidates(const Product& product, const Produ
       is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
   std::vector<ProductCandidate> candidates;
   AddCandidates({TileUnit::kScalar, rows, {}}, form, profile, product.accumulator, candidates);
-  if (const auto matrix = BestMatrix(product, form, profile)) {
+  if (const auto matrix = BestMatrix(MatrixInput(product, form), profile)) {
     AddCandidates({TileUnit::kMatrix, kMatrixTiles, *matrix}, form, profile, product.accumulator, candidates);
+  }
+  const auto split = target::SplitsFloat32(profile) ? BestMatrix(SplitInput(product, form), profile) : std::nullopt;
+  if (split.has_value()) {
+    AddCandidates({TileUnit::kSplitMatrix, kSplitTiles, *split}, form, profile, product.accumulator, candidates);
   }
   return candidates;
 }
@@ -427,6 +435,7 @@ std::string TuningName(const ProductConfig& config) {
 }
 
 std::string_view NameOf(const ProductConfig& config) {
+  if (config.unit == TileUnit::kSplitMatrix) return "split matrix tile";
   return config.unit == TileUnit::kMatrix ? "matrix tile" : kNames[static_cast<int>(config.kernel)];
 }
 

@@ -25,8 +25,10 @@ enum class ProductKernel : uint8_t {
 #undef X
 };
 
-// What computes the multiply-adds of kTile. kMatrix is for the shapes of DeviceProfile::matrix_shapes.
-enum class TileUnit : uint8_t { kScalar, kMatrix };
+// What computes the multiply-adds of kTile. Matrix units are those of DeviceProfile::matrix_shapes; kSplitMatrix takes
+// each float32 as the sum of two bf16 and adds three products.
+enum class TileUnit : uint8_t { kScalar, kMatrix, kSplitMatrix };
+inline bool IsMatrix(TileUnit unit) { return unit != TileUnit::kScalar; }
 
 // Subgroups of this size can exchange rows (ProductConfig::exchanges_rows).
 inline constexpr int kExchangeSubgroup = 8;
@@ -43,11 +45,11 @@ struct ProductConfig {
   int tile_m = 0;  // kTile: of results, a workgroup
   int tile_n = 0;
   int tile_k = 0;
-  int unroll_k = 1;      // multiply-add steps written out before the loop comes round
+  int unroll_k = 1;       // multiply-add steps written out before the loop comes round
   int steps_at_once = 1;  // kTile: tiles along K before the loop comes round
   int buffers = 1;        // kTile: shared tiles of each operand that take turns, so that a step has one barrier
-  int splits = 1;        // parts of K whose sums a second dispatch adds
-  int split_digits = 1;  // kDirect: how many of K's outermost digits the parts divide
+  int splits = 1;         // parts of K whose sums a second dispatch adds
+  int split_digits = 1;   // kDirect: how many of K's outermost digits the parts divide
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
   // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
   bool exchanges_rows = false;

@@ -206,10 +206,16 @@ TEST(TileConfig, GivesMatrixUnitsWhatTheyTake) {
   const target::DeviceProfile profile = WithMatrixUnit();
   EXPECT_EQ(UnitFor(DType::kBF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kMatrix);
   EXPECT_EQ(UnitFor(DType::kBF16, {8192, 384}, {384, 384}, profile), TileUnit::kMatrix);
-  // Sums in f16 would lose what XLA keeps; f32 loses digits as f16; rows of odd length have no pairs.
+  EXPECT_EQ(UnitFor(DType::kF32, {4096, 4096}, {4096, 4096}, profile), TileUnit::kSplitMatrix);
+  // Sums in f16 would lose what XLA keeps; rows of odd length have no pairs.
   EXPECT_EQ(UnitFor(DType::kF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
-  EXPECT_EQ(UnitFor(DType::kF32, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
   EXPECT_EQ(UnitFor(DType::kBF16, {4095, 4095}, {4095, 4096}, profile), TileUnit::kScalar);
+}
+
+TEST(TileConfig, SplitsFloat32WhereMatrixUnitsAreFast) {
+  target::DeviceProfile profile = WithMatrixUnit();
+  profile.matrix_registers = 128;
+  EXPECT_EQ(UnitFor(DType::kF32, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
 }
 
 TEST(TileConfig, LeavesMatrixUnitsAloneThatTheDeviceCannotUse) {
