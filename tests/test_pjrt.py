@@ -132,6 +132,27 @@ def test_donation_keeps_the_memory_of_a_training_loop_flat(jax, device):
     assert device.memory_stats()["bytes_in_use"] == before
 
 
+def test_donated_arrays_are_updated_where_they_are(jax, device):
+    jnp = jax.numpy
+    changes = {
+        "slice": lambda c, i: jax.lax.dynamic_update_slice(c, c[:1] * 2, (i, 0)),
+        "set": lambda c, i: c.at[i].set(7),
+        "add": lambda c, i: c.at[jnp.array([1, 1, 3])].add(i),
+        "loop": lambda c, i: jax.lax.fori_loop(0, 9, lambda k, c: c.at[k, i].set(c[k + 1, i] + 1), c),
+        "scan": lambda c, i: jax.lax.scan(lambda c, k: (c.at[k].add(i), None), c, jnp.arange(9))[0],
+    }
+    start = np.arange(40000, dtype=np.float32).reshape(400, 100)
+    for name, change in changes.items():
+        expected = np.asarray(jax.jit(change)(jax.device_put(start, jax.devices("cpu")[0]), 5))
+        state = jax.device_put(start, device)
+        kept = np.asarray(jax.jit(change)(state, 5))
+        address = state.unsafe_buffer_pointer()
+        state = jax.jit(change, donate_argnums=0)(state, 5)
+        assert state.unsafe_buffer_pointer() == address, name
+        np.testing.assert_array_equal(np.asarray(state), expected, err_msg=name)
+        np.testing.assert_array_equal(kept, expected, err_msg=name)
+
+
 def test_a_donated_array_that_is_used_twice_is_refused(jax, device):
     step = jax.jit(lambda state, x: state + x, donate_argnums=0)
     x = jax.device_put(np.ones(8, np.float32), device)

@@ -70,6 +70,7 @@ class Emitter {
     const auto& results = main.body.terminator()->operands;
     for (size_t i = 0; i < results.size(); ++i) {
       program_.outputs.push_back({results[i]->type, storage_.aliased_parameters[i]});
+      program_.outputs.back().starts_as_parameter = storage_.starts_as_parameter[i];
       if (!main.result_spaces.empty()) program_.outputs.back().space = main.result_spaces[i];
     }
     program_.forwarded_parameters = storage_.forwarded_parameters;

@@ -34,17 +34,11 @@ void Lifetimes::Read(const ir::Value* value, const BlockSchedule& reader, int po
   }
   int& last = last_read_.emplace(value, -1).first->second;
   last = std::max(last, position);
-  ++num_readers_[value];
 }
 
 int Lifetimes::LastRead(const ir::Value* value) const {
   const auto found = last_read_.find(Origin(value));
   return found == last_read_.end() ? -1 : found->second;
-}
-
-int Lifetimes::NumReaders(const ir::Value* value) const {
-  const auto found = num_readers_.find(Origin(value));
-  return found == num_readers_.end() ? 0 : found->second;
 }
 
 const BlockSchedule* Lifetimes::DefiningSchedule(const ir::Value* value) const {

@@ -19,8 +19,6 @@ class Lifetimes {
   const ir::Value* Origin(const ir::Value* value) const;
   // The position of the last read; -1 if never.
   int LastRead(const ir::Value* value) const;
-  // How many items and block ends read it.
-  int NumReaders(const ir::Value* value) const;
   const BlockSchedule* DefiningSchedule(const ir::Value* value) const;
 
  private:
@@ -30,7 +28,6 @@ class Lifetimes {
   std::unordered_map<const ir::Value*, const BlockSchedule*> definitions_;
   std::unordered_map<const ir::Value*, const ir::Value*> origins_;  // of views
   std::unordered_map<const ir::Value*, int> last_read_;
-  std::unordered_map<const ir::Value*, int> num_readers_;
 };
 
 // Every element of the group's results that depends on `value` depends on its element at the same row-major position,

@@ -54,6 +54,7 @@ class ProgramInterpreter {
     std::vector<Bytes>& outputs = memory_[static_cast<int>(program::SlotKind::kOutput)];
     for (const program::TensorSpec& output : program_.outputs) {
       outputs.emplace_back(static_cast<size_t>(output.type.size_bytes()), kGarbage);
+      if (output.starts_as_parameter) outputs.back() = parameters[output.aliased_parameter];
     }
     for (size_t i = 0; i < program_.forwarded_parameters.size(); ++i) {
       if (program_.forwarded_parameters[i] >= 0) outputs[i] = parameters[program_.forwarded_parameters[i]];

@@ -6,6 +6,8 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "compiler/update_order.h"
+#include "fusion/update.h"
 #include "kernel/kernel_hash.h"
 
 namespace dragoman::compiler {
@@ -56,11 +58,19 @@ void BatchSinks(BlockSchedule& schedule) {
                    [](const Item& a, const Item& b) { return a.batch < b.batch; });
 }
 
-// What the group reshapes, if that is all that it does and the block does not hand the result on.
+// The same bytes in another shape or type.
+bool IsView(const ir::Op* op) {
+  const bool is_bitcast = op->code == ir::OpCode::kBitcastConvert && op->operands[0]->type.dims == op->type().dims;
+  return op->code == ir::OpCode::kReshape || is_bitcast;
+}
+
+// What the group is a view of, if that is all that it does. A block hands no views on, unless of what is updated in
+// place.
 const ir::Value* ViewSource(const fusion::Group& group, const ir::Block& block) {
   if (group.kind != GroupKind::kLoop || group.inputs.size() != 1 || group.outputs.size() != 1) return nullptr;
-  const auto is_reshape = [](const ir::Op* op) { return op->code == ir::OpCode::kReshape; };
-  if (!std::all_of(group.members.begin(), group.members.end(), is_reshape)) return nullptr;
+  if (!std::all_of(group.members.begin(), group.members.end(), IsView)) return nullptr;
+  const ir::Op* source = group.inputs[0]->op;
+  if (source != nullptr && (fusion::IsUpdate(*source) || source->code == ir::OpCode::kWhile)) return group.inputs[0];
   const auto& handed_on = block.terminator()->operands;
   const bool is_handed_on = std::find(handed_on.begin(), handed_on.end(), group.outputs[0]) != handed_on.end();
   return is_handed_on ? nullptr : group.inputs[0];
@@ -92,6 +102,7 @@ class Scheduler {
       DelaySinks(*schedule);
       if (context_.compile.options.fuse) BatchSinks(*schedule);
     }
+    RunReadersFirst(*schedule);
     RETURN_IF_ERROR(BuildBodies(*schedule));
     return schedule;
   }
@@ -136,6 +147,10 @@ void CollectDefinitions(const BlockSchedule& schedule,
 }
 
 }  // namespace
+
+bool StartsFromOperands(const fusion::Group& group) {
+  return group.hero != nullptr && (fusion::IsUpdate(*group.hero) || group.kind == GroupKind::kWhile);
+}
 
 StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, const ScheduleContext& context) {
   Scheduler scheduler(context);

@@ -47,6 +47,10 @@ struct ScheduleContext {
   bool lifts_extents = false;
 };
 
+// The hero's results start as copies of the operands with their numbers, or take these over: updates in place and the
+// carried values of loops.
+bool StartsFromOperands(const fusion::Group& group);
+
 // Plans and lowers `block` and everything inside, delays updates that only the caller sees to the end, batches equal
 // kernels among those, and numbers positions.
 StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, const ScheduleContext& context);

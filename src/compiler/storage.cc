@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "compiler/storage_planner.h"
 #include "fusion/classify.h"
+#include "fusion/update.h"
 
 namespace dragoman::compiler {
 
@@ -32,13 +33,16 @@ void StoragePlanner::PlanParametersAndOutputs() {
   }
   const auto& results = main_.body.terminator()->operands;
   plan_.forwarded_parameters.assign(results.size(), -1);
+  plan_.aliased_parameters.assign(results.size(), -1);
+  plan_.starts_as_parameter.assign(results.size(), false);
   for (size_t i = 0; i < results.size(); ++i) {
     const ir::Value* value = results[i];
     outputs_.push_back(NewStorage(SlotKind::kOutput, static_cast<uint32_t>(i), value->type.size_bytes()));
+    const ir::Value* origin = lifetimes_.Origin(value);
     if (value->op == nullptr) {
       plan_.forwarded_parameters[i] = value->index;
-    } else if (IsWishable(value, schedule_)) {
-      wishes_[value] = outputs_.back();
+    } else if (IsWishable(origin, schedule_)) {
+      wishes_[origin] = outputs_.back();
     }
   }
 }
@@ -63,13 +67,12 @@ bool StoragePlanner::IsWishable(const ir::Value* value, const BlockSchedule& sch
 
 namespace {
 
-bool IsInPlace(GroupKind kind) { return kind == GroupKind::kDynamicUpdateSlice || kind == GroupKind::kScatter; }
-
 int CountOperand(const ir::Op& op, const ir::Value* value) {
   return static_cast<int>(std::count(op.operands.begin(), op.operands.end(), value));
 }
 
 bool OnlyHeroReads(const fusion::Group& group, const ir::Value* value) {
+  if (fusion::IsUpdate(*group.hero) && fusion::UpdatesOneElement(*group.hero)) return true;
   return std::all_of(group.members.begin(), group.members.end(),
                      [&](const ir::Op* member) { return member == group.hero || CountOperand(*member, value) == 0; });
 }
@@ -79,18 +82,35 @@ bool OnlyHeroReads(const fusion::Group& group, const ir::Value* value) {
 // What an in-place op or a loop should end in, its operand should start in.
 void StoragePlanner::PropagateWishes(const BlockSchedule& schedule) {
   for (auto item = schedule.items.rbegin(); item != schedule.items.rend(); ++item) {
-    if (!IsInPlace(item->group->kind) && item->group->kind != GroupKind::kWhile) continue;
+    if (!StartsFromOperands(*item->group)) continue;
     const ir::Op& hero = *item->group->hero;
     for (size_t i = 0; i < hero.results.size(); ++i) {
       const auto wish = wishes_.find(hero.result(static_cast<int>(i)));
-      const ir::Value* operand = hero.operands[i];
-      const ir::Value* origin = lifetimes_.Origin(operand);
-      // What the update is computed from must not be overwritten meanwhile.
-      const bool dies_here = lifetimes_.NumReaders(operand) == 1 && CountOperand(hero, operand) == 1 &&
-                             OnlyHeroReads(*item->group, operand);
-      if (wish != wishes_.end() && dies_here && IsWishable(origin, schedule)) wishes_[origin] = wish->second;
+      const ir::Value* origin = lifetimes_.Origin(hero.operands[i]);
+      if (wish == wishes_.end() || !DiesIn(*item, hero.operands[i])) continue;
+      if (IsWishable(origin, schedule)) wishes_[origin] = wish->second;
+      if (MayStartIn(wish->second, origin)) StartIn(wish->second, origin);
     }
   }
+}
+
+// A donated parameter that the program updates in place need not be copied: it is the output from the beginning.
+bool StoragePlanner::MayStartIn(StorageId storage, const ir::Value* argument) const {
+  if (argument->op != nullptr || lifetimes_.DefiningSchedule(argument) != &schedule_) return false;
+  const ir::ParameterInfo& parameter = main_.parameters[argument->index];
+  const Storage& output = plan_.storages[storage];
+  return (parameter.aliased_output >= 0 || parameter.is_donor) && output.kind == SlotKind::kOutput &&
+         plan_.storages[plan_.of_value.at(argument)].kind == SlotKind::kParameter &&
+         plan_.aliased_parameters[output.index] < 0 &&
+         static_cast<uint64_t>(argument->type.size_bytes()) == output.size_bytes;
+}
+
+void StoragePlanner::StartIn(StorageId output, const ir::Value* argument) {
+  const uint32_t index = plan_.storages[output].index;
+  plan_.aliased_parameters[index] = argument->index;
+  plan_.starts_as_parameter[index] = true;
+  Assign(argument, output, 0);
+  Hold(argument, output);
 }
 
 Status StoragePlanner::PlanBlock(const BlockSchedule& schedule) {
@@ -116,7 +136,7 @@ Status StoragePlanner::PlanItem(const Item& item, const BlockSchedule& schedule)
   }
   if (item.group->kind == GroupKind::kWhile) return PlanWhile(item);
   if (item.group->kind == GroupKind::kCase) return PlanCase(item);
-  if (IsInPlace(item.group->kind)) {
+  if (StartsFromOperands(*item.group)) {
     PlanFromOperands(item);
     for (const auto& result : item.group->hero->results) Hold(result.get(), StorageOf(result.get()));
     return OkStatus();
@@ -159,8 +179,16 @@ bool StoragePlanner::CanTakeOver(const ir::Value* operand, const Item& item) con
   if (found == plan_.of_value.end()) return false;
   const SlotKind kind = plan_.storages[found->second].kind;
   if (kind == SlotKind::kParameter || kind == SlotKind::kConstant) return false;
-  return lifetimes_.LastRead(operand) <= item.begin && lifetimes_.NumReaders(operand) == 1 &&
-         CountOperand(*item.group->hero, operand) == 1 && OnlyHeroReads(*item.group, operand);
+  return DiesIn(item, operand);
+}
+
+// What the update is computed from must not be overwritten meanwhile: the hero alone reads it, once.
+bool StoragePlanner::DiesIn(const Item& item, const ir::Value* operand) const {
+  const fusion::Group& group = *item.group;
+  const ir::Value* origin = lifetimes_.Origin(operand);
+  const auto is_operand = [&](const ir::Value* input) { return lifetimes_.Origin(input) == origin; };
+  return lifetimes_.LastRead(operand) <= item.begin && CountOperand(*group.hero, operand) == 1 &&
+         std::count_if(group.inputs.begin(), group.inputs.end(), is_operand) == 1 && OnlyHeroReads(group, operand);
 }
 
 // What the storage held was read for the last time, or is here: then, in a loop's carried storage, element by element.
@@ -216,7 +244,6 @@ void StoragePlanner::Assign(const ir::Value* value, StorageId storage, int posit
 }
 
 void StoragePlanner::PlanDonation() {
-  plan_.aliased_parameters.assign(outputs_.size(), -1);
   for (size_t parameter = 0; parameter < main_.parameters.size(); ++parameter) {
     const int output = main_.parameters[parameter].aliased_output;
     if (output < 0 || output >= static_cast<int>(outputs_.size()) || plan_.aliased_parameters[output] >= 0) continue;
@@ -232,6 +259,7 @@ bool StoragePlanner::MayShareWithParameter(StorageId output, int parameter) cons
   const ir::Value* argument = main_.body.arguments[parameter].get();
   const uint32_t output_index = plan_.storages[output].index;
   const ir::Value* result = main_.body.terminator()->operands[output_index];
+  if (plan_.storages[plan_.of_value.at(argument)].kind != SlotKind::kParameter) return false;
   const auto forwarded = std::find(plan_.forwarded_parameters.begin(), plan_.forwarded_parameters.end(), parameter);
   if (forwarded != plan_.forwarded_parameters.end() || plan_.forwarded_parameters[output_index] >= 0) return false;
   if (argument->type.size_bytes() != result->type.size_bytes()) return false;

@@ -42,6 +42,7 @@ struct StoragePlan {
   std::unordered_map<const BlockSchedule*, std::vector<CopyPlan>> at_end;
   std::unordered_map<const BlockSchedule*, StorageId> predicates;  // of while conditions
   std::vector<int> aliased_parameters;                             // per output, -1 for none
+  std::vector<bool> starts_as_parameter;                           // per output: it is where that parameter lives
   std::vector<int> forwarded_parameters;                           // per output, -1 for none
   std::vector<ir::Literal> constants;
   uint64_t arena_bytes = 0;

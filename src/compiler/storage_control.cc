@@ -34,7 +34,8 @@ Status StoragePlanner::PlanLoopBody(const Item& item, const BlockSchedule& body)
     const StorageId carried = StorageOf(hero.result(static_cast<int>(i)));
     own.insert(carried);
     carried_.insert(carried);
-    if (IsWishable(yields[i], body)) wishes_[yields[i]] = carried;
+    const ir::Value* origin = lifetimes_.Origin(yields[i]);
+    if (IsWishable(origin, body)) wishes_[origin] = carried;
   }
   RETURN_IF_ERROR(PlanBlock(body));
   std::vector<CopyPlan> first;
@@ -85,7 +86,8 @@ Status StoragePlanner::PlanCase(const Item& item) {
   for (const auto& branch : item.bodies) {
     const auto& yields = branch->block->terminator()->operands;
     for (size_t i = 0; i < yields.size(); ++i) {
-      if (IsWishable(yields[i], *branch)) wishes_[yields[i]] = StorageOf(hero.result(static_cast<int>(i)));
+      const ir::Value* origin = lifetimes_.Origin(yields[i]);
+      if (IsWishable(origin, *branch)) wishes_[origin] = StorageOf(hero.result(static_cast<int>(i)));
     }
     RETURN_IF_ERROR(PlanBlock(*branch));
     for (size_t i = 0; i < yields.size(); ++i) {

@@ -30,6 +30,8 @@ class StoragePlanner {
   Status PlanCondition(const Item& item, const BlockSchedule& condition);
   Status PlanCase(const Item& item);
   void PlanDonation();
+  bool MayStartIn(StorageId storage, const ir::Value* argument) const;
+  void StartIn(StorageId output, const ir::Value* argument);
   bool MayShareWithParameter(StorageId output, int parameter) const;
 
   StorageId NewStorage(program::SlotKind kind, uint32_t index, uint64_t size_bytes);
@@ -45,6 +47,7 @@ class StoragePlanner {
   bool ReadsPointwise(const fusion::Group& group, const ir::Value* value) const;
   // `operand` number i of `item` dies there and its memory may be written on.
   bool CanTakeOver(const ir::Value* operand, const Item& item) const;
+  bool DiesIn(const Item& item, const ir::Value* operand) const;
   bool IsWishable(const ir::Value* value, const BlockSchedule& schedule) const;
   StorageId ChooseFor(const ir::Value* result, const ir::Value* operand, const Item& item);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "fusion/product_operand.h"
+#include "fusion/update.h"
 
 namespace dragoman::fusion {
 
@@ -106,14 +107,13 @@ bool CanComputeOperandInPlace(const ir::Op& user, int operand) {
   if (producer != nullptr && IsInlineConstant(*producer) && user.code != OpCode::kWhile && user.code != OpCode::kCase &&
       user.code != OpCode::kReturn && user.code != OpCode::kSend) {
     // In-place ops start from what their operand's memory holds.
-    return !((user.code == OpCode::kDynamicUpdateSlice || user.code == OpCode::kScatter) &&
-             operand < std::max<int>(1, static_cast<int>(user.results.size()))) &&
-           user.code != OpCode::kSort && !IsProduct(user);
+    return !(IsUpdate(user) && operand < static_cast<int>(user.results.size())) && user.code != OpCode::kSort &&
+           !IsProduct(user);
   }
   if (IsElemental(user)) return true;
   if (IsProduct(user)) return producer != nullptr && IsOnTheWay(*producer);
   if (user.code == OpCode::kReduce) return true;
-  if (user.code == OpCode::kDynamicUpdateSlice) return operand > 0;
+  if (IsUpdate(user)) return TakesUpdatesInPlace(user) && operand >= static_cast<int>(user.results.size());
   return false;
 }
 

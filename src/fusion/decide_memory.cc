@@ -7,6 +7,7 @@
 #include "fusion/classify.h"
 #include "fusion/code_size.h"
 #include "fusion/product_operand.h"
+#include "fusion/update.h"
 
 namespace dragoman::fusion {
 namespace {
@@ -113,7 +114,7 @@ class MemoryDecision {
     for (int i = graph_.size() - 1; i >= 0; --i) {
       Node& node = graph_.node(i);
       const bool fits = FindReaders(i);
-      node.in_memory = !node.is_elemental || AnyUseNeedsMemory(graph_, node) ||
+      node.in_memory = !node.is_elemental || AnyUseNeedsMemory(graph_, node) || IsReadByUpdateOfOperand(i) ||
                        (IsReadByProduct(i) ? !fits || !IsTakenByProducts(i) : IsBetterInMemory(i, fits));
       for (const Reader& reader : readers_[i]) code_sizes_[reader.root] += AddedSize(node, reader);
       if (!node.in_memory) continue;
@@ -143,6 +144,13 @@ class MemoryDecision {
   int64_t AddedSize(const Node& node, const Reader& reader) const {
     if (!node.is_elemental || IsSmall(node)) return 0;
     return static_cast<int64_t>(reader.at.size()) * (node.in_memory ? kLoadSize : OwnSize(node));
+  }
+
+  // An update that would compute the node from other elements of what it writes over.
+  bool IsReadByUpdateOfOperand(int position) const {
+    return std::any_of(readers_[position].begin(), readers_[position].end(), [&](const Reader& reader) {
+      return ReadsWhatIsUpdated(*graph_.node(position).op, *graph_.node(reader.root).op);
+    });
   }
 
   bool IsReadByProduct(int position) const {

@@ -75,7 +75,8 @@ std::string Print(const Program& program) {
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     text += Format("output {}: {}", i, program.outputs[i].type.ToString());
     if (program.outputs[i].aliased_parameter >= 0) {
-      text += Format(", may take parameter {}", program.outputs[i].aliased_parameter);
+      text += Format(", {} parameter {}", program.outputs[i].starts_as_parameter ? "starts as" : "may take",
+                     program.outputs[i].aliased_parameter);
     }
     if (i < program.forwarded_parameters.size() && program.forwarded_parameters[i] >= 0) {
       text += Format(", is parameter {}", program.forwarded_parameters[i]);

@@ -57,6 +57,9 @@ struct TensorSpec {
   bool is_donor = false;
   // Outputs: where callers want it. An output outside the device's memory is computed in place there.
   MemorySpace space = MemorySpace::kDevice;
+  // Outputs: before the first step the output holds the aliased parameter's bytes, which the runtime copies there
+  // unless it is that memory. No step reads the parameter itself.
+  bool starts_as_parameter = false;
 };
 
 enum class StepKind : uint8_t {

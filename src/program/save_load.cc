@@ -85,7 +85,8 @@ void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_
 }
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, TensorSpec> {
-  archive(value.type.dtype, value.type.dims, value.aliased_parameter, value.is_donor, value.space);
+  archive(value.type.dtype, value.type.dims, value.aliased_parameter, value.is_donor, value.space,
+          value.starts_as_parameter);
 }
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Step> {

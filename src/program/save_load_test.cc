@@ -68,6 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
                       FieldChange{"parameter_dims", [](Program& p) { p.parameters[0].type.dims = {32}; }},
                       FieldChange{"parameter_is_donor", [](Program& p) { p.parameters[0].is_donor = false; }},
                       FieldChange{"output_alias", [](Program& p) { p.outputs[0].aliased_parameter = -1; }},
+                      FieldChange{"output_start", [](Program& p) { p.outputs[0].starts_as_parameter = true; }},
                       FieldChange{"output_space", [](Program& p) { p.outputs[1].space = MemorySpace::kUnpinnedHost; }},
                       FieldChange{"spirv", [](Program& p) { p.kernels[0].spirv.push_back(7); }},
                       FieldChange{"workgroup_size", [](Program& p) { p.kernels[0].workgroup_size = 65536; }},

@@ -73,6 +73,9 @@ class Validator {
         return InvalidArgument(Format("Two outputs take the memory of parameter {}.", alias));
       }
       if (alias >= 0) is_taken[alias] = true;
+      if (alias < 0 && program_.outputs[i].starts_as_parameter) {
+        return InvalidArgument(Format("Output {} starts as a parameter and names none.", i));
+      }
       if (!forwarded.empty()) RETURN_IF_ERROR(SameSize(i, forwarded[i]));
     }
     return OkStatus();

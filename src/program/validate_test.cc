@@ -54,6 +54,7 @@ INSTANTIATE_TEST_SUITE_P(
                      p.forwarded_parameters = {};
                    },
                    "Two outputs take the memory of parameter 0"},
+        FieldFault{"start_of_nothing", [](Program& p) { p.outputs[1].starts_as_parameter = true; }, "names none"},
         FieldFault{"alias_negative", [](Program& p) { p.outputs[0].aliased_parameter = -2; }, "parameter -2 of 2"},
         FieldFault{"forwarded_range", [](Program& p) { p.forwarded_parameters[1] = 2; }, "parameter 2 of 2"},
         FieldFault{"forwarded_size", [](Program& p) { p.forwarded_parameters[1] = 1; }, "its parameter 1 has 16"},

@@ -308,7 +308,10 @@ Status ExecutableImpl::BindOutputs(const ExecuteOptions& options, Bindings& bind
     if (bindings.outputs[i] != nullptr) continue;
     const int alias = plan_.has_callbacks ? -1 : program_->outputs[i].aliased_parameter;
     RETURN_IF_ERROR(BindOutput(options, i, alias, bindings));
-    if (alias >= 0 && bindings.outputs[i] == bindings.parameters[alias]) bindings.is_taken[alias] = true;
+    const bool is_same = alias >= 0 && bindings.outputs[i] == bindings.parameters[alias];
+    if (is_same) bindings.is_taken[alias] = true;
+    const program::TensorSpec& output = program_->outputs[i];
+    if (output.starts_as_parameter && !is_same) bindings.copies.emplace_back(output.aliased_parameter, i);
   }
   return OkStatus();
 }
@@ -331,7 +334,7 @@ bool ExecutableImpl::HasHostOutputs() const {
                      [](const program::TensorSpec& output) { return PlacementOf(output) == Placement::kHost; });
 }
 
-// Of parameters that are outputs as they are.
+// Of parameters that are outputs as they are, or at first.
 Status ExecutableImpl::RecordCopies(const Bindings& bindings) {
   for (const auto& [parameter, output] : bindings.copies) {
     if (output_bytes_[output] == 0) continue;

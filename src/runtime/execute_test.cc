@@ -34,6 +34,32 @@ TEST_F(ExecuteTest, HostArrayComesBackAsItWas) {
   }
 }
 
+// out[16 + i] = in[i] for the first numbers, the others stay.
+program::Program UpdateProgram(int64_t count) {
+  ProgramBuilder builder;
+  builder.Parameter(count);
+  const uint32_t row = builder.Parameter(4);
+  builder.Output(count, 0);
+  builder.Do(builder.Copy(row, builder.Slot(program::SlotKind::kOutput, 0, 4 * 16, 4)));
+  program::Program program = builder.program();
+  program.outputs[0].starts_as_parameter = true;
+  return program;
+}
+
+TEST_F(ExecuteTest, OutputsThatStartAsParametersTakeTheirMemoryOrCopyIt) {
+  const auto executable = Load(UpdateProgram(100));
+  std::vector<uint32_t> expected = Iota(100);
+  for (uint32_t i = 0; i < 4; ++i) expected[16 + i] = 900 + i;
+  for (const bool is_donated : {false, true}) {
+    const auto kept = FromHost(Iota(100));
+    const auto outputs = Execute(*executable, {kept, FromHost(Iota(4, 900))}, {is_donated, false});
+    EXPECT_EQ(ToHost(outputs[0]), expected) << is_donated;
+    if (!is_donated) {
+      EXPECT_EQ(ToHost(kept), Iota(100));
+    }
+  }
+}
+
 TEST_F(ExecuteTest, DispatchAddsTwoVectors) {
   const auto executable = Load(AddProgram(1000));
   const auto outputs = Execute(*executable, {FromHost(Iota(1000)), FromHost(Iota(1000, 5))});
