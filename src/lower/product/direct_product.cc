@@ -167,7 +167,7 @@ class DirectEmitter {
   using Places = std::vector<std::vector<Partial>>;
 
   std::vector<V> Loop(size_t level, std::vector<V> sums, const Places& places) {
-    if (level == k_digits_.size()) return MultiplyAddTile(sums, places);
+    if (level == k_digits_.size()) return MultiplyAddTile(sums, LoadTile(places));
     const size_t next_level = level == 0 && c_.num_splits > 1 ? config_.split_digits : level + 1;
     int64_t extent = 1;
     for (size_t i = level; i < next_level; ++i) extent *= c_.form.digits[k_digits_[i]].extent;
@@ -178,6 +178,13 @@ class DirectEmitter {
       chunk = CeilDiv(extent, c_.num_splits);
       lo = b_.IMul(split_, b_.I32(chunk));
       hi = b_.EndOfPart(lo, chunk, extent);
+    }
+    if (next_level == level + 1 && next_level == k_digits_.size() && SuitsRuns(extent) && SuitsRuns(chunk)) {
+      const LoopRange range = {lo, hi, b_.I32(config_.unroll_k), chunk / config_.unroll_k};
+      return b_.For(range, std::move(sums), [&](V k, std::span<const V> carried) {
+        Elemental::Scope scope(c_.elemental);
+        return MultiplyAddRun(std::vector<V>(carried.begin(), carried.end()), places, k);
+      });
     }
     return b_.For({lo, hi, b_.I32(1), chunk}, std::move(sums), [&](V k, std::span<const V> carried) {
       Elemental::Scope scope(c_.elemental);
@@ -210,10 +217,47 @@ class DirectEmitter {
     return true;
   }
 
-  std::vector<V> MultiplyAddTile(std::span<const V> sums, const Places& places) {
-    std::vector<Scalar> accumulators = ToScalars(sums, is_complex());
+  bool SuitsRuns(int64_t extent) const {
+    const auto is_inside = [](const Operand& operand) { return operand.reader.linear().positions.empty(); };
+    return config_.unroll_k > 1 && extent % config_.unroll_k == 0 && std::ranges::all_of(operands_, is_inside);
+  }
+
+  // Steps of K from `k` on, in order. All is loaded before anything is used, so that one wait serves them all.
+  std::vector<V> MultiplyAddRun(std::vector<V> sums, const Places& places, V k) {
+    std::vector<std::vector<Lanes>> values;  // by step, by operand
+    values.resize(config_.unroll_k);
+    for (size_t i = 0; i < operands_.size(); ++i) LoadRun(operands_[i], places[i], k, values);
+    for (const std::vector<Lanes>& step : values) sums = MultiplyAddTile(sums, step);
+    return sums;
+  }
+
+  void LoadRun(const Operand& operand, const std::vector<Partial>& places, V k,
+               std::vector<std::vector<Lanes>>& values) {
+    const int digit = k_digits_.back();
+    const int width = std::min(operand.reader.LanesAlong(digit), config_.unroll_k);
+    for (int first = 0; first < config_.unroll_k; first += width) {
+      std::vector<Partial> at = places;
+      for (Partial& place : at) place = operand.reader.Step(place, digit, b_.IAdd(k, b_.I32(first)));
+      if (width == 1) {
+        values[first].push_back(LoadAll(operand, at));
+        continue;
+      }
+      for (int step = first; step < first + width; ++step) values[step].emplace_back();
+      for (const Partial& place : at) {
+        const Lanes loaded = LoadConverted(operand, place, width);
+        for (int lane = 0; lane < width; ++lane) values[first + lane].back().push_back(Lane(loaded, lane));
+      }
+    }
+  }
+
+  std::vector<Lanes> LoadTile(const Places& places) {
     std::vector<Lanes> values;
     for (size_t i = 0; i < operands_.size(); ++i) values.push_back(LoadAll(operands_[i], places[i]));
+    return values;
+  }
+
+  std::vector<V> MultiplyAddTile(std::span<const V> sums, const std::vector<Lanes>& values) {
+    std::vector<Scalar> accumulators = ToScalars(sums, is_complex());
     const auto value_of = [&](int i, int u, int v) {
       const Operand& operand = operands_[i];
       const int row = operand.by_row ? u : 0;
@@ -228,16 +272,18 @@ class DirectEmitter {
     return ToValues(accumulators, is_complex());
   }
 
+  Lanes LoadConverted(const Operand& operand, const Partial& partial, int lanes) {
+    const Place place = operand.reader.Locate(partial);
+    const StatusOr<Lanes> converted = operand.reader.Convert(operand.reader.Load(place, lanes), place.is_valid);
+    Keep(converted.status());
+    return converted.ok() ? *converted : Lanes(lanes, ZeroScalar(b_, c_.product.accumulator));
+  }
+
   Lanes LoadAll(const Operand& operand, const std::vector<Partial>& places) {
     Lanes all;
     for (const Partial& partial : places) {
-      const Place place = operand.reader.Locate(partial);
-      const StatusOr<Lanes> converted =
-          operand.reader.Convert(operand.reader.Load(place, operand.lanes), place.is_valid);
-      Keep(converted.status());
-      for (int lane = 0; lane < operand.lanes; ++lane) {
-        all.push_back(converted.ok() ? Lane(*converted, lane) : ZeroScalar(b_, c_.product.accumulator));
-      }
+      const Lanes loaded = LoadConverted(operand, partial, operand.lanes);
+      for (int lane = 0; lane < operand.lanes; ++lane) all.push_back(Lane(loaded, lane));
     }
     return config_.exchanges_rows && operand.by_row ? Exchange(all) : all;
   }

@@ -60,6 +60,10 @@ class OperandReader {
   int num_components() const;
   const LinearMap& linear() const { return linear_; }
   int Width(int digit) const { return VectorWidth(context_.form, linear_, digit); }
+  // Consecutive values of a digit that one load brings, one a component.
+  int LanesAlong(int digit) const {
+    return IsComplex(context_.product.accumulator) || num_components() == 2 ? 1 : Width(digit);
+  }
 
  private:
   ProductContext& context_;

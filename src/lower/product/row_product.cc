@@ -17,7 +17,7 @@ class RowEmitter {
         long_(Reader(config.row_axis)),
         short_(Reader(config.column_axis)) {
     const std::vector<int> k = c_.form.DigitsOf(ProductAxis::kK);
-    if (!k.empty()) lanes_ = std::min(LanesAlong(long_, k.back()), LanesAlong(short_, k.back()));
+    if (!k.empty()) lanes_ = std::min(long_.LanesAlong(k.back()), short_.LanesAlong(k.back()));
     const KType type = ZeroScalar(b_, c_.product.accumulator).re.type;
     for (int i = 0; i < (is_complex() ? 2 : 1); ++i) {
       shared_.push_back(b_.AddShared(type, config.columns * config.workgroup_size));
@@ -44,9 +44,6 @@ class RowEmitter {
   OperandReader Reader(ProductAxis axis) const {
     return axis == ProductAxis::kM ? OperandReader(c_, c_.product.lhs, c_.form.lhs)
                                    : OperandReader(c_, c_.product.rhs, c_.form.rhs);
-  }
-  int LanesAlong(const OperandReader& reader, int digit) const {
-    return is_complex() || reader.num_components() == 2 ? 1 : reader.Width(digit);
   }
 
   void PlaceOperands() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <optional>
 #include <span>
 
@@ -329,6 +330,13 @@ ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const
   return config;
 }
 
+// Steps of K at once: an invocation waits once for the loads of them all.
+int DirectRun(const ProductForm& form, const ProductConfig& config) {
+  constexpr int kMostSteps = 8;
+  const int64_t chunk = CeilDiv(form.extent(ProductAxis::kK), config.splits);
+  return static_cast<int>(std::gcd(int64_t{RunAlong(form, ProductAxis::kK, kMostSteps)}, chunk));
+}
+
 ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis columns,
                           std::string reason) {
   ProductConfig config;
@@ -345,6 +353,7 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
     config.rows = static_cast<int>(CeilDiv(config.rows, 2));
   }
   SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
+  config.unroll_k = DirectRun(form, config);
   config.reason = std::move(reason);
   return config;
 }
@@ -375,7 +384,7 @@ bool IsContiguousAlongK(const ProductForm& form, const LinearMap& map) {
 ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const target::CompileContext& context) {
   const target::DeviceProfile& profile = context.profile;
   const Extents e = ExtentsOf(form);
-  constexpr int64_t kFew = 8;
+  constexpr int64_t kFew = 8, kShortK = 128, kRowsAUnit = 128;
   if (e.batch >= 16 && e.n <= 4 && e.k * e.n <= 256) {
     return DirectOnGpu(form, profile, ProductAxis::kBatch, "Groups of few channels: an invocation a few groups.");
   }
@@ -384,6 +393,9 @@ ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const
   }
   if (e.k <= 4) {
     return DirectOnGpu(form, profile, ProductAxis::kN, "K is so short that sharing operands gains nothing.");
+  }
+  if (std::min(e.m, e.n) == 1 && e.k <= kShortK && e.results() >= int64_t{profile.compute_units} * kRowsAUnit) {
+    return DirectOnGpu(form, profile, ProductAxis::kN, "Many short rows: an invocation a few of them.");
   }
   if (e.m <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.rhs)) return RowConfig(form, profile, ProductAxis::kN);
   if (e.n <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.lhs)) return RowConfig(form, profile, ProductAxis::kM);
