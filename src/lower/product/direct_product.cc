@@ -25,13 +25,19 @@ class DirectEmitter {
     }
   }
 
-  int64_t NumInvocations() const { return NumTiles() * (config_.exchanges_rows ? kExchange : 1); }
+  int64_t NumInvocations() const {
+    if (config_.parts > 1) return CeilDiv(NumTiles(), int64_t{NumLanes()}) * config_.workgroup_size;
+    return NumTiles() * (config_.exchanges_rows ? kExchange : 1);
+  }
 
   void Emit() {
+    if (config_.parts > 1) return EmitTogether();
     const V id = config_.exchanges_rows ? SubgroupId() : b_.GlobalIndex(config_.workgroup_size);
     b_.If(b_.ULt(id, b_.I32(NumTiles())), [&] {
       Elemental::Scope scope(c_.elemental);
-      EmitInvocation(id);
+      const At at = TileAt(id);
+      split_ = at.split;
+      Keep(StoreTile(c_, MakeTile(at, ToScalars(Sum(at), is_complex()))));
     });
   }
 
@@ -61,25 +67,79 @@ class DirectEmitter {
   // Of an invocation, or of a subgroup that exchanges rows.
   int TileColumns() const { return config_.columns * (config_.exchanges_rows ? kExchange : 1); }
 
-  void EmitInvocation(V id) {
+  // Where an invocation's tile is.
+  struct At {
+    V rest;
+    V first_row;
+    V first_column;
+    V split;
+  };
+
+  At TileAt(V id) {
     const V column_tile = b_.URem(id, b_.I32(ColumnTiles()));
     id = b_.UDiv(id, b_.I32(ColumnTiles()));
     const V row_tile = b_.URem(id, b_.I32(RowTiles()));
     id = b_.UDiv(id, b_.I32(RowTiles()));
     const V rest = b_.URem(id, b_.I32(c_.form.extent(rest_axis_)));
-    split_ = b_.UDiv(id, b_.I32(c_.form.extent(rest_axis_)));
+    const V split = b_.UDiv(id, b_.I32(c_.form.extent(rest_axis_)));
     const V first_row = b_.IMul(row_tile, b_.I32(config_.rows));
     V first_column = b_.IMul(column_tile, b_.I32(TileColumns()));
     if (config_.exchanges_rows) first_column = b_.MulAdd(lane_, config_.columns, first_column);
-    PlaceOperands(rest, first_row, first_column);
-
-    const Scalar zero = ZeroScalar(b_, c_.product.accumulator);
-    const std::vector<Scalar> zeros(static_cast<size_t>(config_.rows) * config_.columns, zero);
-    std::vector<V> sums = Loop(0, ToValues(zeros, is_complex()), {operands_[0].places, operands_[1].places});
-    Keep(StoreTile(c_, MakeTile(rest, first_row, first_column, ToScalars(sums, is_complex()))));
+    return {rest, first_row, first_column, split};
   }
 
-  ResultTile MakeTile(V rest, V first_row, V first_column, std::vector<Scalar> accumulators) {
+  std::vector<V> Sum(const At& at) {
+    PlaceOperands(at.rest, at.first_row, at.first_column);
+    const Scalar zero = ZeroScalar(b_, c_.product.accumulator);
+    const std::vector<Scalar> zeros(static_cast<size_t>(config_.rows) * config_.columns, zero);
+    return Loop(0, ToValues(zeros, is_complex()), {operands_[0].places, operands_[1].places});
+  }
+
+  int NumLanes() const { return config_.workgroup_size / config_.parts; }
+  int NumSplits() const { return std::max(config_.parts, c_.num_splits); }
+
+  // A workgroup's invocations are parts of K by neighbouring tiles. Part i stores row i of its tile.
+  void EmitTogether() {
+    const V part = b_.UDiv(b_.LocalIndex(), b_.I32(NumLanes()));
+    const V lane = b_.URem(b_.LocalIndex(), b_.I32(NumLanes()));
+    const V id = b_.MulAdd(b_.WorkgroupIndex(), NumLanes(), lane);
+    const At at = TileAt(b_.UMin(id, b_.I32(NumTiles() - 1)));
+    split_ = part;
+    const std::vector<V> sums = Sum(at);
+    const int array = b_.AddShared(sums[0].type, static_cast<int>(sums.size()) * config_.workgroup_size);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const auto first = static_cast<int64_t>(i) * config_.workgroup_size;
+      b_.StoreShared(array, b_.IAdd(b_.LocalIndex(), b_.I32(first)), sums[i]);
+    }
+    b_.Barrier();
+    b_.If(b_.And(b_.ULt(part, b_.I32(config_.rows)), b_.ULt(id, b_.I32(NumTiles()))), [&] {
+      Elemental::Scope scope(c_.elemental);
+      ResultTile tile = MakeTile(at, SumOfParts(array, part, lane));
+      tile.num_rows = 1;
+      tile.row_index = [row = b_.IAdd(at.first_row, part)](V) { return row; };
+      Keep(StoreTile(c_, tile));
+    });
+  }
+
+  std::vector<Scalar> SumOfParts(int array, V row, V lane) {
+    const V first = b_.MulAdd(row, config_.columns * config_.workgroup_size, lane);
+    const std::vector<Scalar> zeros(config_.columns, ZeroScalar(b_, c_.product.accumulator));
+    const int together = std::min(config_.parts, 8);
+    const LoopRange range = {b_.I32(0), b_.I32(config_.parts), b_.I32(together), config_.parts / together};
+    const auto add = [&](V part, std::span<const V> carried) {
+      std::vector<Scalar> sums = ToScalars(carried, false);
+      for (int i = 0; i < together * config_.columns; ++i) {
+        const int of_part = i / config_.columns, column = i % config_.columns;
+        const V at = b_.MulAdd(b_.IAdd(part, b_.I32(of_part)), NumLanes(), first);
+        const V value = b_.LoadShared(array, b_.IAdd(at, b_.I32(column * config_.workgroup_size)));
+        sums[column] = AddAccumulators(b_, c_.product.accumulator, sums[column], {value, {}});
+      }
+      return ToValues(sums, false);
+    };
+    return ToScalars(b_.For(range, ToValues(zeros, false), add), false);
+  }
+
+  ResultTile MakeTile(const At& at, std::vector<Scalar> accumulators) {
     ResultTile tile;
     tile.row_axis = config_.row_axis;
     tile.column_axis = config_.column_axis;
@@ -89,12 +149,12 @@ class DirectEmitter {
     tile.column_run = config_.columns;
     tile.rows_fit = c_.form.extent(config_.row_axis) % config_.rows == 0;
     tile.columns_fit = c_.form.extent(config_.column_axis) % TileColumns() == 0;
-    tile.row_index = [this, first_row](V row) {
+    tile.row_index = [this, first_row = at.first_row](V row) {
       return b_.IAdd(first_row, config_.exchanges_rows ? b_.Xor(row, lane_) : row);
     };
-    tile.column_index = [this, first_column](int column) { return b_.IAdd(first_column, b_.I32(column)); };
-    tile.batch = rest;
-    tile.split = split_;
+    tile.column_index = [this, first = at.first_column](int column) { return b_.IAdd(first, b_.I32(column)); };
+    tile.batch = at.rest;
+    tile.split = at.split;
     tile.accumulators = std::move(accumulators);
     return tile;
   }
@@ -168,14 +228,14 @@ class DirectEmitter {
 
   std::vector<V> Loop(size_t level, std::vector<V> sums, const Places& places) {
     if (level == k_digits_.size()) return MultiplyAddTile(sums, LoadTile(places));
-    const size_t next_level = level == 0 && c_.num_splits > 1 ? config_.split_digits : level + 1;
+    const size_t next_level = level == 0 && NumSplits() > 1 ? config_.split_digits : level + 1;
     int64_t extent = 1;
     for (size_t i = level; i < next_level; ++i) extent *= c_.form.digits[k_digits_[i]].extent;
     V lo = b_.I32(0);
     V hi = b_.I32(extent);
     int64_t chunk = extent;
-    if (level == 0 && c_.num_splits > 1) {
-      chunk = CeilDiv(extent, c_.num_splits);
+    if (level == 0 && NumSplits() > 1) {
+      chunk = CeilDiv(extent, NumSplits());
       lo = b_.IMul(split_, b_.I32(chunk));
       hi = b_.EndOfPart(lo, chunk, extent);
     }

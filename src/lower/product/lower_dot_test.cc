@@ -29,6 +29,21 @@ TEST(LowerDot, MultipliesMatricesOfAnySizeAndTransposition) {
   }
 }
 
+// Steps of K together, and parts of K within a workgroup.
+TEST(LowerDot, SumsLongRowsOfFewResults) {
+  const std::vector<std::array<int64_t, 3>> sizes = {{8, 12, 512}, {3, 20, 256}, {5, 7, 136}, {1, 8, 1024}};
+  for (const auto& [m, n, k] : sizes) {
+    for (const DType type : {DType::kF32, DType::kBF16, DType::kS8}) {
+      const DType result = type == DType::kS8 ? DType::kS32 : DType::kF32;
+      Dot({type, {m, k}}, {type, {k, n}}, {{}, {}, {1}, {0}}, result).ExpectRightEverywhere();
+      Dot({type, {k, m}}, {type, {k, n}}, {{}, {}, {0}, {0}}, result).ExpectRightEverywhere();
+    }
+  }
+  F32Dot({6, 2, 24}, {6, 100, 24}, {{0}, {0}, {2}, {2}}).ExpectRightEverywhere();
+  F32Dot({40, 1, 32}, {40, 60, 32}, {{0}, {0}, {2}, {2}}).ExpectRightEverywhere();
+  F32Dot({4, 1, 256}, {4, 256, 16}, {{0}, {0}, {2}, {1}}).ExpectRightEverywhere();
+}
+
 TEST(LowerDot, TakesBatchDimensionsAnywhere) {
   F32Dot({2, 5, 3, 4}, {2, 6, 3, 4}, {{0, 2}, {0, 2}, {3}, {3}}).ExpectRightEverywhere();
   F32Dot({2, 3, 5, 4}, {2, 4, 3, 8}, {{0, 1}, {0, 2}, {3}, {1}}).ExpectRightEverywhere();

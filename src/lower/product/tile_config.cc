@@ -333,7 +333,7 @@ ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const
 // Steps of K at once: an invocation waits once for the loads of them all.
 int DirectRun(const ProductForm& form, const ProductConfig& config) {
   constexpr int kMostSteps = 8;
-  const int64_t chunk = CeilDiv(form.extent(ProductAxis::kK), config.splits);
+  const int64_t chunk = CeilDiv(form.extent(ProductAxis::kK), int64_t{config.splits} * config.parts);
   return static_cast<int>(std::gcd(int64_t{RunAlong(form, ProductAxis::kK, kMostSteps)}, chunk));
 }
 
@@ -356,6 +356,26 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
   config.unroll_k = DirectRun(form, config);
   config.reason = std::move(reason);
   return config;
+}
+
+// Parts of K within the workgroup in place of those that a second dispatch adds, where K is not too long for that.
+void SumTogether(ProductConfig& config, DType accumulator, const ProductForm& form,
+                 const target::DeviceProfile& profile) {
+  constexpr int kWorkgroup = 256, kMostSharedBytes = 32768;
+  constexpr int64_t kFewestSteps = 8, kMostSteps = 256;
+  const int64_t k = form.extent(ProductAxis::kK), tiles = DirectInvocations(config, form);
+  const int64_t bytes = int64_t{SizeBytes(accumulator)} * config.rows * config.columns * kWorkgroup;
+  const bool fits = bytes <= std::min(profile.shared_memory_bytes, kMostSharedBytes) &&
+                    kWorkgroup <= profile.widest_workgroup() && !IsComplex(accumulator);
+  if (config.splits == 1 || form.DigitsOf(ProductAxis::kK).size() != 1 || !fits) return;
+  int lanes = CeilDiv(tiles, 8) * 2 < profile.compute_units ? 4 : 8;
+  while (lanes < kWorkgroup && k < kWorkgroup / lanes * kFewestSteps) lanes *= 2;
+  const int parts = kWorkgroup / lanes;
+  if (parts < config.rows || k % parts != 0 || k / parts > kMostSteps) return;
+  config.workgroup_size = kWorkgroup;
+  config.parts = parts;
+  config.splits = 1;
+  config.unroll_k = DirectRun(form, config);
 }
 
 ProductConfig RowConfig(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis long_axis) {
@@ -400,7 +420,10 @@ ProductConfig ChooseOnGpu(const Product& product, const ProductForm& form, const
   if (e.m <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.rhs)) return RowConfig(form, profile, ProductAxis::kN);
   if (e.n <= kFew && e.k >= 64 && IsContiguousAlongK(form, form.lhs)) return RowConfig(form, profile, ProductAxis::kM);
   if (e.m <= kFew || e.n <= kFew / 2) {
-    return DirectOnGpu(form, profile, ProductAxis::kN, "Few results along one axis: operands are read once anyway.");
+    ProductConfig config =
+        DirectOnGpu(form, profile, ProductAxis::kN, "Few results along one axis: operands are read once anyway.");
+    SumTogether(config, product.accumulator, form, profile);
+    return config;
   }
   const std::vector<ProductCandidate> candidates = TileCandidates(product, form, profile);
   if (candidates.empty()) {
@@ -456,6 +479,7 @@ bool SplitFurther(ProductConfig& config, const ProductForm& form, int64_t times)
   const int64_t k = std::max<int64_t>(form.extent(ProductAxis::kK), 1);
   const int64_t wanted = std::min(before * std::min(times, k), k);
   if (config.kernel == ProductKernel::kDirect) {
+    config.parts = 1;
     SetDirectSplits(config, form, wanted);
   } else {
     const int64_t step = config.kernel == ProductKernel::kTile ? config.tile_k : config.workgroup_size;

@@ -50,6 +50,8 @@ struct ProductConfig {
   int buffers = 1;        // kTile: shared tiles of each operand that take turns, so that a step has one barrier
   int splits = 1;         // parts of K whose sums a second dispatch adds
   int split_digits = 1;   // kDirect: how many of K's outermost digits the parts divide
+  // kDirect: the invocations of a workgroup that share a register tile; each sums one of so many parts of K.
+  int parts = 1;
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
   // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
   bool exchanges_rows = false;

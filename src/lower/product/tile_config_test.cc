@@ -136,6 +136,31 @@ TEST(TileConfig, TakesRowsForMatrixTimesVector) {
   EXPECT_EQ(ChooseProductKernel(product, SimplifyProduct(product), {LargeGpu()}).kernel, ProductKernel::kRow);
 }
 
+TEST(TileConfig, LoadsSeveralStepsOfFewRowsAtOnceAndSumsThemInTheWorkgroup) {
+  const ProductConfig config = ChooseDot(8, 3072, 1024, LargeGpu());
+  ASSERT_EQ(config.kernel, ProductKernel::kDirect);
+  EXPECT_EQ(config.rows, 8);
+  EXPECT_EQ(config.unroll_k, 8);
+  EXPECT_GE(config.parts, 8);
+  EXPECT_EQ(config.splits, 1);
+  const ProductConfig odd = ChooseDot(8, 3072, 1023, LargeGpu());
+  EXPECT_EQ(odd.parts, 1) << "parts are equal";
+}
+
+TEST(TileConfig, GivesManyShortRowsToInvocations) {
+  const auto choose = [](int64_t batch) {
+    const ProductTest test({DType::kBF16, {batch, 1, 64}}, {DType::kBF16, {batch, 512, 64}},
+                           [](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                             return AppendDot(block, operands, {{0}, {0}, {2}, {2}}, DType::kF32);
+                           });
+    const Product product = test.Prepared();
+    return ChooseProductKernel(product, SimplifyProduct(product), {LargeGpu()});
+  };
+  EXPECT_EQ(choose(2).kernel, ProductKernel::kRow);
+  EXPECT_EQ(choose(128).kernel, ProductKernel::kDirect);
+  EXPECT_EQ(choose(128).unroll_k, 8);
+}
+
 TEST(TileConfig, ComputesDepthwiseConvolutionsDirectly) {
   ConvolutionDims dims = {"b01f", "01io", "b01f"};
   dims.feature_groups = 96;
