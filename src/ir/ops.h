@@ -28,10 +28,10 @@ enum class OpKind : uint8_t {
   kEffect,      // host transfers, tokens
 };
 
-// X(enumerator, name, min operands, max operands (-1: any), regions (-1: any), kind, attributes...)
-// `padding`, `comparison_direction` and so on: see attributes.h for how they are stored.
-// scan is ours: a cumulative reduction along `dimension` of its operands (all of one shape), n operands then n initial
-// values, one region combining (n accumulators, n elements); result i is inclusive; is_reverse starts at the end.
+// X(enumerator, name, min operands, max operands (-1: any), regions (-1: any), kind, attributes...); attributes.h says
+// how `padding`, `comparison_direction` and so on are stored. sort may have `limit_indices`, one number: its results
+// are that many of each row, the first. scan is ours: a cumulative reduction along `dimension` of n operands of one
+// shape, n initial values after them; a region combines n accumulators with n elements; is_reverse starts at the end.
 // clang-format off: a table, one row a line
 #define DRAGOMAN_STRUCTURED_OPS(X)                                                                                     \
   X(kConstant, "constant", 0, 0, 0, kData, AttrKey::kValue)                                                            \

@@ -119,7 +119,13 @@ Types SortTypes(const Op& op) {
     arguments.insert(arguments.end(), 2, operand->type.dtype);
   }
   RETURN_IF_ERROR(ExpectScalarRegion(*op.regions[0], arguments, {DType::kPred}));
-  return OperandTypes(op);
+  ASSIGN_OR_RETURN(std::vector<TensorType> types, OperandTypes(op));
+  if (!op.attributes.Has(AttrKey::kLimitIndices)) return types;
+  const std::vector<int64_t>& limits = op.attributes.Ints(AttrKey::kLimitIndices);
+  RULE_EXPECT(limits.size() == 1 && first.rank() > 0 && limits[0] >= 0 && limits[0] <= first.dims[dimension],
+              "limit_indices is not one number of positions along dimension {} of {}.", dimension, first.ToString());
+  for (TensorType& type : types) type.dims[dimension] = limits[0];
+  return types;
 }
 
 }  // namespace dragoman::ir

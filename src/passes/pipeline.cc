@@ -22,6 +22,7 @@
 #include "passes/remove_identities.h"
 #include "passes/resolve_collectives.h"
 #include "passes/settle_carries.h"
+#include "passes/shorten_sorts.h"
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
 #include "passes/sink_cheap_values.h"
@@ -61,6 +62,7 @@ constexpr Pass kPipeline[] = {
     {"narrow_products", NarrowProducts},
     {"hoist_loop_invariants", HoistLoopInvariants},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
+    {"shorten_sorts", ShortenSorts},
     {"sink_cheap_values", SinkCheapValues},
     {"split_concatenates", SplitConcatenates},
     {"eliminate_dead_code", EliminateDeadCode},

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <unordered_set>
 
 #include "base/format.h"
@@ -6,6 +7,7 @@
 #include "lower/order/permutation_sort.h"
 #include "lower/order/radix_sort.h"
 #include "lower/order/sort_key.h"
+#include "lower/order/top_k.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -31,30 +33,78 @@ std::vector<bool> ComparedOperands(const ir::Op& hero) {
   return compared;
 }
 
+// The tensors as rows.
+struct SortShape {
+  explicit SortShape(const ir::Op& hero)
+      : dims(hero.operands[0]->type.dims),
+        dimension(static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension))),
+        extent(dims.empty() ? 1 : dims[dimension]),
+        kept(dims.empty() ? 1 : hero.type().dims[dimension]),
+        rows(NumElements(dims) / std::max<int64_t>(extent, 1)) {}
+
+  Dims dims;
+  int dimension;
+  int64_t extent;
+  int64_t kept;  // of each sorted row
+  int64_t rows;
+};
+
+// Stores what the operands hold of the element that comes `position`-th in its row, if that is kept.
+Status StoreSorted(Elemental& elemental, const ir::Op& hero, V row, V position, V element) {
+  const SortShape shape(hero);
+  Builder& b = elemental.builder();
+  Status status;
+  b.If(shape.kept == shape.extent ? b.Bool(true) : b.ULt(position, b.I32(shape.kept)), [&] {
+    Elemental::Scope scope(elemental);
+    const Index from = IndexOf(elemental, shape.dims, shape.dimension, row, element);
+    const Index to = IndexOf(elemental, hero.type().dims, shape.dimension, row, position);
+    for (size_t i = 0; i < hero.operands.size(); ++i) {
+      const auto value = elemental.At(hero.operands[i], from);
+      if (!value.ok()) status = value.status();
+      if (value.ok()) elemental.Store(hero.result(static_cast<int>(i)), to, *value);
+    }
+  });
+  return status;
+}
+
+StatusOr<V> KeyOf(Elemental& elemental, const ir::Op& hero, const SortKey& key, V row, V element) {
+  const SortShape shape(hero);
+  ASSIGN_OR_RETURN(const Scalar value, elemental.At(hero.operands[key.operand()],
+                                                    IndexOf(elemental, shape.dims, shape.dimension, row, element)));
+  return key.Emit(elemental, value, false);
+}
+
+KeyedRows RowsOf(const ir::Op& hero, const SortKey& key) {
+  const SortShape shape(hero);
+  KeyedRows rows{shape.rows, shape.extent, shape.kept, key.bits(), {}, {}, {}};
+  rows.label = Format("sort of {} {} by keys", hero.operands.size(), hero.operands[0]->type.ToString());
+  rows.key = [&hero, key](Elemental& elemental, V row, V element) { return KeyOf(elemental, hero, key, row, element); };
+  rows.finish = [&hero](Elemental& elemental, V row, V position, V element) {
+    return StoreSorted(elemental, hero, row, position, element);
+  };
+  return rows;
+}
+
 // One long row whose comparator compares one number of each element.
-Status LowerByKeys(const fusion::Group& group, const target::DeviceProfile& profile, const SortKey& key,
-                   LoweredGroup& lowered) {
+Status LowerLongRow(const fusion::Group& group, const target::DeviceProfile& profile, const SortKey& key,
+                    LoweredGroup& lowered) {
   const ir::Op& hero = *group.hero;
-  const bool moves_keys_alone = hero.operands.size() == 1 && key.is_reversible();
+  const SortShape shape(hero);
+  const bool moves_keys_alone = hero.operands.size() == 1 && key.is_reversible() && shape.kept == shape.extent;
+  const KeyedRows rows = RowsOf(hero, key);
   RadixSort sort;
-  sort.count = hero.type().num_elements();
+  sort.count = shape.extent;
   sort.key_bits = key.bits();
   sort.carries_elements = !moves_keys_alone;
-  sort.label = Format("sort of {} {} by keys", hero.operands.size(), hero.type().ToString());
+  sort.label = rows.label;
   sort.key = [&](Elemental& elemental, V element) -> StatusOr<V> {
+    if (!moves_keys_alone) return rows.key(elemental, elemental.builder().I32(0), element);
     ASSIGN_OR_RETURN(const Scalar value, elemental.At(hero.operands[key.operand()], Index::FromLinear(element)));
-    return key.Emit(elemental, value, moves_keys_alone);
+    return key.Emit(elemental, value, true);
   };
   sort.finish = [&](Elemental& elemental, V position, V own_key, V element) -> Status {
-    const Index to = Index::FromLinear(position);
-    if (moves_keys_alone) {
-      elemental.Store(hero.result(), to, key.Reverse(elemental.builder(), own_key));
-      return OkStatus();
-    }
-    for (size_t i = 0; i < hero.operands.size(); ++i) {
-      ASSIGN_OR_RETURN(const Scalar value, elemental.At(hero.operands[i], Index::FromLinear(element)));
-      elemental.Store(hero.result(static_cast<int>(i)), to, value);
-    }
+    if (!moves_keys_alone) return rows.finish(elemental, elemental.builder().I32(0), position, element);
+    elemental.Store(hero.result(), Index::FromLinear(position), key.Reverse(elemental.builder(), own_key));
     return OkStatus();
   };
   return AppendRadixSort(group, profile, sort, lowered);
@@ -62,15 +112,14 @@ Status LowerByKeys(const fusion::Group& group, const target::DeviceProfile& prof
 
 Status LowerByComparisons(const fusion::Group& group, const target::DeviceProfile& profile, LoweredGroup& lowered) {
   const ir::Op& hero = *group.hero;
-  const Dims& dims = hero.type().dims;
-  const int dimension = static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension));
+  const SortShape shape(hero);
   const std::vector<bool> compared = ComparedOperands(hero);
   PermutationSort sort;
-  sort.extent = dims.empty() ? 1 : dims[dimension];
-  sort.rows = NumElements(dims) / sort.extent;
-  sort.label = Format("sort of {} {}", hero.operands.size(), hero.type().ToString());
+  sort.extent = shape.extent;
+  sort.rows = shape.rows;
+  sort.label = Format("sort of {} {}", hero.operands.size(), hero.operands[0]->type.ToString());
   sort.load = [&](Elemental& elemental, V row, V element) -> StatusOr<std::vector<Scalar>> {
-    const Index index = IndexOf(elemental, dims, dimension, row, element);
+    const Index index = IndexOf(elemental, shape.dims, shape.dimension, row, element);
     std::vector<Scalar> keys(hero.operands.size());
     for (size_t i = 0; i < keys.size(); ++i) {
       if (!compared[i]) continue;
@@ -84,14 +133,8 @@ Status LowerByComparisons(const fusion::Group& group, const target::DeviceProfil
     ASSIGN_OR_RETURN(const std::vector<Scalar> result, elemental.Region(*hero.regions[0], inputs));
     return result[0].re;
   };
-  sort.finish = [&](Elemental& elemental, V row, V position, V element) -> Status {
-    const Index from = IndexOf(elemental, dims, dimension, row, element);
-    const Index to = IndexOf(elemental, dims, dimension, row, position);
-    for (size_t i = 0; i < hero.operands.size(); ++i) {
-      ASSIGN_OR_RETURN(const Scalar value, elemental.At(hero.operands[i], from));
-      elemental.Store(hero.result(static_cast<int>(i)), to, value);
-    }
-    return OkStatus();
+  sort.finish = [&](Elemental& elemental, V row, V position, V element) {
+    return StoreSorted(elemental, hero, row, position, element);
   };
   return AppendSort(group, profile, sort, lowered);
 }
@@ -99,19 +142,23 @@ Status LowerByComparisons(const fusion::Group& group, const target::DeviceProfil
 }  // namespace
 
 StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::CompileContext& context) {
+  const target::DeviceProfile& profile = context.profile;
   const ir::Op& hero = *group.hero;
-  const Dims& dims = hero.type().dims;
+  const SortShape shape(hero);
   LoweredGroup lowered;
-  const int64_t count = NumElements(dims);
-  if (count == 0) return lowered;
-  const int dimension = static_cast<int>(hero.attributes.Int(ir::AttrKey::kDimension));
-  if (!dims.empty() && dims[dimension] == count && SuitsRadixSort(count, context.profile)) {
-    if (const std::optional<SortKey> key = SortKey::Find(hero); key.has_value()) {
-      RETURN_IF_ERROR(LowerByKeys(group, context.profile, *key, lowered));
+  if (NumElements(hero.type().dims) == 0) return lowered;
+  if (const std::optional<SortKey> key = SortKey::Find(hero); key.has_value()) {
+    const KeyedRows rows = RowsOf(hero, *key);
+    if (rows.kept < rows.extent && SuitsTopK(rows, profile)) {
+      RETURN_IF_ERROR(AppendTopK(group, profile, rows, lowered));
+      return lowered;
+    }
+    if (shape.rows == 1 && SuitsRadixSort(shape.extent, profile)) {
+      RETURN_IF_ERROR(LowerLongRow(group, profile, *key, lowered));
       return lowered;
     }
   }
-  RETURN_IF_ERROR(LowerByComparisons(group, context.profile, lowered));
+  RETURN_IF_ERROR(LowerByComparisons(group, profile, lowered));
   return lowered;
 }
 

@@ -139,5 +139,82 @@ TEST(LowerSort, SortsLongRowsByCanonicalKeysStably) {
   }
 }
 
+std::string FirstOf(int64_t kept, const Dims& dims, int dimension, const std::string& dtype, const char* direction) {
+  Dims result = dims;
+  result[dimension] = kept;
+  const auto type = [](const Dims& of, const std::string& element) {
+    return TensorType{*DTypeFromName(element), of}.ToString();
+  };
+  return Format(
+      "(%0: {0}, %1: {1}) {{ %2, %3 = sort(%0, %1) {{dimension = {4}, is_stable = 1, limit_indices = [{5}]}} : {2}, "
+      "{3} "
+      "(%a: tensor<{6}>, %b: tensor<{6}>, %c: tensor<si32>, %d: tensor<si32>) {{ %e = compare(%a, %b) "
+      "{{comparison_direction = {7}, compare_type = 1}} : tensor<i1> return(%e) }} return(%2, %3) }}",
+      type(dims, dtype), type(dims, "si32"), type(result, dtype), type(result, "si32"), dimension, kept, dtype,
+      direction);
+}
+
+// Short rows, one chunk, several chunks, several rounds, too many to choose; equal keys, which keep their order.
+TEST(LowerSort, KeepsTheFirstOfEachRow) {
+  for (const auto& profile : HeroProfiles()) {
+    for (const auto& [kept, extent] :
+         {std::pair(3, 20), std::pair(1, 512), std::pair(64, 600), std::pair(100, 1024), std::pair(7, 1025),
+          std::pair(100, 4400), std::pair(64, 9000), std::pair(1200, 1500)}) {
+      SCOPED_TRACE(Format("{} of {}", kept, extent));
+      HeroTest test(fusion::GroupKind::kSort, FirstOf(kept, {2, extent}, 1, "f32", kGreater));
+      std::vector<int64_t> order(2 * extent);
+      for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
+      test.SetInts(1, order);
+      test.ExpectMatches(profile);
+      test.SetUniform(0, -1e9, 1e9);
+      test.ExpectMatches(profile);
+    }
+  }
+}
+
+TEST(LowerSort, KeepsTheFirstWhateverTheKeysAre) {
+  for (const auto& profile : HeroProfiles()) {
+    for (const char* dtype : {"f16", "bf16", "si8", "ui8", "si16", "ui32", "si32", "f64", "si64", "i1"}) {
+      SCOPED_TRACE(dtype);
+      for (const char* direction : {kLess, kGreater}) {
+        HeroTest test(fusion::GroupKind::kSort, FirstOf(33, {2, 700, 2}, 1, dtype, direction));
+        test.ExpectMatches(profile);
+      }
+    }
+    HeroTest largest(fusion::GroupKind::kSort, FirstOf(9, {1, 5000}, 1, "ui32", kLess));
+    std::vector<int64_t> values(5000, 0xffffffff);
+    for (int i = 4990; i < 4997; ++i) values[i] = i % 2 == 0 ? 0xfffffffe : 0;
+    largest.SetInts(0, values);
+    largest.ExpectMatches(profile);
+  }
+}
+
+// NaNs and zeros of both signs, as the comparator orders them.
+TEST(LowerSort, KeepsTheFirstInTotalOrder) {
+  for (const auto& profile : HeroProfiles()) {
+    std::string body = FirstOf(80, {2, 900}, 1, "f32", kGreater);
+    body.replace(body.find("compare_type = 1"), 16, "compare_type = 2");
+    HeroTest test(fusion::GroupKind::kSort, body);
+    std::vector<double> values(1800);
+    for (double& value : values) {
+      const int pick = static_cast<int>(test.random() % 20);
+      value = pick == 0 ? std::nan("") : pick == 1 ? -0.0 : pick == 2 ? INFINITY : pick - 10;
+    }
+    test.SetDoubles(0, values);
+    const auto lowered = LowerGroup(test.group, {profile});
+    ASSERT_TRUE(lowered.ok());
+    EXPECT_NE(lowered->dispatches[0].label.find("by keys"), std::string::npos);
+    test.ExpectMatches(profile);
+  }
+}
+
+TEST(LowerSort, KeepsTheFirstOfOneLongRow) {
+  const target::DeviceProfile profile = HeroProfiles()[1];
+  for (const int kept : {5, 1000, 2000}) {  // in two rounds, in several, and by sorting all
+    HeroTest test(fusion::GroupKind::kSort, FirstOf(kept, {40000}, 0, "si32", kGreater));
+    test.ExpectMatches(profile);
+  }
+}
+
 }  // namespace
 }  // namespace dragoman::kernel

@@ -6,6 +6,7 @@
 
 #include "base/arithmetic.h"
 #include "element/launch.h"
+#include "lower/order/workgroup_sum.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -48,7 +49,7 @@ class RadixKernel {
   // `source` is the pair of temporaries to read, or -1 to ask for the elements' keys.
   StatusOr<Dispatch> EmitCounts(int source) {
     counts_ = b_.AddShared(KType::kI32, kCounts);
-    scan_ = b_.AddShared(KType::kI32, 2 * kWorkgroup);
+    scan_ = b_.AddShared(KType::kI32, kWorkgroup);
     const V shift = b_.Param(b_.AddParam());
     const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(tile_));
     const auto packed =
@@ -81,7 +82,7 @@ class RadixKernel {
 
   // Exclusive sums of a tile of `values`, in place; each tile's total to `totals` unless that is negative.
   StatusOr<Dispatch> EmitSums(int values, int totals, int64_t count) {
-    scan_ = b_.AddShared(KType::kI32, 2 * kWorkgroup);
+    WorkgroupSum workgroup_sum(b_, kWorkgroup);
     const int buffer = Bind(values, true);
     const V begin =
         b_.UMin(b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(kTile)), b_.IMul(lane_, b_.I32(kItems))), b_.I32(count));
@@ -89,7 +90,7 @@ class RadixKernel {
     const auto sum = b_.For({begin, end, b_.I32(1), kItems}, {b_.I32(0)}, [&](V i, std::span<const V> c) {
       return std::vector<V>{b_.IAdd(c[0], b_.Load(buffer, i))};
     });
-    const V before = ExclusiveSum(sum[0]);
+    const V before = workgroup_sum.Exclusive(sum[0]);
     b_.For({begin, end, b_.I32(1), kItems}, {before}, [&](V i, std::span<const V> c) {
       const V value = b_.Load(buffer, i);
       b_.Store(buffer, i, c[0]);
@@ -104,7 +105,6 @@ class RadixKernel {
 
   StatusOr<Dispatch> EmitMoves(int source, bool is_last) {
     counts_ = b_.AddShared(KType::kI32, kCounts);
-    scan_ = b_.AddShared(KType::kI32, 2 * kWorkgroup);
     places_ = b_.AddShared(KType::kI32, kDigits);
     const V shift = b_.Param(b_.AddParam());
     const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(tile_));
@@ -204,30 +204,11 @@ class RadixKernel {
     })[0];
   }
 
-  // The sum over the invocations before this one.
-  V ExclusiveSum(V value) {
-    b_.StoreShared(scan_, lane_, value);
-    b_.Barrier();
-    const auto inclusive = b_.For(b_.I32(0), b_.I32(8), b_.I32(1), {value}, [&](V step, std::span<const V> c) {
-      const V from = b_.IMul(b_.And(step, b_.I32(1)), b_.I32(kWorkgroup)), to = b_.ISub(b_.I32(kWorkgroup), from);
-      const V distance = b_.Binary(KOp::kShl, b_.I32(1), step);
-      const auto other = b_.IfValue(
-          b_.ULe(distance, lane_),
-          [&] { return std::vector<V>{b_.LoadShared(scan_, b_.IAdd(from, b_.ISub(lane_, distance)))}; },
-          [&] { return std::vector<V>{b_.I32(0)}; });
-      const V sum = b_.IAdd(c[0], other[0]);
-      b_.StoreShared(scan_, b_.IAdd(to, lane_), sum);
-      b_.Barrier();
-      return std::vector<V>{sum};
-    });
-    return b_.ISub(inclusive[0], value);
-  }
-
   // Turns counts into places within the tile, digits first.
   void RankTile(const Packed& counts) {
     StoreCounts(counts);
     b_.Barrier();
-    const V before = ExclusiveSum(SumOwnRow());
+    const V before = WorkgroupSum(b_, kWorkgroup).Exclusive(SumOwnRow());
     const V row = b_.IMul(lane_, b_.I32(kDigits + 1));
     b_.For(b_.I32(0), b_.I32(kDigits), b_.I32(1), {before}, [&](V j, std::span<const V> c) {
       const V at = b_.IAdd(row, j);
