@@ -233,6 +233,12 @@ def test_sorting_of_every_type(dtype):
 def test_top_k():
     compare(lambda x: lax.top_k(x, 5), f32(4, 50))
     compare(lambda x: lax.top_k(x, 3), i32(4, 50, high=4))
+    compare(lambda x: lax.top_k(x, 40), i32(3, 6000, high=50))
+    compare(lambda x: (jnp.sort(x, 0)[:7], jnp.argsort(x, 0)[:5, 1:]), f32(1500, 4))
+    rows = f32(2, 700)
+    rows[:, 100:400:50] = [np.nan, np.inf, -np.inf, -0.0, 0.0, np.nan]
+    for dtype in ("float16", "bfloat16", "float32", "float64"):
+        compare(lambda x: lax.top_k(x.astype(dtype), 100), rows)
 
 
 SCANS = {"cumsum": lax.cumsum, "cumprod": lax.cumprod, "cummax": lax.cummax, "cummin": lax.cummin, "cumlogsumexp": lax.cumlogsumexp}
