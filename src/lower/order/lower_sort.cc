@@ -6,6 +6,7 @@
 #include "lower/order/kinds.h"
 #include "lower/order/permutation_sort.h"
 #include "lower/order/radix_sort.h"
+#include "lower/order/row_sort.h"
 #include "lower/order/sort_key.h"
 #include "lower/order/top_k.h"
 
@@ -151,6 +152,10 @@ StatusOr<LoweredGroup> LowerSort(const fusion::Group& group, const target::Compi
     const KeyedRows rows = RowsOf(hero, *key);
     if (rows.kept < rows.extent && SuitsTopK(rows, profile)) {
       RETURN_IF_ERROR(AppendTopK(group, profile, rows, lowered));
+      return lowered;
+    }
+    if (SuitsRowSort(rows, profile)) {
+      RETURN_IF_ERROR(AppendRowSort(group, profile, rows, lowered));
       return lowered;
     }
     if (shape.rows == 1 && SuitsRadixSort(shape.extent, profile)) {

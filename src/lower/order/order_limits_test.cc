@@ -89,13 +89,13 @@ TEST(OrderLimits, SortsMergeBlocksOfAThousand) {
     for (const auto& [extent, kernels] :
          {std::pair{1, 1}, {2, 1}, {1000, 1}, {1024, 1}, {1025, 2}, {2048, 2}, {2049, 3}, {4097, 4}, {20000, 6}}) {
       const LoweredGroup lowered =
-          Lowered(fusion::GroupKind::kSort, SortBody(Format("3x{}", extent), "f32", 1), profile);
+          Lowered(fusion::GroupKind::kSort, SortBody(Format("3x{}", extent), "si64", 1), profile);
       ASSERT_EQ(lowered.dispatches.size(), static_cast<size_t>(kernels)) << extent;
       EXPECT_EQ(lowered.temporaries.size(), kernels > 1 ? 2u : 0u);
       for (int i = 1; i < kernels; ++i) EXPECT_EQ(lowered.dispatches[i].params[0], 1024u << (i - 1));
     }
     // 64 rows of 16 in a block of 256 slots: 16 blocks.
-    EXPECT_EQ(Lowered(fusion::GroupKind::kSort, SortBody("256x16", "f32", 1), profile).dispatches[0].workgroups, 16);
+    EXPECT_EQ(Lowered(fusion::GroupKind::kSort, SortBody("256x16", "si64", 1), profile).dispatches[0].workgroups, 16);
   }
 }
 

@@ -10,15 +10,16 @@
 namespace dragoman::kernel {
 namespace {
 
-// Keys and the numbers of their elements, which show whether equal keys keep their order.
-HeroTest NumberedSort(const std::string& dtype, int64_t count, bool is_descending) {
+// Keys and the numbers of their elements, which show whether equal keys keep their order; in rows of `extent`, or one.
+HeroTest NumberedSort(const std::string& dtype, int64_t count, bool is_descending, int64_t extent = 0) {
+  const std::string dims = extent == 0 ? Format("{}", count) : Format("{}x{}", count / extent, extent);
   HeroTest test(
       fusion::GroupKind::kSort,
-      Format("(%0: tensor<{1}x{0}>, %1: tensor<{1}xsi32>) {{ %2, %3 = sort(%0, %1) {{dimension = 0, is_stable = 1}} "
+      Format("(%0: tensor<{1}x{0}>, %1: tensor<{1}xsi32>) {{ %2, %3 = sort(%0, %1) {{dimension = {3}, is_stable = 1}} "
              ": tensor<{1}x{0}>, tensor<{1}xsi32> (%a: tensor<{0}>, %b: tensor<{0}>, %c: tensor<si32>, %d: "
              "tensor<si32>) {{ %e = compare(%a, %b) {{comparison_direction = {2}, compare_type = 0}} : "
              "tensor<i1> return(%e) }} return(%2, %3) }}",
-             dtype, count, is_descending ? 3 : 5));
+             dtype, dims, is_descending ? 3 : 5, extent == 0 ? 0 : 1));
   std::vector<int64_t> numbers(count);
   for (int64_t i = 0; i < count; ++i) numbers[i] = i;
   test.SetInts(1, numbers);
@@ -99,6 +100,27 @@ TEST(PermutationSort, SortsWideAndComplexOperandsAlongEveryDimension) {
         ASSERT_NE(test.module, nullptr);
         test.ExpectMatches(profile);
       }
+    }
+  }
+}
+
+// Rows that fill their slots, and rows that do not; more workgroups than one.
+TEST(RowSort, IsStableInEveryRow) {
+  const target::DeviceProfile profile = HeroProfiles()[1];
+  for (const auto& [rows, extent] :
+       {std::pair(300, 5), std::pair(130, 8), std::pair(70, 33), std::pair(3, 700), std::pair(2, 2048)}) {
+    for (const bool is_descending : {false, true}) {
+      SCOPED_TRACE(Format("{} rows of {}", rows, extent));
+      HeroTest test = NumberedSort("si32", int64_t{rows} * extent, is_descending, extent);
+      const auto lowered = LowerGroup(test.group, {profile});
+      ASSERT_TRUE(lowered.ok());
+      EXPECT_EQ(lowered->dispatches.size(), 1u);
+      EXPECT_NE(lowered->dispatches[0].label.find("by keys"), std::string::npos);
+      test.ExpectMatches(profile);
+      std::vector<int64_t> keys(int64_t{rows} * extent);
+      for (int64_t& key : keys) key = static_cast<int32_t>(test.random());
+      test.SetInts(0, keys);
+      test.ExpectMatches(profile);
     }
   }
 }
