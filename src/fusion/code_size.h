@@ -16,6 +16,9 @@ namespace dragoman::fusion {
 // units), 29 s for 800.
 inline constexpr int64_t kMaxCodeSize = 1600;
 
+// What a transform's kernel computes of each element, before it or after: all that an invocation holds, it computes.
+inline constexpr int64_t kMaxCodeBesideTransform = 48;
+
 // What one evaluation of `op` adds, operands excluded.
 int CodeSize(const ir::Op& op);
 // What reading one operand from memory adds.

@@ -86,6 +86,13 @@ bool ExpandsTooMuch(const Graph& graph, const Node& node) {
   });
 }
 
+bool KeepsNeighbours(const ir::Op& op) {
+  constexpr ir::OpCode kMovements[] = {ir::OpCode::kReshape, ir::OpCode::kBroadcastInDim, ir::OpCode::kPad,
+                                       ir::OpCode::kSlice};
+  return ir::IsElementwise(op.code) ||
+         std::find(std::begin(kMovements), std::end(kMovements), op.code) != std::end(kMovements);
+}
+
 bool IsLongPart(const Graph& graph, const Node& node) {
   if (node.op->code != ir::OpCode::kConcatenate || node.op->operands.size() <= kMaxNestedParts) return false;
   return std::any_of(node.uses.begin(), node.uses.end(),
@@ -172,10 +179,19 @@ class MemoryDecision {
     return decision.is_taken;
   }
 
+  // Kernels of transforms compute an operand as often as an invocation holds elements, and read neighbours' elements.
+  bool IsBadForTransform(int position) const {
+    const Node& node = graph_.node(position);
+    const bool is_read = std::any_of(readers_[position].begin(), readers_[position].end(), [&](const Reader& reader) {
+      return graph_.node(reader.root).op->code == ir::OpCode::kFourier;
+    });
+    return is_read && (node.code_size > kMaxCodeBesideTransform || !KeepsNeighbours(*node.op));
+  }
+
   bool IsBetterInMemory(int position, bool fits) const {
     const Node& node = graph_.node(position);
     if (IsInlineConstant(*node.op) || node.op->code == ir::OpCode::kIota) return false;
-    if (IsLongPart(graph_, node)) return true;
+    if (IsLongPart(graph_, node) || IsBadForTransform(position)) return true;
     return !fits || ExpandsTooMuch(graph_, node) || IsCheaperInMemory(node, readers_[position]);
   }
 

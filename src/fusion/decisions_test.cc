@@ -57,6 +57,33 @@ INSTANTIATE_TEST_SUITE_P(
                                 2},
                     FollowerRow{"%r = broadcast_in_dim(%p) {broadcast_dimensions = [1, 2]} : tensor<2x64x64xf32>", 2}));
 
+struct TransformRow {
+  std::string_view text;  // of %x, reals, and %z, complex numbers; ends in %r
+  int num_groups;
+};
+
+class Transforms : public testing::TestWithParam<TransformRow> {};
+
+TEST_P(Transforms, AreJoinedByWhatIsCheapAndKeepsNeighbours) {
+  std::string text =
+      Format("(%x: tensor<8x64xf32>, %z: tensor<8x64xc64>, %w: tensor<63xc64>) {{ {} return(%r) }}", GetParam().text);
+  const std::string fourier = "{dimension = 1, fft_type = 0, permutation = [0, 1]} : tensor<8x64xc64>";
+  text.replace(text.find("LINES"), 5, fourier);
+  const Planned planned = PlanText(text);
+  EXPECT_EQ(static_cast<int>(planned.plan.groups.size()), GetParam().num_groups) << planned.plan.ToString();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Transforms,
+    testing::Values(
+        TransformRow{"%c = convert(%x) : tensor<8x64xc64> %r = fourier(%c, %w) LINES", 1},
+        TransformRow{"%p = fourier(%z, %w) LINES %r = multiply(%p, %z) : tensor<8x64xc64>", 1},
+        TransformRow{"%p = fourier(%z, %w) LINES %r = real(%p) : tensor<8x64xf32>", 1},
+        TransformRow{"%p = fourier(%z, %w) LINES %r = exponential(%p) : tensor<8x64xc64>", 2},
+        TransformRow{"%e = exponential(%z) : tensor<8x64xc64> %r = fourier(%e, %w) LINES", 2},
+        TransformRow{"%e = reverse(%z) {dimensions = [1]} : tensor<8x64xc64> %r = fourier(%e, %w) LINES", 2},
+        TransformRow{"%p = fourier(%z, %w) LINES %r = reverse(%p) {dimensions = [1]} : tensor<8x64xc64>", 2}));
+
 struct RowsCase {
   int rows, cols;
   bool is_row;

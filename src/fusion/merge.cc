@@ -11,6 +11,7 @@
 #include "base/format.h"
 #include "fusion/classify.h"
 #include "fusion/clusters.h"
+#include "fusion/code_size.h"
 
 namespace dragoman::fusion {
 namespace {
@@ -87,7 +88,8 @@ void SimplifyRow(Clusters& clusters, int id) {
 }
 
 bool HasEpilogue(GroupKind kind) {
-  return kind == GroupKind::kReduce || kind == GroupKind::kDot || kind == GroupKind::kConvolution;
+  return kind == GroupKind::kReduce || kind == GroupKind::kDot || kind == GroupKind::kConvolution ||
+         kind == GroupKind::kFourier;
 }
 
 int64_t RootElements(const Clusters& clusters, int id) {
@@ -103,6 +105,7 @@ bool MergePointwise(Clusters& clusters, int producer, int consumer) {
   const auto pointwise = [&](int reader, const ir::Value* value) {
     return ReadsPointwise(clusters.graph(), reader, value);
   };
+  if (from.kind == GroupKind::kFourier && from.code_size + to.code_size > kMaxCodeBesideTransform) return false;
   const GroupKind kind = from.kind;
   const RowShape rows = from.rows;
   const std::string reason = is_epilogue ? Format("epilogue: pointwise on the {}'s result", Name(kind))

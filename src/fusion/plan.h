@@ -29,7 +29,8 @@ namespace dragoman::fusion {
   X(kDynamicUpdateSlice, "dynamic_update_slice") /* in place: the output already holds operand 0 */               \
   X(kCholesky, "cholesky")                                                                                        \
   X(kTriangularSolve, "triangular_solve")                                                                         \
-  X(kWhile, "while") /* no kernel of its own: planned by compiler/ */                                             \
+  X(kFourier, "fourier") /* fourier (hero), what is cheap before it, its epilogue */                              \
+  X(kWhile, "while")     /* no kernel of its own: planned by compiler/ */                                         \
   X(kCase, "case")                                                                                                \
   X(kHostTransfer, "host_transfer") /* send or recv */
 // clang-format on

@@ -34,6 +34,7 @@ constexpr Row kRows[] = {
     {OpCode::kCholesky, CholeskyTypes},
     {OpCode::kTriangularSolve, TriangularSolveTypes},
     {OpCode::kFft, FftTypes},
+    {OpCode::kFourier, FourierTypes},
     {OpCode::kBatchNormTraining, BatchNormTrainingTypes},
     {OpCode::kBatchNormInference, BatchNormInferenceTypes},
     {OpCode::kBatchNormGrad, BatchNormGradTypes},

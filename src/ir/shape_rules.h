@@ -53,6 +53,7 @@ Types ConvolutionTypes(const Op& op);
 Types CholeskyTypes(const Op& op);
 Types TriangularSolveTypes(const Op& op);
 Types FftTypes(const Op& op);
+Types FourierTypes(const Op& op);
 Types BatchNormTrainingTypes(const Op& op);
 Types BatchNormInferenceTypes(const Op& op);
 Types BatchNormGradTypes(const Op& op);

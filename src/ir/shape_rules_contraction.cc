@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shape rules of contractions and linear algebra.
 #include <algorithm>
+#include <numeric>
 
+#include "ir/fourier.h"
 #include "ir/shape_rules.h"
 #include "ir/windows.h"
 
@@ -173,6 +175,34 @@ Types FftTypes(const Op& op) {
     to.dims.back() = lengths.back();
   }
   return std::vector<TensorType>{to};
+}
+
+Types FourierTypes(const Op& op) {
+  const int64_t dimension = op.attributes.Int(AttrKey::kDimension);
+  const TensorType& x = op.operands[0]->type;
+  const TensorType& twists = op.operands[1]->type;
+  RULE_EXPECT(IsComplex(x.dtype), "The operand is {}.", x.ToString());
+  RULE_EXPECT(dimension >= 0 && dimension < x.rank(), "There is no dimension {} in {}.", dimension, x.ToString());
+  const int64_t fft_type = op.attributes.Int(AttrKey::kFftType);
+  RULE_EXPECT(fft_type >= 0 && fft_type <= 3, "fft_type is {}.", fft_type);
+  const auto type = static_cast<FftType>(fft_type);
+  const int64_t length = twists.rank() == 1 ? LengthOfTwists(twists.dims[0]) : 0;
+  RULE_EXPECT(HasFourierRadices(length), "{} is no table of a line's twists.", twists.ToString());
+  RULE_EXPECT(twists.dtype == x.dtype && x.dims[dimension] == NumRead(type, length),
+              "{} does not fit dimension {} of {}.", twists.ToString(), dimension, x.ToString());
+  const auto& permutation = op.attributes.Ints(AttrKey::kPermutation);
+  std::vector<int64_t> order(x.dims.size());
+  std::iota(order.begin(), order.end(), 0);
+  const bool is_whole = type == FftType::kFft || type == FftType::kIfft;
+  RULE_EXPECT(is_whole || (dimension == x.rank() - 1 && permutation == order),
+              "Real transforms are along the last dimension, which stays.");
+  if (permutation != order && dimension > 0) std::swap(order[dimension - 1], order[dimension]);
+  RULE_EXPECT(permutation == order,
+              "The permutation does not keep the dimensions, nor exchange {} with the one before.", dimension);
+  TensorType result = x;
+  for (size_t i = 0; i < order.size(); ++i) result.dims[i] = x.dims[order[i]];
+  if (!is_whole) result.dims[dimension] = NumKept(type, length);
+  return std::vector<TensorType>{result};
 }
 
 }  // namespace dragoman::ir

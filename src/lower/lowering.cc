@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "kernel/loop_bound.h"
+#include "lower/fourier/kinds.h"
 #include "lower/kinds.h"
 #include "lower/lower_in_parts.h"
 #include "lower/order/kinds.h"
@@ -42,6 +43,7 @@ constexpr KindRow kKindRows[] = {
     {fusion::GroupKind::kDynamicUpdateSlice, LowerDynamicUpdateSlice},
     {fusion::GroupKind::kCholesky, LowerCholesky},
     {fusion::GroupKind::kTriangularSolve, LowerTriangularSolve},
+    {fusion::GroupKind::kFourier, LowerFourier},
     {fusion::GroupKind::kWhile, LowerNothing},
     {fusion::GroupKind::kCase, LowerNothing},
     {fusion::GroupKind::kHostTransfer, LowerNothing},

@@ -15,7 +15,6 @@ constexpr struct {
     {OpCode::kBatchNormGrad, DecomposeBatchNormGrad},
     {OpCode::kBatchNormInference, DecomposeBatchNormInference},
     {OpCode::kBatchNormTraining, DecomposeBatchNormTraining},
-    {OpCode::kFft, DecomposeFft},
     {OpCode::kRngBitGenerator, DecomposeRngBitGenerator},
 };
 
@@ -42,6 +41,7 @@ StatusOr<Replacement> Apply(Op& op, RewriteContext& context, const target::Devic
   for (const auto& [code, rule] : kBlockedOps) {
     if (op.code == code) return rule(op, context, SmallMatrixRows(op.type().dtype, profile));
   }
+  if (op.code == OpCode::kFft) return DecomposeFft(op, context, profile);
   for (const auto& [code, rule] : kOps) {
     if (op.code == code) return rule(op, context);
   }

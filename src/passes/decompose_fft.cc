@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fourier transforms as products with constant matrices. A length n = n1 n2 is two shorter transforms with a twist
 // between (Cooley and Tukey); a length with a large prime factor is a convolution of a power-of-two length (Bluestein).
-// Complex numbers are taken apart: one product of [real, imag] with [[c, s], [-s, c]] gives both parts.
+// Complex numbers are taken apart: one product of [real, imag] with [[c, s], [-s, c]] gives both parts. Devices that
+// compile long code fast have kernels instead (fourier_lines.h).
 #include <algorithm>
 
+#include "ir/fourier.h"
 #include "passes/decompose_rules.h"
+#include "passes/fourier_lines.h"
 #include "passes/fourier_tables.h"
 
 namespace dragoman::passes {
@@ -13,8 +16,7 @@ namespace {
 constexpr int64_t kMaxMatrix = 64;        // lengths up to this are one product
 constexpr int64_t kMaxPrimeMatrix = 256;  // also those, where the length has no small divisor
 
-// As in the encoding.
-enum class FftType : int64_t { kFft = 0, kIfft = 1, kRfft = 2, kIrfft = 3 };
+using ir::FftType;
 
 // Rows of complex numbers: both parts [rows, n]. imag is null where all are zero.
 struct Parts {
@@ -133,8 +135,39 @@ class FourierBuilder {
   int sign_;
 };
 
+// How a transform's lines are transformed.
+struct Manner {
+  int sign;
+  LineLimits limits;
+  Builder& b;
+};
+
+Parts ByLines(const Parts& value, int64_t d, const Manner& manner) {
+  Builder& b = manner.b;
+  const Dims dims = value.real->type.dims;
+  const int64_t outer = NumElements(Dims(dims.begin(), dims.begin() + d));
+  const int64_t inner = NumElements(Dims(dims.begin() + d + 1, dims.end()));
+  Value* imag = value.imag != nullptr ? value.imag : b.SplatLike(value.real, 0);
+  Value* lines = b.Reshape(b.Binary(OpCode::kComplex, value.real, imag), {outer, dims[d], inner});
+  lines = b.Reshape(TransformLines(lines, manner.sign, manner.limits, b), dims);
+  return {b.Unary(OpCode::kReal, lines), b.Unary(OpCode::kImag, lines)};
+}
+
+// A real transform along the last dimension.
+Parts HalfByLines(const Parts& value, FftType type, int64_t length, Builder& b) {
+  Dims dims = value.real->type.dims;
+  const int64_t read = dims.back();
+  Value* imag = value.imag != nullptr ? value.imag : b.SplatLike(value.real, 0);
+  Value* lines = b.Reshape(b.Binary(OpCode::kComplex, value.real, imag), {NumElements(dims) / read, read});
+  dims.back() = ir::NumKept(type, length);
+  lines = b.Reshape(TransformHalfLines(lines, type, length, b), dims);
+  return {b.Unary(OpCode::kReal, lines), b.Unary(OpCode::kImag, lines)};
+}
+
 // Complex (or real) `value` transformed along dimension `d`.
-Parts AlongDimension(const Parts& value, int64_t d, int sign, Builder& b) {
+Parts AlongDimension(const Parts& value, int64_t d, const Manner& manner) {
+  if (manner.limits.columns > 1) return ByLines(value, d, manner);
+  Builder& b = manner.b;
   const Dims dims = value.real->type.dims;
   const auto rank = static_cast<int64_t>(dims.size());
   std::vector<int64_t> swap(dims.size());
@@ -153,7 +186,7 @@ Parts AlongDimension(const Parts& value, int64_t d, int sign, Builder& b) {
     part = b.Reshape(part, swapped);
     return d != rank - 1 ? b.Transpose(part, swap) : part;
   };
-  const Parts result = FourierBuilder(b, sign).TransformRows({to_rows(value.real), to_rows(value.imag)});
+  const Parts result = FourierBuilder(b, manner.sign).TransformRows({to_rows(value.real), to_rows(value.imag)});
   return {from_rows(result.real), from_rows(result.imag)};
 }
 
@@ -168,32 +201,35 @@ Parts Mirrored(const Parts& half, int64_t n, Builder& b) {
 }
 
 // The dimensions [first, last) in turn.
-Parts AlongLeading(Parts parts, int64_t first, int64_t last, int sign, Builder& b) {
-  for (int64_t d = first; d < last; ++d) parts = AlongDimension(parts, d, sign, b);
+Parts AlongLeading(Parts parts, int64_t first, int64_t last, const Manner& manner) {
+  for (int64_t d = first; d < last; ++d) parts = AlongDimension(parts, d, manner);
   return parts;
 }
 
-Parts TransformAll(const Op& op, Parts parts, Builder& b) {
+Parts TransformAll(const Op& op, Parts parts, const Manner& manner) {
+  Builder& b = manner.b;
   const auto type = static_cast<FftType>(op.attributes.Int(AttrKey::kFftType));
   const auto& lengths = op.attributes.Ints(AttrKey::kFftLength);
-  const int sign = type == FftType::kIfft || type == FftType::kIrfft ? 1 : -1;
   const auto last = static_cast<int64_t>(op.type().rank()) - 1;
   const int64_t first = last + 1 - static_cast<int64_t>(lengths.size());
-  if (type == FftType::kRfft) {
-    parts = AlongDimension(parts, last, sign, b);
+  const bool is_half = (type == FftType::kRfft || type == FftType::kIrfft) && lengths.back() <= manner.limits.rows &&
+                       ir::HasFourierRadices(lengths.back());
+  if (type != FftType::kIrfft) {
+    if (is_half) return AlongLeading(HalfByLines(parts, type, lengths.back(), b), first, last, manner);
+    parts = AlongDimension(parts, last, manner);
     const int64_t kept = op.type().dims[last];
     if (kept != lengths.back()) parts = {b.SliceDim(parts.real, last, 0, kept), b.SliceDim(parts.imag, last, 0, kept)};
-    return AlongLeading(parts, first, last, sign, b);
+    return AlongLeading(parts, first, last, manner);
   }
   // Once the other dimensions are transformed, each row along the last is symmetric by itself.
-  parts = AlongLeading(parts, first, last, sign, b);
-  if (type == FftType::kIrfft) parts = Mirrored(parts, lengths.back(), b);
-  return AlongDimension(parts, last, sign, b);
+  parts = AlongLeading(parts, first, last, manner);
+  if (is_half) return HalfByLines(parts, type, lengths.back(), b);
+  return AlongDimension(Mirrored(parts, lengths.back(), b), last, manner);
 }
 
 }  // namespace
 
-StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context) {
+StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
   Builder& b = context.builder;
   Value* operand = op.operands[0];
   if (op.type().num_elements() == 0 || operand->type.num_elements() == 0) return ReplaceWith(b.Splat(op.type(), 0));
@@ -201,9 +237,10 @@ StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context) {
   if (IsComplex(operand->type.dtype)) {
     parts = {b.Unary(OpCode::kReal, operand), b.Unary(OpCode::kImag, operand)};
   }
-  parts = TransformAll(op, parts, b);
   const auto type = static_cast<FftType>(op.attributes.Int(AttrKey::kFftType));
-  if (type == FftType::kIfft || type == FftType::kIrfft) {
+  const bool is_inverse = type == FftType::kIfft || type == FftType::kIrfft;
+  parts = TransformAll(op, parts, {is_inverse ? 1 : -1, LimitsOfLines(RealPart(operand->type.dtype), profile), b});
+  if (is_inverse) {
     const auto count = static_cast<double>(NumElements(op.attributes.Ints(AttrKey::kFftLength)));
     Value* scale = b.SplatLike(parts.real, 1.0 / count);
     parts = {b.Multiply(parts.real, scale), b.Multiply(parts.imag, scale)};

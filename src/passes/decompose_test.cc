@@ -14,11 +14,11 @@ constexpr double kF32 = 1e-5;
 constexpr double kF64 = 1e-12;
 
 // Ops of the code that are left are on small real matrices, in the form that has a kernel.
-void ExpectDecomposed(const std::string& text, ir::OpCode code, double tolerance) {
+void ExpectDecomposed(const std::string& text, ir::OpCode code, double tolerance,
+                      const target::DeviceProfile& profile = {}) {
   SCOPED_TRACE(text);
-  ExpectSameMeaning(Decompose, text, tolerance);
+  ExpectSameMeaning(Decompose, text, tolerance, profile);
   auto module = ParseForTest(text);
-  const target::DeviceProfile profile;
   ASSERT_TRUE(Decompose(*module, {profile}).ok());
   ir::Walk(module->main()->body, [code](const ir::Op* op) {
     if (op->code != code) return;
@@ -151,31 +151,42 @@ TEST(Decompose, TriangularSolvesOnEverySide) {
   }
 }
 
+// A device with kernels for lines, and one that is spared their code.
+std::vector<target::DeviceProfile> FourierProfiles() {
+  target::DeviceProfile cpu;
+  cpu.unrolling_is_costly = true;
+  return {cpu, {}};
+}
+
 TEST(Decompose, TransformsOfSmoothAndPrimeLengths) {
-  // One product, two factors, three factors, a prime product, a chirp.
-  for (const int64_t n : {1, 2, 5, 14, 64, 96, 4160, 127, 257}) {
-    ExpectDecomposed(Format(R"(module @m
+  for (const target::DeviceProfile& profile : FourierProfiles()) {
+    // One product or line, two factors, three factors, a prime product, a chirp, a prime and a smooth factor.
+    for (const int64_t n : {1, 2, 5, 14, 64, 96, 4160, 127, 257, 272}) {
+      ExpectDecomposed(Format(R"(module @m
 func public @main(%x: tensor<2x{0}xc64>) {{
   %f = fft(%x) {{fft_type = 0, fft_length = [{0}]}} : tensor<2x{0}xc64>
   %i = fft(%x) {{fft_type = 1, fft_length = [{0}]}} : tensor<2x{0}xc64>
   return(%f, %i)
 }})",
-                            n),
-                     ir::OpCode::kFft, 2e-4);
+                              n),
+                       ir::OpCode::kFft, 2e-4, profile);
+    }
   }
 }
 
 TEST(Decompose, RealTransformsOfSeveralDimensions) {
-  for (const int64_t n : {4, 7}) {
-    ExpectDecomposed(Format(R"(module @m
+  for (const target::DeviceProfile& profile : FourierProfiles()) {
+    for (const int64_t n : {4, 7}) {
+      ExpectDecomposed(Format(R"(module @m
 func public @main(%x: tensor<3x5x{0}xf32>, %y: tensor<3x5x{1}xc64>) {{
   %f = fft(%x) {{fft_type = 2, fft_length = [5, {0}]}} : tensor<3x5x{1}xc64>
   %i = fft(%f) {{fft_type = 3, fft_length = [5, {0}]}} : tensor<3x5x{0}xf32>
   %g = fft(%f) {{fft_type = 0, fft_length = [3, 5, {1}]}} : tensor<3x5x{1}xc64>
   return(%f, %i, %g)
 }})",
-                            n, n / 2 + 1),
-                     ir::OpCode::kFft, 1e-4);
+                              n, n / 2 + 1),
+                       ir::OpCode::kFft, 1e-4, profile);
+    }
   }
 }
 

@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "reference/unit_root.h"
+
 namespace dragoman::passes {
 
-// exp(sign 2 pi i k / n), exact to the last bits: the angle is reduced in integers.
-std::complex<double> UnitRoot(int64_t k, int64_t n, int sign);
+using reference::UnitRoot;
 // The discrete Fourier transform of a power of two many numbers.
 std::vector<std::complex<double>> Transform(std::vector<std::complex<double>> values, int sign);
 // A divisor of n greater than 1 and at most `max`, the largest; 1 when there is none.

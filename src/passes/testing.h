@@ -76,7 +76,7 @@ inline void ExpectNear(const ir::Literal& actual, const ir::Literal& expected, d
 // That the pass changes the program, and keeps what main computes of random inputs, up to
 // a relative tolerance (0: to the bit).
 inline void ExpectSameMeaning(StatusOr<PassResult> (*pass)(ir::Module&, const target::CompileContext&),
-                              std::string_view text, double tolerance = 0) {
+                              std::string_view text, double tolerance = 0, const target::DeviceProfile& profile = {}) {
   auto module = ParseForTest(text);
   ASSERT_NE(module, nullptr);
   std::mt19937 random(1);
@@ -84,7 +84,6 @@ inline void ExpectSameMeaning(StatusOr<PassResult> (*pass)(ir::Module&, const ta
   for (const auto& argument : module->main()->body.arguments) inputs.push_back(RandomLiteral(argument->type, random));
   const auto before = reference::Evaluate(*module, "main", inputs);
   ASSERT_TRUE(before.ok()) << before.status().message();
-  const target::DeviceProfile profile;
   const auto result = pass(*module, {profile});
   ASSERT_TRUE(result.ok()) << result.status().message();
   EXPECT_TRUE(result->changed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numbers>
 
+#include "ir/fourier.h"
 #include "reference/elementary.h"
 #include "reference/op_functions.h"
 #include "reference/tensor.h"
@@ -10,7 +11,7 @@ namespace {
 
 using Complex = std::complex<double>;
 
-enum FftType : int64_t { kFft = 0, kIfft = 1, kRfft = 2, kIrfft = 3 };
+using ir::FftType;
 
 struct Spectrum {
   Dims dims;
@@ -70,34 +71,69 @@ Spectrum WithLastDimension(const Spectrum& spectrum, int64_t length, bool comple
   return result;
 }
 
+Spectrum Permuted(const Spectrum& spectrum, const std::vector<int64_t>& permutation) {
+  const Dims strides = RowMajorStrides(spectrum.dims);
+  Spectrum result;
+  Dims from;
+  for (const int64_t d : permutation) {
+    result.dims.push_back(spectrum.dims[d]);
+    from.push_back(strides[d]);
+  }
+  ForEachIndex(result.dims,
+               [&](const Dims& index, int64_t) { result.values.push_back(spectrum.values[LinearIndex(index, from)]); });
+  return result;
+}
+
+Spectrum Read(const Literal& literal) {
+  const TensorReader reader(literal);
+  Spectrum spectrum{literal.type().dims, {}};
+  spectrum.values.resize(NumElements(spectrum.dims));
+  for (size_t i = 0; i < spectrum.values.size(); ++i) spectrum.values[i] = reader[static_cast<int64_t>(i)].value;
+  return spectrum;
+}
+
+Results Written(const Spectrum& spectrum, const TensorType& type, double scale) {
+  TensorWriter writer(type);
+  for (size_t i = 0; i < spectrum.values.size(); ++i) {
+    writer.Set(static_cast<int64_t>(i), Number::Of(spectrum.values[i] * scale));
+  }
+  return std::vector<Literal>{std::move(writer).Finish()};
+}
+
 }  // namespace
 
 Results EvaluateFft(const OpCall& call) {
-  const int64_t type = call.op.attributes.Int(ir::AttrKey::kFftType);
+  const auto type = static_cast<FftType>(call.op.attributes.Int(ir::AttrKey::kFftType));
   const auto& lengths = call.op.attributes.Ints(ir::AttrKey::kFftLength);
-  const TensorReader reader(call.operands[0]);
-  Spectrum spectrum{call.operands[0].type().dims, {}};
-  spectrum.values.resize(NumElements(spectrum.dims));
-  for (size_t i = 0; i < spectrum.values.size(); ++i) spectrum.values[i] = reader[static_cast<int64_t>(i)].value;
+  Spectrum spectrum = Read(call.operands[0]);
 
   const auto rank = static_cast<int64_t>(spectrum.dims.size());
   const auto num_transformed = static_cast<int64_t>(lengths.size());
-  const bool is_inverse = type == kIfft || type == kIrfft;
+  const bool is_inverse = ir::SignOf(type) > 0;
   // The half spectrum is completed after the outer dimensions are transformed: there its symmetry is plain.
   for (int64_t d = rank - num_transformed; d < rank - 1; ++d) {
-    if (type == kIrfft) TransformAlong(spectrum, d, is_inverse);
+    if (type == FftType::kIrfft) TransformAlong(spectrum, d, is_inverse);
   }
-  if (type == kIrfft) spectrum = WithLastDimension(spectrum, lengths.back(), true);
+  if (type == FftType::kIrfft) spectrum = WithLastDimension(spectrum, lengths.back(), true);
   if (num_transformed > 0) TransformAlong(spectrum, rank - 1, is_inverse);
   for (int64_t d = rank - num_transformed; d < rank - 1; ++d) {
-    if (type != kIrfft) TransformAlong(spectrum, d, is_inverse);
+    if (type != FftType::kIrfft) TransformAlong(spectrum, d, is_inverse);
   }
-  if (type == kRfft) spectrum = WithLastDimension(spectrum, call.op.type().dims.back(), false);
+  if (type == FftType::kRfft) spectrum = WithLastDimension(spectrum, call.op.type().dims.back(), false);
 
-  TensorWriter writer(call.op.type());
-  for (size_t i = 0; i < spectrum.values.size(); ++i)
-    writer.Set(static_cast<int64_t>(i), Number::Of(spectrum.values[i]));
-  return std::vector<Literal>{std::move(writer).Finish()};
+  return Written(spectrum, call.op.type(), 1);
+}
+
+Results EvaluateFourier(const OpCall& call) {
+  const int64_t dimension = call.op.attributes.Int(ir::AttrKey::kDimension);
+  const auto type = static_cast<FftType>(call.op.attributes.Int(ir::AttrKey::kFftType));
+  const int64_t length = ir::LengthOfTwists(call.operands[1].type().dims[0]);
+  Spectrum spectrum = Read(call.operands[0]);
+  if (type == FftType::kIrfft) spectrum = WithLastDimension(spectrum, length, true);
+  TransformAlong(spectrum, dimension, ir::SignOf(type) > 0);
+  if (type == FftType::kRfft) spectrum = WithLastDimension(spectrum, ir::NumKept(type, length), false);
+  spectrum = Permuted(spectrum, call.op.attributes.Ints(ir::AttrKey::kPermutation));
+  return Written(spectrum, call.op.type(), ir::SignOf(type) > 0 ? static_cast<double>(length) : 1.0);
 }
 
 }  // namespace dragoman::reference

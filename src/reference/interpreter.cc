@@ -46,6 +46,7 @@ constexpr StructuredRow kStructuredRows[] = {
     {OpCode::kCholesky, EvaluateCholesky},
     {OpCode::kTriangularSolve, EvaluateTriangularSolve},
     {OpCode::kFft, EvaluateFft},
+    {OpCode::kFourier, EvaluateFourier},
     {OpCode::kBatchNormTraining, EvaluateBatchNormTraining},
     {OpCode::kBatchNormInference, EvaluateBatchNormInference},
     {OpCode::kBatchNormGrad, EvaluateBatchNormGrad},

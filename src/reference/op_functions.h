@@ -32,6 +32,7 @@ Results EvaluateConvolution(const OpCall& call);
 Results EvaluateCholesky(const OpCall& call);
 Results EvaluateTriangularSolve(const OpCall& call);
 Results EvaluateFft(const OpCall& call);
+Results EvaluateFourier(const OpCall& call);
 Results EvaluateBatchNormTraining(const OpCall& call);
 Results EvaluateBatchNormInference(const OpCall& call);
 Results EvaluateBatchNormGrad(const OpCall& call);

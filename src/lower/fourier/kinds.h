@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The group kinds that this room lowers: rows of the table in lower/lowering.cc.
+#pragma once
+
+#include "base/status.h"
+#include "element/dispatch.h"
+#include "fusion/plan.h"
+#include "target/compile_context.h"
+
+namespace dragoman::kernel {
+
+StatusOr<LoweredGroup> LowerFourier(const fusion::Group& group, const target::CompileContext& context);
+
+}  // namespace dragoman::kernel
