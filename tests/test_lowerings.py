@@ -14,7 +14,7 @@ def symmetric(size, dtype, batch=()):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex64])
-@pytest.mark.parametrize("size", [1, 2, 3, 8, 13])
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 13, 70])
 def test_eigh_finds_vectors_and_values(jax, device, size, dtype):
     matrix = symmetric(size, dtype, batch=(2,))
     values, vectors = map(np.asarray, jax.numpy.linalg.eigh(jax.device_put(matrix, device)))
@@ -83,6 +83,43 @@ def test_what_stands_on_eigh(jax, device, cpu, name):
     function = jax.jit(lambda m: DECOMPOSITIONS[name](jax.numpy.linalg, m))
     there, here = function(jax.device_put(matrix, device)), function(jax.device_put(matrix, cpu))
     np.testing.assert_allclose(np.asarray(there), np.asarray(here), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 5, 3), (3, 5), (70, 70), (2, 33, 40)])
+def test_lu_is_what_lapack_makes(jax, device, cpu, shape, dtype):
+    random = np.random.default_rng(5)
+    matrix = random.standard_normal(shape)
+    if dtype == np.complex64:
+        matrix = matrix + 1j * random.standard_normal(shape)
+    matrix = matrix.astype(dtype)
+    function = jax.jit(jax.lax.linalg.lu)
+    there, here = function(jax.device_put(matrix, device)), function(jax.device_put(matrix, cpu))
+    np.testing.assert_allclose(np.asarray(there[0]), np.asarray(here[0]), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(np.asarray(there[1]), np.asarray(here[1]))
+    np.testing.assert_array_equal(np.asarray(there[2]), np.asarray(here[2]))
+
+
+def test_solve_of_several_panels_and_of_a_singular_matrix(jax, device):
+    random = np.random.default_rng(6)
+    matrix, right = random.standard_normal((90, 90)), random.standard_normal((90, 7))
+    solve = jax.jit(jax.numpy.linalg.solve)
+    found = np.asarray(solve(*jax.device_put((matrix.astype(np.float32), right.astype(np.float32)), device)))
+    np.testing.assert_allclose(found, np.linalg.solve(matrix, right), rtol=1e-2, atol=1e-3)
+    matrix[:, 3] = 0
+    assert np.asarray(jax.numpy.linalg.det(jax.device_put(matrix.astype(np.float32), device))) == 0
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 40), (50, 35), (35, 50), (33, 1)])
+def test_qr_of_several_panels(jax, device, shape):
+    matrix = np.random.default_rng(7).standard_normal(shape).astype(np.float32)
+    matrix[..., :, 0] *= 1e-20
+    q, r = map(np.asarray, jax.jit(jax.numpy.linalg.qr)(jax.device_put(matrix, device)))
+    scale = np.abs(matrix).max(axis=-2, keepdims=True) * 10
+    assert np.all(np.abs(q @ r - matrix) <= 2e-6 * scale)
+    identity = np.swapaxes(q, -1, -2) @ q
+    np.testing.assert_allclose(identity, np.broadcast_to(np.eye(q.shape[-1]), identity.shape), atol=5e-6)
+    assert np.all(np.tril(r, -1) == 0)
 
 
 def test_checks_raise_what_they_say(jax, device):

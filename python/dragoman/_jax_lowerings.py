@@ -103,14 +103,14 @@ def enable_checks(platform):
 
 
 def enable_linear_algebra(platform):
-    """eigh and tridiagonal_solve of our own; JAX's rules for all platforms, freed of the user's stricter settings."""
+    """eigh, lu and tridiagonal_solve of our own; JAX's rules for all platforms, freed of the user's stricter settings."""
     from jax._src import core
     from jax._src.interpreters import mlir
     from jax._src.lax import linalg
 
-    from dragoman import _eigh, _host, _symbolic, _tridiagonal
+    from dragoman import _host, _linalg, _symbolic, _tridiagonal
 
-    of_unknown_sizes = {linalg.lu_p: mlir.lower_fun(_symbolic.lu), linalg.svd_p: mlir.lower_fun(_symbolic.svd)}
+    of_unknown_sizes = {linalg.svd_p: mlir.lower_fun(_symbolic.svd)}
 
     def add(primitive, rule):
         def lower(ctx, *operands, **params):
@@ -124,7 +124,8 @@ def enable_linear_algebra(platform):
     for primitive in vars(linalg).values():
         if isinstance(primitive, core.Primitive) and primitive in mlir._lowerings:
             add(primitive, mlir._lowerings[primitive].rule)
-    add(linalg.eigh_p, mlir.lower_fun(_eigh.eigh))
+    add(linalg.eigh_p, _linalg.lower_eigh)
+    add(linalg.lu_p, _linalg.lower_lu)
     add(linalg.tridiagonal_solve_p, mlir.lower_fun(_tridiagonal.solve, multiple_results=False))
 
 

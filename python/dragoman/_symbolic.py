@@ -1,54 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LU and the singular value decomposition of matrices whose sizes are symbols (jax.export's symbolic dimensions).
+"""The singular value decomposition of matrices whose sizes are symbols (jax.export's symbolic dimensions).
 
-JAX's own forms ask which of two sizes is the larger one, which a symbol does not answer. These hold for all sizes. They
-cost more than the forms for known sizes, so they serve exported programs only.
+JAX's own form asks which of two sizes is the larger one, which a symbol does not answer. This one holds for all sizes. It
+costs more than the form for known sizes, so it serves exported programs only.
 """
-
-
-def lu(matrix):
-    """(L and U packed in one matrix, pivots, permutation) of [..., m, n], as jax.lax.linalg.lu."""
-    import jax
-
-    factorize = lu_of_one
-    for _ in matrix.shape[:-2]:
-        factorize = jax.vmap(factorize)
-    return factorize(matrix)
-
-
-def lu_of_one(matrix):
-    """Gaussian elimination with partial pivoting, a column an iteration (Golub and Van Loan, section 3.4)."""
-    import jax.numpy as jnp
-    from jax import core, lax
-
-    rows, columns = matrix.shape
-    rank = core.min_dim(rows, columns)
-    row, column = jnp.arange(rows, dtype=jnp.int32), jnp.arange(columns, dtype=jnp.int32)
-
-    def eliminate(step, state):
-        packed, pivots, permutation = state
-        step = jnp.asarray(step, jnp.int32)
-        mine = chosen(packed, step, axis=1)
-        size = jnp.abs(jnp.real(mine)) + jnp.abs(jnp.imag(mine))  # LAPACK's measure of a complex number
-        pivot = jnp.argmax(jnp.where(row >= step, size, -1)).astype(jnp.int32)
-        order = jnp.where(row == step, pivot, jnp.where(row == pivot, step, row))
-        packed, permutation = chosen(packed, order, axis=0), chosen(permutation, order, axis=0)
-        mine, above = chosen(packed, step, axis=1), chosen(packed, step, axis=0)
-        divisor = chosen(above, step, axis=0)
-        is_below = row > step
-        factors = jnp.where(is_below & (divisor != 0), mine / jnp.where(divisor == 0, 1, divisor), mine)
-        inside = is_below[:, None] & (column > step)
-        packed = jnp.where(inside, packed - factors[:, None] * above, packed)
-        packed = jnp.where(column == step, factors[:, None], packed)
-        return packed, jnp.where(jnp.arange(rank) == step, pivot, pivots), permutation
-
-    return lax.fori_loop(0, rank, eliminate, (matrix, jnp.zeros(rank, jnp.int32), row))
-
-
-def chosen(array, indices, axis):
-    import jax.numpy as jnp
-
-    return jnp.take(array, indices, axis=axis, mode="clip")
 
 
 def svd(matrix, *, full_matrices, compute_uv, subset_by_index=None, **_):
@@ -113,11 +68,11 @@ def svd_of_any(matrix, full_matrices):
     import jax.numpy as jnp
     from jax import core
 
-    from dragoman import _eigh
+    from jax._src.lax import linalg
 
     rows, columns = matrix.shape[-2:]
     rank = core.min_dim(rows, columns)
-    vectors, values = _eigh.eigh(jordan_wielandt(matrix))
+    vectors, values = linalg.eigh(jordan_wielandt(matrix), symmetrize_input=False)
     values = jnp.flip(values, axis=-1)[..., :rank]
     vectors = jnp.flip(vectors, axis=-1)[..., :rank]
     left = orthonormal(vectors[..., :rows, :], full_matrices)

@@ -125,6 +125,7 @@ class Emitter {
       case GroupKind::kCholesky:
       case GroupKind::kTriangularSolve:
       case GroupKind::kFourier:
+      case GroupKind::kPanel:
         return items.size() > 1 ? EmitBatch(items, steps) : EmitDispatches(item, steps);
     }
     return Internal("Unknown group kind.");

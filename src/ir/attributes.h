@@ -111,6 +111,8 @@ enum class AttrType : uint8_t { kInt, kInts, kText, kLiteral };
   X(kLeftSide, "left_side", kInt)                                           \
   X(kUnitDiagonal, "unit_diagonal", kInt)                                   \
   X(kTransposeA, "transpose_a", kInt)                                       \
+  X(kBlockSize, "block_size", kInt)                                         \
+  X(kBothSides, "both_sides", kInt)                                         \
   X(kFftType, "fft_type", kInt)                                             \
   X(kFftLength, "fft_length", kInts)                                        \
   X(kEpsilon, "epsilon", kLiteral)                                          \

@@ -36,16 +36,6 @@ void AppendElement(DType dtype, double value, std::vector<std::byte>& out) {
   }
 }
 
-Block* LoopCondition(Op* loop, int64_t trip_count, const std::vector<Value*>& carried) {
-  Block* condition = loop->parent->AddRegion(loop);
-  for (const Value* value : carried) condition->AddArgument(value->type);
-  Builder builder(*condition);
-  Value* limit = builder.Scalar(DType::kS32, static_cast<double>(trip_count));
-  Value* goes_on = builder.Compare(ComparisonDirection::kLt, condition->arguments[0].get(), limit);
-  condition->Append(OpCode::kReturn, {goes_on}, {});
-  return condition;
-}
-
 }  // namespace
 
 Literal SplatLiteral(const TensorType& type, double value) {
@@ -221,22 +211,40 @@ void Builder::CopyRegion(const Block& region, Op* op) {
 std::vector<Value*> Builder::ForLoop(int64_t trip_count, const std::vector<Value*>& initial, const LoopBody& body) {
   std::vector<Value*> carried = {Scalar(DType::kS32, 0)};
   carried.insert(carried.end(), initial.begin(), initial.end());
-  std::vector<TensorType> types;
-  for (const Value* value : carried) types.push_back(value->type);
   Attributes attributes;
   attributes.Set(AttrKey::kTripCount, trip_count);
-  Op* loop = MakeTyped(OpCode::kWhile, carried, types, std::move(attributes));
-  LoopCondition(loop, trip_count, carried);
-  Block* region = block_.AddRegion(loop);
-  std::vector<Value*> arguments;
-  for (const TensorType& type : types) arguments.push_back(region->AddArgument(type));
-  Builder inside(*region);
-  Value* index = arguments[0];
-  std::vector<Value*> next = body(inside, index, {arguments.begin() + 1, arguments.end()});
-  next.insert(next.begin(), inside.Add(index, inside.Scalar(DType::kS32, 1)));
-  region->Append(OpCode::kReturn, std::move(next), {});
+  const auto goes_on = [&](Builder& inside, const std::vector<Value*>& values) {
+    return inside.Compare(ComparisonDirection::kLt, values[0],
+                          inside.Scalar(DType::kS32, static_cast<double>(trip_count)));
+  };
+  const auto step = [&](Builder& inside, const std::vector<Value*>& values) {
+    std::vector<Value*> next = body(inside, values[0], {values.begin() + 1, values.end()});
+    next.insert(next.begin(), inside.Add(values[0], inside.Scalar(DType::kS32, 1)));
+    return next;
+  };
+  std::vector<Value*> results = While(carried, goes_on, step, std::move(attributes));
+  results.erase(results.begin());
+  return results;
+}
+
+std::vector<Value*> Builder::While(const std::vector<Value*>& initial, const Condition& condition,
+                                   const CarriedBody& body, Attributes attributes) {
+  std::vector<TensorType> types;
+  for (const Value* value : initial) types.push_back(value->type);
+  Op* loop = MakeTyped(OpCode::kWhile, initial, types, std::move(attributes));
+  const auto add_region = [&](const CarriedBody& make) {
+    Block* region = block_.AddRegion(loop);
+    std::vector<Value*> arguments;
+    for (const TensorType& type : types) arguments.push_back(region->AddArgument(type));
+    Builder inside(*region);
+    region->Append(OpCode::kReturn, make(inside, arguments), {});
+  };
+  add_region([&](Builder& inside, const std::vector<Value*>& carried) {
+    return std::vector<Value*>{condition(inside, carried)};
+  });
+  add_region(body);
   std::vector<Value*> results;
-  for (size_t i = 1; i < loop->results.size(); ++i) results.push_back(loop->result(static_cast<int>(i)));
+  for (size_t i = 0; i < loop->results.size(); ++i) results.push_back(loop->result(static_cast<int>(i)));
   return results;
 }
 

@@ -79,6 +79,11 @@ class Builder {
   // A loop over i = 0 .. trip_count - 1 (an si32 scalar). `body` maps the carried values to their next ones.
   using LoopBody = std::function<std::vector<Value*>(Builder& body, Value* index, const std::vector<Value*>& carried)>;
   std::vector<Value*> ForLoop(int64_t trip_count, const std::vector<Value*>& initial, const LoopBody& body);
+  // While `condition` holds of the carried values, `body` maps them to their next ones.
+  using Condition = std::function<Value*(Builder& inside, const std::vector<Value*>& carried)>;
+  using CarriedBody = std::function<std::vector<Value*>(Builder& inside, const std::vector<Value*>& carried)>;
+  std::vector<Value*> While(const std::vector<Value*>& initial, const Condition& condition, const CarriedBody& body,
+                            Attributes attributes = {});
 
  private:
   Block& block_;

@@ -79,6 +79,11 @@ enum class OpKind : uint8_t {
   X(kCholesky, "cholesky", 1, 1, 0, kLinalg, AttrKey::kLower)                                                          \
   X(kTriangularSolve, "triangular_solve", 2, 2, 0, kLinalg, AttrKey::kLeftSide, AttrKey::kLower,                       \
     AttrKey::kUnitDiagonal, AttrKey::kTransposeA)                                                                      \
+  /* Ours: steps of decompositions, for which lower/ has kernels; reference/op_functions.h says what they mean. */     \
+  X(kJacobiRotations, "jacobi_rotations", 1, 1, 0, kLinalg, AttrKey::kBlockSize)                                       \
+  X(kRotateBlocks, "rotate_blocks", 2, 2, 0, kLinalg, AttrKey::kBothSides)                                             \
+  X(kLuPanel, "lu_panel", 2, 2, 0, kLinalg)                                                                            \
+  X(kQrPanel, "qr_panel", 2, 2, 0, kLinalg)                                                                            \
   X(kFft, "fft", 1, 1, 0, kLinalg, AttrKey::kFftType, AttrKey::kFftLength)                                             \
   X(kFourier, "fourier", 2, 2, 0, kLinalg, AttrKey::kDimension, AttrKey::kFftType, AttrKey::kPermutation)              \
   X(kBatchNormTraining, "batch_norm_training", 3, 3, 0, kLinalg, AttrKey::kEpsilon, AttrKey::kFeatureIndex)            \

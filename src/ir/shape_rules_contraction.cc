@@ -146,6 +146,47 @@ Types TriangularSolveTypes(const Op& op) {
   return std::vector<TensorType>{b};
 }
 
+// [count, n, n] of which blocks of an even size that divides n are rotated: [count, n / size, size, size].
+Types JacobiRotationsTypes(const Op& op) {
+  const TensorType& a = op.operands[0]->type;
+  const int64_t size = op.attributes.Int(AttrKey::kBlockSize);
+  RULE_EXPECT(a.rank() == 3 && a.dims[1] == a.dims[2] && IsFloatOrComplex(a.dtype),
+              "{} is no stack of square matrices of floats.", a.ToString());
+  RULE_EXPECT(size >= 2 && size % 2 == 0 && a.dims[1] % size == 0, "Blocks of {} do not fit {}.", size, a.ToString());
+  return std::vector<TensorType>{{a.dtype, {a.dims[0], a.dims[1] / size, size, size}}};
+}
+
+Types RotateBlocksTypes(const Op& op) {
+  const TensorType& a = op.operands[0]->type;
+  const TensorType& rotations = op.operands[1]->type;
+  const bool fits = a.rank() == 3 && rotations.rank() == 4 && a.dtype == rotations.dtype && IsFloatOrComplex(a.dtype) &&
+                    a.dims[0] == rotations.dims[0] && a.dims[1] == a.dims[2] &&
+                    rotations.dims[2] == rotations.dims[3] && rotations.dims[2] % 2 == 0 &&
+                    rotations.dims[1] * rotations.dims[2] == a.dims[1];
+  RULE_EXPECT(fits, "{} does not rotate {}.", rotations.ToString(), a.ToString());
+  return std::vector<TensorType>{a};
+}
+
+Status ExpectPanel(const Op& op) {
+  const TensorType& a = op.operands[0]->type;
+  RULE_EXPECT(a.rank() == 3 && IsFloatOrComplex(a.dtype), "{} is no stack of panels.", a.ToString());
+  RULE_EXPECT(op.operands[1]->type == (TensorType{DType::kS32, {}}),
+              "The first row is {}, expected is a scalar of s32.", op.operands[1]->type.ToString());
+  return OkStatus();
+}
+
+Types LuPanelTypes(const Op& op) {
+  RETURN_IF_ERROR(ExpectPanel(op));
+  const TensorType& a = op.operands[0]->type;
+  return std::vector<TensorType>{a, {DType::kS32, {a.dims[0], a.dims[1]}}, {DType::kS32, {a.dims[0], a.dims[2]}}};
+}
+
+Types QrPanelTypes(const Op& op) {
+  RETURN_IF_ERROR(ExpectPanel(op));
+  const TensorType& a = op.operands[0]->type;
+  return std::vector<TensorType>{a, {a.dtype, {a.dims[0], a.dims[1]}}};
+}
+
 Types FftTypes(const Op& op) {
   // In the order of the encoding: FFT, IFFT, RFFT, IRFFT.
   const int64_t type = op.attributes.Int(AttrKey::kFftType);

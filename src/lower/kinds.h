@@ -11,5 +11,6 @@ namespace dragoman::kernel {
 
 StatusOr<LoweredGroup> LowerCholesky(const fusion::Group& group, const target::CompileContext& context);
 StatusOr<LoweredGroup> LowerTriangularSolve(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerPanel(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

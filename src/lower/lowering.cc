@@ -44,6 +44,7 @@ constexpr KindRow kKindRows[] = {
     {fusion::GroupKind::kCholesky, LowerCholesky},
     {fusion::GroupKind::kTriangularSolve, LowerTriangularSolve},
     {fusion::GroupKind::kFourier, LowerFourier},
+    {fusion::GroupKind::kPanel, LowerPanel},
     {fusion::GroupKind::kWhile, LowerNothing},
     {fusion::GroupKind::kCase, LowerNothing},
     {fusion::GroupKind::kHostTransfer, LowerNothing},

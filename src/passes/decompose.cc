@@ -22,10 +22,18 @@ constexpr struct {
   std::string_view target;
   DecomposeRule rule;
 } kCustomCalls[] = {
-    {"Qr", DecomposeQr},
-    {"ProductOfElementaryHouseholderReflectors", DecomposeHouseholderProduct},
     {"ApproxTopK", DecomposeApproxTopK},
+};
+
+// Likewise, where the device decides.
+constexpr struct {
+  std::string_view target;
+  StatusOr<Replacement> (*rule)(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
+} kBlockedCustomCalls[] = {
     {"Eigh", DecomposeEigh},
+    {"LuDecomposition", DecomposeLu},
+    {"ProductOfElementaryHouseholderReflectors", DecomposeHouseholderProduct},
+    {"Qr", DecomposeQr},
 };
 
 // Those whose blocks depend on the device.
@@ -48,6 +56,9 @@ StatusOr<Replacement> Apply(Op& op, RewriteContext& context, const target::Devic
   if (op.code != OpCode::kCustomCall) return Replacement();
   for (const auto& [target, rule] : kCustomCalls) {
     if (op.attributes.Text(AttrKey::kCallTargetName) == target) return rule(op, context);
+  }
+  for (const auto& [target, rule] : kBlockedCustomCalls) {
+    if (op.attributes.Text(AttrKey::kCallTargetName) == target) return rule(op, context, profile);
   }
   return Replacement();
 }
@@ -81,6 +92,13 @@ int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile) {
   constexpr int64_t kSolvedColumns = 64;
   for (const int64_t rows : {64, 32, 16}) {
     if ((rows * rows + rows * kSolvedColumns) * SizeBytes(dtype) <= profile.shared_memory_bytes) return rows;
+  }
+  return 0;
+}
+
+int64_t RotatedRows(DType dtype, const target::DeviceProfile& profile) {
+  for (const int64_t rows : {32, 16, 8}) {
+    if (3 * rows * (rows + 1) * SizeBytes(dtype) <= profile.shared_memory_bytes) return rows;
   }
   return 0;
 }

@@ -1,97 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eigenvalues and eigenvectors of Hermitian matrices by Jacobi's method (Golub and Van Loan, Matrix Computations,
-// section 8.5): half as many rotations at once as there are rows, paired as players of a tournament are (Brent and Luk,
-// The solution of singular-value and symmetric eigenvalue problems on multiprocessor arrays, 1985).
-#include <cmath>
+// Eigenvalues and eigenvectors of Hermitian matrices by block Jacobi (Golub and Van Loan, Matrix Computations, section
+// 8.5). In each round half-blocks of rows meet in pairs; each pair's block on the diagonal is rotated in one workgroup
+// (lower/jacobi_rotations.cc), then the blocks of the whole matrix are (lower/rotate_blocks.cc).
+#include <algorithm>
+#include <limits>
 
+#include "base/arithmetic.h"
 #include "passes/decompose_rules.h"
 
 namespace dragoman::passes {
 namespace {
 
-// Row i of the upper half meets row i of the lower half.
-struct Half {
-  Value* upper;
-  Value* lower;
+constexpr int64_t kMaxSweeps = 30;
+
+Value* IsOnDiagonal(const Dims& dims, Builder& b) {
+  return b.Compare(ComparisonDirection::kEq, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
+}
+
+Value* IdentityLike(const TensorType& type, Builder& b) {
+  return b.Select(IsOnDiagonal(type.dims, b), b.Splat(type, 1), b.Splat(type, 0));
+}
+
+// Of each matrix, the sum of |x|^2 over all elements, or over those off the diagonal: [count].
+Value* SquaredNorms(Value* matrix, bool off_diagonal_only, Builder& b) {
+  Value* size = b.Unary(OpCode::kAbs, matrix);
+  if (off_diagonal_only) size = b.Select(IsOnDiagonal(matrix->type.dims, b), b.SplatLike(size, 0), size);
+  return b.Sum(b.Multiply(size, size), {1, 2});
+}
+
+// [count, n, n] times another, of which the first may be taken by its adjoint.
+Value* ProductOf(Value* lhs, Value* rhs, bool by_adjoint, Builder& b) {
+  const int64_t contracted = by_adjoint ? 1 : 2;
+  return b.Dot(by_adjoint ? Conjugate(lhs, b) : lhs, rhs,
+               {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {contracted}, .rhs_contracting = {1}});
+}
+
+// The matrix, the eigenvectors and the matrix's rotations; a round ends with half-blocks at their next places.
+struct JacobiState {
+  Value* matrix;
+  Value* vectors;
 };
 
-Half Halves(Value* x, int64_t dimension, Builder& b) {
-  const int64_t half = x->type.dims[dimension] / 2;
-  return {b.SliceDim(x, dimension, 0, half), b.SliceDim(x, dimension, half, 2 * half)};
+Value* RotatedBlocks(Value* matrix, Value* rotations, bool both_sides, Builder& b) {
+  Attributes attributes;
+  attributes.Set(AttrKey::kBothSides, static_cast<int64_t>(both_sides));
+  return b.Make(OpCode::kRotateBlocks, {matrix, rotations}, std::move(attributes))->result();
 }
 
-// [count, m] from the diagonals of [count, m, m].
-Value* Diagonal(Value* block, Builder& b) {
-  const Dims& dims = block->type.dims;
-  Value* is_diagonal =
-      b.Compare(ComparisonDirection::kEq, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
-  return b.Sum(b.Select(is_diagonal, block, b.SplatLike(block, 0)), {2});
+JacobiState JacobiRound(const JacobiState& state, int64_t block, Builder& b) {
+  Attributes attributes;
+  attributes.Set(AttrKey::kBlockSize, block);
+  Value* rotations = b.Make(OpCode::kJacobiRotations, {state.matrix}, std::move(attributes))->result();
+  return {RotatedBlocks(state.matrix, rotations, true, b), RotatedBlocks(state.vectors, rotations, false, b)};
 }
 
-// Of a rotation [[c, s], [-s conj(e), c conj(e)]] for each pair; all [count, m], of the matrix's type.
-struct Rotations {
-  Value* c;
-  Value* s;
-  Value* phase;  // e
-};
-
-// What is too small for a phase to be exact; the matrix's largest element is 1.
-double Negligible(DType real) { return real == DType::kF64 ? 1e-290 : 1e-30; }
-
-// Those that make the pairs' elements zero, by at most an eighth of a turn.
-Rotations FindRotations(Value* matrix, Builder& b) {
-  const DType dtype = matrix->type.dtype;
-  const Half rows = Halves(matrix, 1, b);
-  const Half upper = Halves(rows.upper, 2, b);
-  Value* p = RealOf(Diagonal(upper.upper, b), b);
-  Value* q = RealOf(Diagonal(Halves(rows.lower, 2, b).lower, b), b);
-  Value* off = Diagonal(upper.lower, b);
-  Value* size = b.Unary(OpCode::kAbs, off);
-  Value* zero = b.SplatLike(size, 0);
-  Value* one = b.SplatLike(size, 1);
-  Value* is_done = b.Compare(ComparisonDirection::kLt, size, b.SplatLike(size, Negligible(RealPart(dtype))));
-  Value* divisor = b.Select(is_done, one, size);
-  Value* tau = b.Multiply(b.Divide(b.Subtract(q, p), divisor), b.SplatLike(size, 0.5));
-  Value* magnitude = b.Unary(OpCode::kAbs, tau);
-  // sqrt(1 + tau^2), where the square may not overflow.
-  Value* large = b.Binary(OpCode::kMaximum, magnitude, one);
-  Value* small = b.Divide(b.Binary(OpCode::kMinimum, magnitude, one), large);
-  Value* root = b.Multiply(large, b.Unary(OpCode::kSqrt, b.Add(one, b.Multiply(small, small))));
-  Value* t = b.Divide(one, b.Add(magnitude, root));
-  t = b.Select(b.Compare(ComparisonDirection::kLt, tau, zero), b.Unary(OpCode::kNegate, t), t);
-  t = b.Select(is_done, zero, t);
-  Value* c = b.Unary(OpCode::kRsqrt, b.Add(one, b.Multiply(t, t)));
-  Value* phase = b.Divide(off, FromReal(divisor, dtype, b));
-  phase = b.Select(is_done, b.SplatLike(phase, 1), phase);
-  return {FromReal(c, dtype, b), FromReal(b.Multiply(t, c), dtype, b), phase};
+// After as many rounds as a half-block has partners everybody has met everybody and is back. Two rounds an iteration:
+// the second writes where the first read.
+JacobiState JacobiSweep(JacobiState state, int64_t block, Builder& b) {
+  const int64_t num_pairs = state.matrix->type.dims[1] / block;
+  state = JacobiRound(state, block, b);
+  if (num_pairs == 1) return state;
+  const auto two_rounds = [&](Builder& body, Value*, const std::vector<Value*>& carried) -> std::vector<Value*> {
+    const JacobiState next = JacobiRound(JacobiRound({carried[0], carried[1]}, block, body), block, body);
+    return {next.matrix, next.vectors};
+  };
+  const std::vector<Value*> results = b.ForLoop(num_pairs - 1, {state.matrix, state.vectors}, two_rounds);
+  return {results[0], results[1]};
 }
 
-// Turns the halves along `dimension` (1: rows, 2: columns) against each other, then moves every player to its next
-// place: 0 stays, the others go round.
-Value* Turn(Value* x, int64_t dimension, const Rotations& rotations, Builder& b) {
-  const Half halves = Halves(x, dimension, b);
-  const Dims& dims = halves.upper->type.dims;
-  const int64_t m = dims[dimension];
-  const auto wide = [&](Value* vector) { return b.Broadcast(vector, dims, {0, dimension}); };
-  Value* phase = dimension == 1 ? rotations.phase : Conjugate(rotations.phase, b);
-  Value* lower = b.Multiply(halves.lower, wide(phase));
-  Value* c = wide(rotations.c);
-  Value* s = wide(rotations.s);
-  Value* p = b.Subtract(b.Multiply(c, halves.upper), b.Multiply(s, lower));
-  Value* q = b.Add(b.Multiply(s, halves.upper), b.Multiply(c, lower));
-  const auto part = [&](Value* half, int64_t from, int64_t to) { return b.SliceDim(half, dimension, from, to); };
-  if (m == 1) return b.Concatenate({p, q}, dimension);
-  std::vector<Value*> parts = {part(p, 0, 1), part(q, 0, 1)};
-  if (m > 2) parts.push_back(part(p, 1, m - 1));
-  parts.push_back(part(q, 1, m));
-  parts.push_back(part(p, m - 1, m));
-  return b.Concatenate(std::move(parts), dimension);
-}
-
-std::vector<Value*> Round(Builder& b, Value*, const std::vector<Value*>& carried) {
-  const Rotations rotations = FindRotations(carried[0], b);
-  Value* matrix = Turn(Turn(carried[0], 1, rotations, b), 2, rotations, b);
-  return {matrix, Turn(carried[1], 2, rotations, b)};
+// Sweeps until what is left off the diagonals is rounding error.
+Value* JacobiVectors(Value* matrix, int64_t block, Builder& b) {
+  const DType real = RealPart(matrix->type.dtype);
+  const double epsilon = real == DType::kF64 ? 0x1p-52 : 0x1p-23;
+  Value* all = SquaredNorms(matrix, false, b);
+  Value* limit = b.Multiply(all, b.SplatLike(all, epsilon * epsilon * static_cast<double>(matrix->type.dims[1])));
+  const auto is_unfinished = [&](Value* now, Builder& inside) {
+    Value* is_above = inside.Compare(ComparisonDirection::kGt, SquaredNorms(now, true, inside), limit);
+    return inside.Reduce(is_above, 0, {0}, OpCode::kOr);
+  };
+  const auto goes_on = [](Builder& inside, const std::vector<Value*>& carried) {
+    Value* is_early = inside.Compare(ComparisonDirection::kLt, carried[0], inside.Scalar(DType::kS32, kMaxSweeps));
+    return inside.And(is_early, carried[1]);
+  };
+  const auto sweep = [&](Builder& inside, const std::vector<Value*>& carried) -> std::vector<Value*> {
+    const JacobiState next = JacobiSweep({carried[2], carried[3]}, block, inside);
+    return {inside.Add(carried[0], inside.Scalar(DType::kS32, 1)), is_unfinished(next.matrix, inside), next.matrix,
+            next.vectors};
+  };
+  const std::vector<Value*> initial = {b.Scalar(DType::kS32, 0), is_unfinished(matrix, b), matrix,
+                                       IdentityLike(matrix->type, b)};
+  Value* vectors = b.While(initial, goes_on, sweep)[3];
+  // One step of Newton's makes the columns as orthonormal as products are exact: V (3 I - V^H V) / 2.
+  Value* error = b.Subtract(ProductOf(vectors, vectors, true, b), IdentityLike(vectors->type, b));
+  Value* half = b.Multiply(ProductOf(vectors, error, false, b), b.SplatLike(vectors, 0.5));
+  return b.Subtract(vectors, half);
 }
 
 // From the triangle below the diagonal or above it.
@@ -121,14 +123,31 @@ Op* SortColumns(Value* values, Value* vectors, Builder& b) {
   return sort;
 }
 
-// A round-off that stays: sweeps converge quadratically, after some that grow with the logarithm of the size.
-int64_t NumSweeps(int64_t n, DType real) {
-  return 5 + static_cast<int64_t>(std::ceil(std::log2(static_cast<double>(n)))) + (real == DType::kF64 ? 2 : 0);
+// [count, n]: v^H A v for each column v.
+Value* RayleighQuotients(Value* matrix, Value* vectors, Builder& b) {
+  Value* products = b.Multiply(Conjugate(vectors, b), ProductOf(matrix, vectors, false, b));
+  return b.Sum(RealOf(products, b), {1});
+}
+
+// To whole blocks. Rows of zeros that meet nobody but zeros stay what they are.
+Value* PadToPairs(Value* matrix, int64_t block, Builder& b) {
+  const int64_t n = matrix->type.dims[1];
+  const int64_t added = CeilDiv(n, block) * block - n;
+  return added == 0 ? matrix : b.Pad(matrix, b.Scalar(matrix->type.dtype, 0), {0, 0, 0}, {0, added, added});
+}
+
+// `value` where the matrix's largest element is finite, else NaN.
+Value* WhereFiniteOrNan(Value* largest, Value* value, Builder& b) {
+  const double max = largest->type.dtype == DType::kF64 ? std::numeric_limits<double>::max()
+                                                        : static_cast<double>(std::numeric_limits<float>::max());
+  Value* is_finite = b.Compare(ComparisonDirection::kLe, largest, b.SplatLike(largest, max));
+  Value* nan = b.SplatLike(value, std::numeric_limits<double>::quiet_NaN());
+  return b.Select(b.Broadcast(is_finite, value->type.dims, {0}), value, nan);
 }
 
 }  // namespace
 
-StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context) {
+StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
   if (op.operands.size() != 1 || op.results.size() != 2) return Replacement();
   const TensorType& type = op.operands[0]->type;
   const DType real = RealPart(type.dtype);
@@ -136,30 +155,26 @@ StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context) {
   const Stack stack = StackOf(type);
   Dims values_dims = stack.batch;
   values_dims.push_back(stack.rows);
-  if (stack.rows != stack.columns || type.num_elements() == 0) return Replacement();
-  if (!(op.type(1) == TensorType{real, values_dims})) return Replacement();
+  if (stack.rows != stack.columns || !(op.type(1) == TensorType{real, values_dims})) return Replacement();
   Builder& b = context.builder;
-  const int64_t n = stack.rows, even = n + n % 2;
+  if (type.num_elements() == 0) return Replacement({b.Splat(type, 0), b.Splat(op.type(1), 0)});
+  const int64_t n = stack.rows;
+  const int64_t block = std::min(RotatedRows(type.dtype, profile), n + n % 2);
+  if (block == 0) return Replacement();
   const bool is_lower = !op.attributes.Text(AttrKey::kBackendConfig).starts_with("0");
   Value* matrix = Hermitian(b.Reshape(op.operands[0], {stack.count, n, n}), is_lower, b);
   Value* largest = b.Reduce(b.Unary(OpCode::kAbs, matrix), 0, {1, 2}, OpCode::kMaximum);
   Value* is_zero = b.Compare(ComparisonDirection::kEq, largest, b.SplatLike(largest, 0));
   Value* scale = b.Select(is_zero, b.SplatLike(largest, 1), largest);
   matrix = b.Divide(matrix, b.Broadcast(FromReal(scale, type.dtype, b), matrix->type.dims, {0}));
-  // A row of zeros that meets nobody but zeros makes the number of rows even, and stays what it is.
-  if (even != n) matrix = b.Pad(matrix, b.Scalar(type.dtype, 0), {0, 0, 0}, {0, 1, 1});
-  const Dims dims = {stack.count, even, even};
-  Value* is_diagonal =
-      b.Compare(ComparisonDirection::kEq, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
-  Value* vectors = b.Select(is_diagonal, b.SplatLike(matrix, 1), b.SplatLike(matrix, 0));
-  // After even - 1 rounds everybody has met everybody and is back.
-  const auto result = b.ForLoop(n == 1 ? 0 : NumSweeps(even, real) * (even - 1), {matrix, vectors}, Round);
   const std::vector<int64_t> from = {0, 0, 0}, to = {stack.count, n, n};
-  Value* values = RealOf(Diagonal(b.Slice(result[0], from, to), b), b);
+  Value* vectors = b.Slice(JacobiVectors(PadToPairs(matrix, block, b), block, b), from, to);
+  Value* values = RayleighQuotients(matrix, vectors, b);
   values = b.Multiply(values, b.Broadcast(scale, values->type.dims, {0}));
-  const Op* sorted = SortColumns(b.Broadcast(values, to, {0, 2}), b.Slice(result[1], from, to), b);
+  const Op* sorted = SortColumns(b.Broadcast(values, to, {0, 2}), vectors, b);
   values = b.SliceDim(sorted->result(0), 1, 0, 1);
-  return Replacement({b.Reshape(sorted->result(1), type.dims), b.Reshape(values, op.type(1).dims)});
+  return Replacement({b.Reshape(WhereFiniteOrNan(largest, sorted->result(1), b), type.dims),
+                      b.Reshape(WhereFiniteOrNan(largest, values, b), op.type(1).dims)});
 }
 
 }  // namespace dragoman::passes

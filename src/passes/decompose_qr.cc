@@ -1,139 +1,136 @@
 // SPDX-License-Identifier: Apache-2.0
-// Householder QR, one column an iteration (Golub and Van Loan, Matrix Computations, section 5.2; conventions of
-// LAPACK's geqrf and orgqr: H = I - tau v v^H with v[j] = 1, R's diagonal real).
+// Householder QR by panels of columns: a panel in one workgroup's kernel, its reflectors applied to the columns after
+// it together, as I - V T V^H (Schreiber and Van Loan, A storage-efficient WY representation for products of
+// Householder transformations, 1989; conventions of LAPACK's geqrf and orgqr: H = I - tau v v^H with v[j] = 1, R's
+// diagonal real).
 #include <algorithm>
 
-#include "passes/decompose_rules.h"
+#include "passes/panels.h"
 
 namespace dragoman::passes {
 namespace {
 
-// The reflector that maps (alpha, x) to (beta, 0); all of shape [count], of the matrix's type.
-struct Reflector {
-  Value* beta;
-  Value* tau;
-  Value* divisor;  // v = x / divisor below the diagonal
+// Reflectors as rows [count, width, rows], their factors [count, width].
+struct Reflectors {
+  Value* v;
+  Value* taus;
 };
 
-// Squares of what is divided by the largest magnitude neither overflow nor vanish.
-Value* ScaledNorm(Value* alpha, Value* x, Builder& b) {
-  Value* magnitudes = b.Unary(OpCode::kAbs, x);
-  Value* largest =
-      b.Binary(OpCode::kMaximum, b.Reduce(magnitudes, 0, {1}, OpCode::kMaximum), b.Unary(OpCode::kAbs, alpha));
-  Value* is_zero = b.Compare(ComparisonDirection::kEq, largest, b.SplatLike(largest, 0));
-  Value* scale = b.Select(is_zero, b.SplatLike(largest, 1), largest);
-  Value* scaled = b.Divide(magnitudes, b.Broadcast(scale, magnitudes->type.dims, {0}));
-  Value* head = b.Divide(b.Unary(OpCode::kAbs, alpha), scale);
-  Value* sum = b.Add(b.Sum(b.Multiply(scaled, scaled), {1}), b.Multiply(head, head));
-  return b.Multiply(scale, b.Unary(OpCode::kSqrt, sum));
+// The packed panel without R; reflector j begins with a one in row first + j.
+Value* UnpackReflectors(Value* panel, Value* first, Builder& b) {
+  const Dims& dims = panel->type.dims;
+  Value* heads = b.Add(b.Iota({DType::kS32, dims}, 1), b.Fill(first, dims));
+  Value* rows = b.Iota({DType::kS32, dims}, 2);
+  Value* is_below = b.Compare(ComparisonDirection::kGt, rows, heads);
+  Value* is_head = b.Compare(ComparisonDirection::kEq, rows, heads);
+  return b.Select(is_below, panel, b.Select(is_head, b.SplatLike(panel, 1), b.SplatLike(panel, 0)));
 }
 
-Reflector MakeReflector(Value* alpha, Value* x, Builder& b) {
-  const DType dtype = alpha->type.dtype;
-  Value* alpha_real = RealOf(alpha, b);
-  Value* zero = b.SplatLike(alpha_real, 0);
-  Value* norm = ScaledNorm(alpha, x, b);
-  Value* is_positive = b.Compare(ComparisonDirection::kGe, alpha_real, zero);
-  Value* beta_real = b.Select(is_positive, b.Unary(OpCode::kNegate, norm), norm);
-  // Nothing to do where x is zero (and alpha real): H is the identity.
-  Value* tail = b.Reduce(b.Unary(OpCode::kAbs, x), 0, {1}, OpCode::kMaximum);
-  Value* is_done = b.Compare(ComparisonDirection::kEq, tail, zero);
-  if (IsComplex(dtype)) {
-    Value* is_real = b.Compare(ComparisonDirection::kEq, b.Unary(OpCode::kImag, alpha), zero);
-    is_done = b.And(is_done, is_real);
+Value* AdjointOf(Value* matrix, Builder& b) { return Conjugate(b.Transpose(matrix, {0, 2, 1}), b); }
+
+// Row i of [count, width, n] times factor i of [count, width].
+Value* ScaleRows(Value* matrix, Value* factors, Builder& b) {
+  return b.Multiply(b.Broadcast(factors, matrix->type.dims, {0, 1}), matrix);
+}
+
+// matrix - V T V^H matrix, the product of the reflections; with `by_adjoint` T^H. T = (I + D S)^-1 D where D has the
+// factors and S is V^H V above its diagonal, so that factors of zero need no care.
+Value* ChangeByReflectors(Value* matrix, const Reflectors& reflectors, bool by_adjoint, Builder& b) {
+  Value* conjugates = Conjugate(reflectors.v, b);
+  Value* products = b.Dot(conjugates, matrix,
+                          {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {2}, .rhs_contracting = {1}});
+  Value* inner = b.Dot(conjugates, reflectors.v,
+                       {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {2}, .rhs_contracting = {2}});
+  Value* triangle = ScaleRows(inner, reflectors.taus, b);
+  Value* solved = nullptr;
+  if (by_adjoint) {
+    solved = SmallTriangularSolve(AdjointOf(triangle, b), products, true, true, b)->result();
+    solved = ScaleRows(solved, Conjugate(reflectors.taus, b), b);
+  } else {
+    products = ScaleRows(products, reflectors.taus, b);
+    solved = SmallTriangularSolve(triangle, products, false, true, b)->result();
   }
-  Value* safe_beta = b.Select(is_done, b.SplatLike(zero, 1), beta_real);
-  Value* tau = b.Divide(b.Subtract(beta_real, alpha_real), safe_beta);
-  if (IsComplex(dtype)) {
-    Value* imag = b.Divide(b.Unary(OpCode::kNegate, b.Unary(OpCode::kImag, alpha)), safe_beta);
-    tau = b.Binary(OpCode::kComplex, tau, imag);
-  }
-  Value* beta = FromReal(beta_real, dtype, b);
-  return {
-      .beta = b.Select(is_done, alpha, beta),
-      .tau = b.Select(is_done, b.SplatLike(alpha, 0), tau),
-      .divisor = b.Select(is_done, b.SplatLike(alpha, 1), b.Subtract(alpha, beta)),
-  };
+  return SumOfOuterProducts(reflectors.v, solved, b);
 }
 
-// matrix - v (factor v^H matrix), the part in brackets only where `columns` holds if that is given.
-Value* ApplyReflector(Value* matrix, Value* v, Value* factor, Value* columns, Builder& b) {
-  const Dims& dims = matrix->type.dims;
-  Value* products = b.Multiply(b.Broadcast(Conjugate(v, b), dims, {0, 1}), matrix);
-  Value* row = b.Sum(products, {1});
-  row = b.Multiply(b.Broadcast(factor, row->type.dims, {0}), row);
-  if (columns != nullptr) row = b.Select(columns, row, b.SplatLike(row, 0));
-  return b.Subtract(matrix, b.Multiply(b.Broadcast(v, dims, {0, 1}), b.Broadcast(row, dims, {0, 2})));
-}
-
-std::vector<Value*> QrStep(Builder& b, Value* j, const std::vector<Value*>& carried) {
+// Carried: the matrix, the factors [count, steps].
+std::vector<Value*> QrStep(Builder& b, Value* first, const std::vector<Value*>& carried, const Panels& panels) {
   Value* matrix = carried[0];
-  const Dims dims = matrix->type.dims;
-  const Dims vector = {dims[0], dims[1]};
-  Value* zero = b.Scalar(DType::kS32, 0);
-  Value* column = b.Reshape(b.DynamicSlice(matrix, {zero, zero, j}, {dims[0], dims[1], 1}), vector);
-  Value* alpha = b.Reshape(b.DynamicSlice(matrix, {zero, j, j}, {dims[0], 1, 1}), {dims[0]});
-  Value* is_below = CompareIndex(1, ComparisonDirection::kGt, j, vector, b);
-  Value* is_at = CompareIndex(1, ComparisonDirection::kEq, j, vector, b);
-  Value* x = b.Select(is_below, column, b.SplatLike(column, 0));
-  const Reflector reflector = MakeReflector(alpha, x, b);
-  Value* tail = b.Divide(x, b.Broadcast(reflector.divisor, vector, {0}));
-  Value* v = b.Select(is_at, b.SplatLike(x, 1), tail);
-  Value* later_columns = CompareIndex(1, ComparisonDirection::kGt, j, {dims[0], dims[2]}, b);
-  Value* reflected = ApplyReflector(matrix, v, Conjugate(reflector.tau, b), later_columns, b);
-  Value* packed = b.Select(is_at, b.Broadcast(reflector.beta, vector, {0}), tail);
-  Value* is_packed = b.And(CompareIndex(2, ComparisonDirection::kEq, j, dims, b),
-                           CompareIndex(1, ComparisonDirection::kGe, j, dims, b));
-  Value* next = b.Select(is_packed, b.Broadcast(packed, dims, {0, 1}), reflected);
-  Value* taus = b.DynamicUpdateSlice(carried[1], b.Reshape(reflector.tau, {dims[0], 1}), {zero, j});
-  return {next, taus};
+  Value* before = PanelColumns(matrix, first, panels, b);
+  const TensorType taus_type = {before->type.dtype, {before->type.dims[0], panels.width}};
+  const Op* factored = b.MakeTyped(OpCode::kQrPanel, {before, first}, {before->type, taus_type});
+  Value* panel = factored->result(0);
+  Value* taus = factored->result(1);
+  if (panels.columns > panels.width) {
+    Value* end = b.Add(first, b.Scalar(DType::kS32, static_cast<double>(panels.width)));
+    Value* change = ChangeByReflectors(matrix, {UnpackReflectors(panel, first, b), taus}, true, b);
+    matrix = From(2, end, b.Subtract(matrix, change), matrix, b);
+  }
+  matrix = WithPanelColumns(matrix, panel, first, b);
+  return {matrix, b.DynamicUpdateSlice(carried[1], taus, {b.Scalar(DType::kS32, 0), first})};
 }
 
-Dims Joined(Dims dims, std::initializer_list<int64_t> more) {
-  dims.insert(dims.end(), more);
+Dims WithLast(Dims dims, int64_t last) {
+  dims.push_back(last);
   return dims;
+}
+
+bool HasKernels(DType dtype) {
+  const DType real = RealPart(dtype);
+  return real == DType::kF32 || real == DType::kF64;
 }
 
 }  // namespace
 
-StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context) {
+StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
   if (op.operands.size() != 1 || op.results.size() != 2 || op.operands[0]->type.rank() < 2) return Replacement();
   Builder& b = context.builder;
-  const Stack stack = StackOf(op.operands[0]->type);
+  const TensorType& type = op.operands[0]->type;
+  const Stack stack = StackOf(type);
   const int64_t steps = std::min(stack.rows, stack.columns);
-  if (op.type(1).dims != Joined(stack.batch, {steps})) return Replacement();
-  Value* matrix = b.Reshape(op.operands[0], {stack.count, stack.rows, stack.columns});
-  Value* taus = b.Splat({op.type(1).dtype, {stack.count, steps}}, 0);
-  const std::vector<Value*> results = b.ForLoop(steps, {matrix, taus}, QrStep);
-  return Replacement({b.Reshape(results[0], op.type(0).dims), b.Reshape(results[1], op.type(1).dims)});
+  if (op.type(1).dims != WithLast(stack.batch, steps) || !HasKernels(type.dtype)) return Replacement();
+  if (stack.count == 0 || steps == 0) return Replacement({op.operands[0], b.Splat(op.type(1), 0)});
+  const Panels panels = PanelsOf(steps, stack.rows, stack.columns, type.dtype, profile);
+  Value* matrix = PadToPanels(b.Reshape(op.operands[0], {stack.count, stack.rows, stack.columns}), panels, b);
+  Value* taus = b.Splat({op.type(1).dtype, {stack.count, panels.width * panels.count}}, 0);
+  const auto step = [&](Builder& body, Value* index, const std::vector<Value*>& carried) {
+    return QrStep(body, FirstOf(index, panels, body), carried, panels);
+  };
+  const std::vector<Value*> results = b.ForLoop(panels.count, {matrix, taus}, step);
+  matrix = b.Slice(results[0], {0, 0, 0}, {stack.count, stack.rows, stack.columns});
+  return Replacement(
+      {b.Reshape(matrix, op.type(0).dims), b.Reshape(b.SliceDim(results[1], 1, 0, steps), op.type(1).dims)});
 }
 
-StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context) {
+StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context,
+                                                  const target::DeviceProfile& profile) {
   if (op.operands.size() != 2 || op.results.size() != 1 || op.operands[0]->type.rank() < 2) return Replacement();
   Builder& b = context.builder;
-  const Stack stack = StackOf(op.operands[0]->type);
+  const TensorType& type = op.operands[0]->type;
+  if (!HasKernels(type.dtype)) return Replacement();
+  const Stack stack = StackOf(type);
   const int64_t steps = op.operands[1]->type.dims.back();
   const Dims dims = {stack.count, stack.rows, stack.columns};
-  const Dims vector = {stack.count, stack.rows};
-  Value* packed = b.Reshape(op.operands[0], dims);
-  Value* taus = b.Reshape(op.operands[1], {stack.count, steps});
   Value* is_diagonal =
       b.Compare(ComparisonDirection::kEq, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
-  Value* identity = b.Select(is_diagonal, b.Splat(packed->type, 1), b.Splat(packed->type, 0));
-  // From the last reflector to the first: then those before it do not reach what it made of the identity.
+  Value* identity = b.Select(is_diagonal, b.Splat({type.dtype, dims}, 1), b.Splat({type.dtype, dims}, 0));
+  if (stack.count == 0 || steps == 0) return ReplaceWith(b.Reshape(identity, op.type().dims));
+  // Of the reflectors; only the columns of the packed matrix are padded, whatever its rows.
+  Panels panels = PanelsOf(steps, stack.rows, stack.columns, type.dtype, profile);
+  panels.rows = stack.rows;
+  Value* packed = PadToPanels(b.Reshape(op.operands[0], dims), panels, b);
+  const int64_t padded_steps = panels.width * panels.count;
+  Value* taus = b.Reshape(op.operands[1], {stack.count, steps});
+  if (padded_steps != steps) taus = b.Pad(taus, b.Scalar(type.dtype, 0), {0, 0}, {0, padded_steps - steps});
   const auto step = [&](Builder& body, Value* i, const std::vector<Value*>& carried) -> std::vector<Value*> {
+    Value* index = body.Subtract(body.Scalar(DType::kS32, static_cast<double>(panels.count - 1)), i);
+    Value* first = FirstOf(index, panels, body);
     Value* zero = body.Scalar(DType::kS32, 0);
-    Value* j = body.Subtract(body.Scalar(DType::kS32, static_cast<double>(steps - 1)), i);
-    Value* column = body.Reshape(body.DynamicSlice(packed, {zero, zero, j}, {dims[0], dims[1], 1}), vector);
-    Value* tau = body.Reshape(body.DynamicSlice(taus, {zero, j}, {dims[0], 1}), {dims[0]});
-    Value* is_below = CompareIndex(1, ComparisonDirection::kGt, j, vector, body);
-    Value* is_at = CompareIndex(1, ComparisonDirection::kEq, j, vector, body);
-    Value* v = body.Select(is_below, column, body.SplatLike(column, 0));
-    v = body.Select(is_at, body.SplatLike(column, 1), v);
-    return {ApplyReflector(carried[0], v, tau, nullptr, body)};
+    Value* v = UnpackReflectors(PanelColumns(packed, first, panels, body), first, body);
+    Value* factors = body.DynamicSlice(taus, {zero, first}, {dims[0], panels.width});
+    return {body.Subtract(carried[0], ChangeByReflectors(carried[0], {v, factors}, false, body))};
   };
-  const std::vector<Value*> results = b.ForLoop(steps, {identity}, step);
-  return ReplaceWith(b.Reshape(results[0], op.type().dims));
+  return ReplaceWith(b.Reshape(b.ForLoop(panels.count, {identity}, step)[0], op.type().dims));
 }
 
 }  // namespace dragoman::passes

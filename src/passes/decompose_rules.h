@@ -9,12 +9,16 @@
 namespace dragoman::passes {
 
 // A [..., m, n] → packed R and reflectors [..., m, n], scalar factors [..., min(m, n)]; LAPACK's geqrf.
-StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context);
+StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // Reflectors [..., m, n] and factors [..., k] → the first n columns of their product; LAPACK's orgqr.
-StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context);
+StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& context,
+                                                  const target::DeviceProfile& profile);
+// A [..., m, n] → L and U packed [..., m, n], the rows that were exchanged with rows 0, 1, ... in turn [..., min(m,
+// n)], the order that makes of A's rows [..., m]; LAPACK's getrf, counted from 0.
+StatusOr<Replacement> DecomposeLu(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // Hermitian A [..., n, n], of which one triangle is read (the backend_config begins with 1: the lower one) →
-// orthonormal eigenvectors in columns [..., n, n], eigenvalues in ascending order [..., n].
-StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context);
+// orthonormal eigenvectors in columns [..., n, n], eigenvalues in ascending order [..., n]; NaN where A is not finite.
+StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // Sorts by the called comparator and keeps the first elements: exact.
 StatusOr<Replacement> DecomposeApproxTopK(Op& op, RewriteContext& context);
 // Into blocks that the kernels for small matrices take, NaN in all of the triangle where a matrix is not positive
@@ -48,6 +52,8 @@ Stack StackOf(const TensorType& type);
 Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_unit_diagonal, Builder& builder);
 // How many rows a matrix may have for the kernels in lower/small_matrix.h; 0 for element types that they do not take.
 int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile);
+// How many rows the blocks have that lower/rotate_blocks.cc takes; 0 where none fit.
+int64_t RotatedRows(DType dtype, const target::DeviceProfile& profile);
 // The complex conjugate; a real value itself.
 Value* Conjugate(Value* value, Builder& builder);
 // The type's real part; a real value itself.

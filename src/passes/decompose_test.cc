@@ -51,6 +51,33 @@ func public @main(%a: {0}) {{
   }
 }
 
+TEST(Decompose, QrOfSeveralPanels) {
+  for (const auto& [rows, columns, steps] : {std::tuple{40, 40, 40}, std::tuple{50, 35, 35}, std::tuple{35, 50, 35}}) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%a: tensor<{0}x{1}xf64>) {{
+  %r, %t = custom_call(%a) {{call_target_name = "Qr", backend_config = "", has_side_effect = 0}} : tensor<{0}x{1}xf64>, tensor<{2}xf64>
+  %q = custom_call(%r, %t) {{call_target_name = "ProductOfElementaryHouseholderReflectors", backend_config = "", has_side_effect = 0}} : tensor<{0}x{1}xf64>
+  return(%r, %t, %q)
+}})",
+                            rows, columns, steps),
+                     ir::OpCode::kCustomCall, 1e-10);
+  }
+}
+
+TEST(Decompose, LuOfEverySize) {
+  for (const auto& [rows, columns, dtype, tolerance] :
+       {std::tuple{1, 1, "f32", kF32}, std::tuple{4, 6, "f32", 1e-4}, std::tuple{6, 4, "c64", 1e-3},
+        std::tuple{40, 40, "f64", 1e-9}, std::tuple{70, 33, "f64", 1e-9}, std::tuple{33, 50, "f64", 1e-9}}) {
+    ExpectDecomposed(Format(R"(module @m
+func public @main(%a: tensor<2x{0}x{1}x{2}>) {{
+  %l, %p, %o = custom_call(%a) {{call_target_name = "LuDecomposition", backend_config = "", has_side_effect = 0}} : tensor<2x{0}x{1}x{2}>, tensor<2x{3}xsi32>, tensor<2x{0}xsi32>
+  return(%l, %p, %o)
+}})",
+                            rows, columns, dtype, std::min(rows, columns)),
+                     ir::OpCode::kCustomCall, tolerance);
+  }
+}
+
 TEST(Decompose, HouseholderProducts) {
   constexpr struct {
     const char* type;

@@ -19,7 +19,7 @@ constexpr int64_t kMaxBytesPerIteration = int64_t{4} << 20;
 constexpr int64_t kMaxBytes = int64_t{1} << 30;
 constexpr int kMinSaved = 2;  // kernels an iteration, else collecting is not worth it
 
-using Values = std::unordered_set<const Value*>;
+using ValueSet = std::unordered_set<const Value*>;
 
 // What is decided about one loop, before anything is built.
 class Distribution {
@@ -67,7 +67,7 @@ class Distribution {
       }
       available[op->result()] = holds_product;
     }
-    Values wanted;
+    ValueSet wanted;
     for (const auto& op : body_.ops) {
       if (op->results.size() == 1 && available.contains(op->result())) continue;
       ForEachOperand(*op, [&](Value* operand) {
@@ -152,7 +152,7 @@ class Distribution {
 
   // Visits the arguments and the values that are not repeated that the value depends on.
   template <typename Visitor>
-  void ForEachSource(Value* value, Values& seen, Visitor&& visit) const {
+  void ForEachSource(Value* value, ValueSet& seen, Visitor&& visit) const {
     if (!analysis_.IsInside(value) || analysis_.AffineOf(value).has_value() || IsInFront(value)) return;
     if (!seen.insert(value).second) return;
     if (value->op == nullptr || collects_.contains(value) || !IsRepeated(*value->op)) return visit(value);
@@ -162,7 +162,7 @@ class Distribution {
 
   // A recurrent value is what the iteration before made of it. Where that leads back to itself, it must be collected.
   void CutCycles(Value* value) {
-    Values seen;
+    ValueSet seen;
     ForEachSource(value, seen, [this](Value* source) {
       if (source->op != nullptr) return;
       Value* next = body_.terminator()->operands[source->index];
@@ -204,9 +204,9 @@ class Distribution {
   const Block& body_;
   LoopAnalysis analysis_;
   std::vector<Value*> in_front_;
-  Values in_front_set_;
+  ValueSet in_front_set_;
   std::unordered_set<const Op*> recurrent_;
-  Values needed_, collects_, active_, finished_;
+  ValueSet needed_, collects_, active_, finished_;
   std::vector<Value*> collected_;
   bool moves_behind_ = false;
   std::unordered_set<const Op*> kept_;

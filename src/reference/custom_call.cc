@@ -6,6 +6,7 @@
 #include "ir/collectives.h"
 #include "reference/eigh.h"
 #include "reference/householder.h"
+#include "reference/lu.h"
 #include "reference/op_functions.h"
 #include "reference/sort.h"
 
@@ -51,6 +52,7 @@ constexpr Target kTargets[] = {
     {"ProductOfElementaryHouseholderReflectors", EvaluateProductOfReflectors},
     {"ApproxTopK", EvaluateApproxTopK},
     {"Eigh", EvaluateEigh},
+    {"LuDecomposition", EvaluateLu},
 };
 
 }  // namespace

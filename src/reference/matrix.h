@@ -43,6 +43,14 @@ inline Matrix MatrixAt(const Literal& literal, int64_t batch) {
   return matrix;
 }
 
+inline Matrix Transposed(const Matrix& matrix) {
+  Matrix result(matrix.num_columns(), matrix.num_rows());
+  for (int64_t i = 0; i < matrix.num_rows(); ++i) {
+    for (int64_t j = 0; j < matrix.num_columns(); ++j) result(j, i) = matrix(i, j);
+  }
+  return result;
+}
+
 inline void WriteMatrix(const Matrix& matrix, int64_t batch, TensorWriter& writer) {
   const int64_t base = batch * matrix.num_rows() * matrix.num_columns();
   for (int64_t i = 0; i < matrix.num_rows() * matrix.num_columns(); ++i) {

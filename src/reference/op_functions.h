@@ -31,6 +31,19 @@ Results EvaluateDotGeneral(const OpCall& call);
 Results EvaluateConvolution(const OpCall& call);
 Results EvaluateCholesky(const OpCall& call);
 Results EvaluateTriangularSolve(const OpCall& call);
+// Of each diagonal block of a Hermitian matrix: the unitary matrix J of one sweep of Jacobi rotations, each pair of
+// rows once, which brings the block B nearer to a diagonal one, J^H B J.
+Results EvaluateJacobiRotations(const OpCall& call);
+// A times the block-diagonal matrix of the unitary blocks, after that matrix's adjoint times A where both_sides says
+// so. Then half-blocks change places, columns and, with both sides, rows too: as the players of a round-robin
+// tournament who go to their next partners. After as many calls as a player has partners all are back.
+Results EvaluateRotateBlocks(const OpCall& call);
+// Gaussian elimination with partial pivoting of a panel of w columns from row `first` on; panels are transposed,
+// [count, w, m]. L and U packed, for each column the row that it took its pivot from, and the order [count, m] in which
+// rows follow then.
+Results EvaluateLuPanel(const OpCall& call);
+// Householder's QR of such a panel from row `first` on: R and the reflectors packed, the factors tau.
+Results EvaluateQrPanel(const OpCall& call);
 Results EvaluateFft(const OpCall& call);
 Results EvaluateFourier(const OpCall& call);
 Results EvaluateBatchNormTraining(const OpCall& call);

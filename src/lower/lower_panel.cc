@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+
+#include "base/format.h"
+#include "kernel/shared_memory.h"
+#include "lower/kinds.h"
+#include "lower/panel.h"
+
+namespace dragoman::kernel {
+namespace {
+
+constexpr struct {
+  ir::OpCode code;
+  StatusOr<Dispatch> (*emit)(const fusion::Group&, const target::DeviceProfile&);
+} kPanelKernels[] = {
+    {ir::OpCode::kJacobiRotations, JacobiRotationsKernel},
+    {ir::OpCode::kRotateBlocks, RotateBlocksKernel},
+    {ir::OpCode::kLuPanel, LuPanelKernel},
+    {ir::OpCode::kQrPanel, QrPanelKernel},
+};
+
+}  // namespace
+
+// A CPU runs them in turn, and pays for each barrier as often as there are subgroups.
+int TeamSize(int most, const target::DeviceProfile& profile) {
+  constexpr int kMostOnCpu = 64;
+  if (profile.type == target::DeviceType::kCpu) most = kMostOnCpu;
+  return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::min(most, profile.widest_workgroup()))));
+}
+
+int PanelInvocations(const target::DeviceProfile& profile) {
+  // Each keeps two numbers and an element of up to 16 bytes in shared memory.
+  return TeamSize(std::clamp(profile.shared_memory_bytes / 32, 1, 1024), profile);
+}
+
+StatusOr<LoweredGroup> LowerPanel(const fusion::Group& group, const target::CompileContext& context) {
+  LoweredGroup lowered;
+  const ir::Op& op = *group.hero;
+  const TensorType& type = op.operands[0]->type;
+  if (type.num_elements() == 0) return lowered;
+  const DType real = RealPart(type.dtype);
+  if ((real != DType::kF32 && real != DType::kF64) || type.num_elements() >= int64_t{1} << 31) {
+    return Unimplemented(Format("Operation {} on {} has no kernel.", ir::Info(op.code).name, type.ToString()));
+  }
+  for (const auto& [code, emit] : kPanelKernels) {
+    if (code != op.code) continue;
+    ASSIGN_OR_RETURN(Dispatch dispatch, emit(group, context.profile));
+    const int64_t shared_bytes = SharedBytes(dispatch.kernel);
+    if (shared_bytes > context.profile.shared_memory_bytes) {
+      return Unimplemented(Format("Operation {} on {} has no kernel; it needs {} bytes of shared memory of {}.",
+                                  ir::Info(op.code).name, type.ToString(), shared_bytes,
+                                  context.profile.shared_memory_bytes));
+    }
+    lowered.dispatches.push_back(std::move(dispatch));
+    if (code == ir::OpCode::kLuPanel || code == ir::OpCode::kQrPanel) lowered.temporaries = {type.size_bytes()};
+    if (code == ir::OpCode::kLuPanel) lowered.temporaries.push_back(op.type(2).size_bytes());
+  }
+  return lowered;
+}
+
+}  // namespace dragoman::kernel

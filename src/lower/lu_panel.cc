@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// One workgroup a panel, column by column (Crout's order; Golub and Van Loan, Matrix Computations, section 3.2): a
+// column is made from those before it, so that nothing but it is written, its largest element becomes the pivot, then
+// the pivot's row is made. Columns of L are kept undivided until the end; U, in shared memory, is divided instead.
+#include <limits>
+
+#include "base/format.h"
+#include "element/launch.h"
+#include "lower/panel.h"
+#include "lower/panel_memory.h"
+
+namespace dragoman::kernel {
+namespace {
+
+class LuKernel {
+ public:
+  LuKernel(const fusion::Group& group, const target::DeviceProfile& profile)
+      : op_(*group.hero),
+        b_(profile),
+        e_(b_, group),
+        field_(b_, op_.type(0).dtype),
+        team_(e_, PanelInvocations(profile)),
+        panel_(e_, field_, op_),
+        width_(panel_.width()),
+        height_(panel_.height()) {}
+
+  StatusOr<Dispatch> Emit() {
+    upper_ = field_.AddShared(width_ * width_);
+    pivots_ = field_.AddShared(width_);
+    sizes_ = b_.AddShared(field_.type(), team_.size());
+    rows_ = b_.AddShared(KType::kI32, team_.size());
+    order_ = e_.BindTemporary(1, DType::kS32, /*is_read=*/true, /*is_written=*/true);
+    first_ = panel_.First();
+    panel_.Fetch(team_);
+    team_.Share(height_, [&](V row) { b_.Store(order_, OrderPlace(row), row); });
+    team_.Share(width_, [&](V k) { StorePivotRow(k, b_.IAdd(first_, k)); });
+    b_.DeviceBarrier();
+    const V steps = b_.SMin(b_.I32(width_), b_.ISub(b_.I32(height_), first_));
+    b_.ForEach({b_.I32(0), steps, b_.I32(1), width_}, [&](V k) {
+      Elemental::Scope scope(e_);
+      Step(k, b_.IAdd(first_, k));
+    });
+    b_.DeviceBarrier();
+    Finish();
+    RETURN_IF_ERROR(panel_.status());
+    return FinishDispatch(std::move(b_), e_, team_.size(), op_.type(0).dims[0],
+                          Format("lu_panel {}", op_.type(0).ToString()));
+  }
+
+ private:
+  V OrderPlace(V row) { return b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(height_)), row); }
+  V UpperPlace(V row, V column) { return b_.IAdd(b_.IMul(row, b_.I32(width_)), column); }
+
+  void StorePivotRow(V k, V row) {
+    const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(width_)), k);
+    e_.Store(op_.results[1].get(), Index::FromLinear(place), {row, {}});
+  }
+
+  // The element less what `known` columns of L times rows of U make of it.
+  Scalar Reduced(V column, V row, V known) {
+    const Scalar start[] = {panel_.Get(column, row)};
+    const DType dtypes[] = {op_.type(0).dtype};
+    const auto add = [&](V i, std::span<const V> carried) {
+      const Scalar factor = field_.Load(upper_, UpperPlace(i, column));
+      const Scalar sum[] = {field_.MultiplyAdd(panel_.Get(i, row), factor, UnflattenScalars(carried, dtypes)[0])};
+      return FlattenScalars(sum);
+    };
+    const LoopRange range{b_.I32(0), known, b_.I32(1), width_};
+    return UnflattenScalars(b_.For(range, FlattenScalars(start), add), dtypes)[0];
+  }
+
+  void Step(V k, V diagonal) {
+    MakeColumn(k, diagonal);
+    b_.DeviceBarrier();
+    team_.Halve(team_.size(), [&](V here, V other) { KeepLarger(here, other); });
+    const V pivot = b_.LoadShared(rows_, b_.I32(0));
+    b_.If(b_.INe(pivot, diagonal), [&] {
+      Elemental::Scope scope(e_);
+      SwapRows(diagonal, pivot);
+    });
+    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
+      Elemental::Scope scope(e_);
+      StorePivotRow(k, pivot);
+    });
+    b_.DeviceBarrier();
+    MakeRow(k, diagonal);
+    b_.Barrier();
+  }
+
+  // Each invocation notes the largest element that it makes, of equal ones the first.
+  void MakeColumn(V k, V diagonal) {
+    const LoopRange range{b_.IAdd(diagonal, b_.LocalIndex()), b_.I32(height_), b_.I32(team_.size()),
+                          CeilDiv(height_, team_.size())};
+    const auto best = b_.For(range, {b_.Float(field_.type(), -1), diagonal}, [&](V row, std::span<const V> found) {
+      Elemental::Scope scope(e_);
+      const Scalar value = Reduced(k, row, k);
+      panel_.Put(k, row, value);
+      // NaN is the largest: it becomes a pivot, and visible.
+      const V sum = field_.AbsSum(value);
+      const V is_nan = b_.Convert(KOp::kIsNan, sum, KType::kBool);
+      const V size = b_.Select(is_nan, b_.Float(field_.type(), std::numeric_limits<double>::infinity()), sum);
+      const V is_larger = b_.Compare(KOp::kFLt, found[0], size);
+      return std::vector<V>{b_.Select(is_larger, size, found[0]), b_.Select(is_larger, row, found[1])};
+    });
+    b_.StoreShared(sizes_, b_.LocalIndex(), best[0]);
+    b_.StoreShared(rows_, b_.LocalIndex(), best[1]);
+  }
+
+  void KeepLarger(V here, V other) {
+    const V size = b_.LoadShared(sizes_, here), other_size = b_.LoadShared(sizes_, other);
+    const V row = b_.LoadShared(rows_, here), other_row = b_.LoadShared(rows_, other);
+    const V is_equal_and_first = b_.And(b_.Compare(KOp::kFEq, size, other_size), b_.SLt(other_row, row));
+    b_.If(b_.Or(b_.Compare(KOp::kFLt, size, other_size), is_equal_and_first), [&] {
+      b_.StoreShared(sizes_, here, other_size);
+      b_.StoreShared(rows_, here, other_row);
+    });
+  }
+
+  void SwapRows(V one, V other) {
+    team_.Share(width_, [&](V column) {
+      const Scalar here = panel_.Get(column, one), there = panel_.Get(column, other);
+      panel_.Put(column, one, there);
+      panel_.Put(column, other, here);
+    });
+    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
+      const V here = b_.Load(order_, OrderPlace(one)), there = b_.Load(order_, OrderPlace(other));
+      b_.Store(order_, OrderPlace(one), there);
+      b_.Store(order_, OrderPlace(other), here);
+    });
+  }
+
+  // A pivot of zero has a column of zeros below it, which stays.
+  void MakeRow(V k, V diagonal) {
+    const Scalar pivot = panel_.Get(k, diagonal);
+    const V is_zero = b_.Compare(KOp::kFEq, field_.AbsSum(pivot), field_.real_zero());
+    const Scalar divisor = field_.Select(is_zero, field_.One(), pivot);
+    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] { field_.Store(pivots_, k, divisor); });
+    team_.Share(b_.IAdd(k, b_.I32(1)), width_, [&](V column) {
+      const Scalar value = Reduced(column, diagonal, k);
+      panel_.Put(column, diagonal, value);
+      field_.Store(upper_, UpperPlace(k, column), field_.Negate(field_.Divide(value, divisor)));
+    });
+  }
+
+  void Finish() {
+    team_.Share(width_ * height_, [&](V i) {
+      const V column = b_.UDiv(i, b_.I32(height_)), row = b_.URem(i, b_.I32(height_));
+      const Scalar value = panel_.Get(column, row);
+      const V is_below = b_.SLt(b_.IAdd(first_, column), row);
+      const Scalar divisor = field_.Select(is_below, field_.Load(pivots_, column), field_.One());
+      panel_.Give(column, row, field_.Divide(value, divisor));
+    });
+    team_.Share(height_, [&](V row) {
+      const V place = OrderPlace(row);
+      e_.Store(op_.results[2].get(), Index::FromLinear(place), {b_.Load(order_, place), {}});
+    });
+  }
+
+  const ir::Op& op_;
+  Builder b_;
+  Elemental e_;
+  Field field_;
+  Team team_;
+  PanelMemory panel_;
+  const int64_t width_, height_;
+  Field::Shared upper_, pivots_;
+  int sizes_ = 0, rows_ = 0, order_ = 0;
+  V first_;
+};
+
+}  // namespace
+
+StatusOr<Dispatch> LuPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile) {
+  return LuKernel(group, profile).Emit();
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// One workgroup a panel, one Householder reflection a column (conventions of LAPACK's geqrf: H = I - tau v v^H with v =
+// 1 on the diagonal). All invocations make the reflector, then each group of them applies it to one of the columns
+// after.
+#include <algorithm>
+
+#include "base/format.h"
+#include "element/launch.h"
+#include "lower/panel.h"
+#include "lower/panel_memory.h"
+
+namespace dragoman::kernel {
+namespace {
+
+// Rows that an invocation changes at a time: as many loads are under way.
+constexpr int kRowsAtATime = 4;
+
+class QrKernel {
+ public:
+  QrKernel(const fusion::Group& group, const target::DeviceProfile& profile)
+      : op_(*group.hero),
+        b_(profile),
+        e_(b_, group),
+        field_(b_, op_.type(0).dtype),
+        team_(e_, PanelInvocations(profile)),
+        panel_(e_, field_, op_),
+        width_(panel_.width()),
+        height_(panel_.height()) {
+    while (group_size_ * 2 * width_ <= team_.size()) group_size_ *= 2;
+  }
+
+  StatusOr<Dispatch> Emit() {
+    scales_ = b_.AddShared(field_.type(), team_.size());
+    squares_ = b_.AddShared(field_.type(), team_.size());
+    products_ = field_.AddShared(team_.size());
+    first_ = panel_.First();
+    panel_.Fetch(team_);
+    team_.Share(width_, [&](V k) { StoreTau(k, field_.Zero()); });
+    b_.DeviceBarrier();
+    const V steps = b_.SMin(b_.I32(width_), b_.ISub(b_.I32(height_), first_));
+    b_.ForEach({b_.I32(0), steps, b_.I32(1), width_}, [&](V k) {
+      Elemental::Scope scope(e_);
+      Step(k, b_.IAdd(first_, k));
+    });
+    team_.Share(width_ * height_, [&](V i) {
+      const V column = b_.UDiv(i, b_.I32(height_)), row = b_.URem(i, b_.I32(height_));
+      panel_.Give(column, row, panel_.Get(column, row));
+    });
+    RETURN_IF_ERROR(panel_.status());
+    return FinishDispatch(std::move(b_), e_, team_.size(), op_.type(0).dims[0],
+                          Format("qr_panel {}", op_.type(0).ToString()));
+  }
+
+ private:
+  V One() { return b_.Float(field_.type(), 1); }
+  V IsZero(V a) { return b_.Compare(KOp::kFEq, a, field_.real_zero()); }
+
+  void StoreTau(V k, const Scalar& tau) {
+    const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(width_)), k);
+    e_.Store(op_.results[1].get(), Index::FromLinear(place), tau);
+  }
+
+  // A sum of squares as (scale, sum), which is scale^2 sum: no square overflows or vanishes.
+  struct Norm {
+    V scale;
+    V sum;
+  };
+  Norm Joined(const Norm& a, const Norm& b) {
+    const V is_less = b_.Compare(KOp::kFLt, a.scale, b.scale);
+    const V large = b_.Select(is_less, b.scale, a.scale), small = b_.Select(is_less, a.scale, b.scale);
+    const V ratio = b_.FDiv(small, b_.Select(IsZero(large), One(), large));
+    const V large_sum = b_.Select(is_less, b.sum, a.sum), small_sum = b_.Select(is_less, a.sum, b.sum);
+    return {large, b_.Fma(b_.FMul(ratio, ratio), small_sum, large_sum)};
+  }
+  Norm NormOf(V size) { return {size, One()}; }
+  V Root(const Norm& norm) { return b_.FMul(norm.scale, b_.Unary(KOp::kSqrt, norm.sum)); }
+  Norm NormAt(V slot) { return {b_.LoadShared(scales_, slot), b_.LoadShared(squares_, slot)}; }
+  void StoreNorm(V slot, const Norm& norm) {
+    b_.StoreShared(scales_, slot, norm.scale);
+    b_.StoreShared(squares_, slot, norm.sum);
+  }
+
+  // Of column k below the diagonal; its sum is 0 where there is nothing.
+  Norm NormBelow(V k, V diagonal) {
+    const LoopRange range{b_.IAdd(b_.IAdd(diagonal, b_.I32(1)), b_.LocalIndex()), b_.I32(height_), b_.I32(team_.size()),
+                          CeilDiv(height_, team_.size())};
+    const std::vector<V> found =
+        b_.For(range, {field_.real_zero(), field_.real_zero()}, [&](V row, std::span<const V> norm) {
+          const Norm next = Joined({norm[0], norm[1]}, NormOf(field_.Abs(panel_.Get(k, row))));
+          return std::vector<V>{next.scale, next.sum};
+        });
+    StoreNorm(b_.LocalIndex(), {found[0], found[1]});
+    team_.Halve(team_.size(), [&](V here, V other) { StoreNorm(here, Joined(NormAt(here), NormAt(other))); });
+    return NormAt(b_.I32(0));
+  }
+
+  void Step(V k, V diagonal) {
+    const Scalar alpha = panel_.Get(k, diagonal);
+    const Norm below = NormBelow(k, diagonal);
+    b_.DeviceBarrier();
+    V is_done = b_.And(IsZero(below.scale), b_.Not(b_.Convert(KOp::kIsNan, below.sum, KType::kBool)));
+    if (field_.is_complex()) is_done = b_.And(is_done, IsZero(alpha.im));
+    const V length = Root(Joined(below, NormOf(field_.Abs(alpha))));
+    const V is_negative = b_.Compare(KOp::kFLt, alpha.re, field_.real_zero());
+    const V beta = b_.Select(is_negative, length, b_.Unary(KOp::kFNeg, length));
+    const V safe_beta = b_.Select(is_done, One(), beta);
+    const Scalar difference = field_.Subtract(field_.Real(beta), alpha);
+    const Scalar quotient{b_.FDiv(difference.re, safe_beta),
+                          field_.is_complex() ? b_.FDiv(difference.im, safe_beta) : V{}};
+    const Scalar tau = field_.Select(is_done, field_.Zero(), quotient);
+    const Scalar divisor = field_.Select(is_done, field_.One(), field_.Negate(difference));
+    team_.Share(b_.IAdd(diagonal, b_.I32(1)), height_,
+                [&](V row) { panel_.Put(k, row, field_.Divide(panel_.Get(k, row), divisor)); });
+    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
+      Elemental::Scope scope(e_);
+      panel_.Put(k, diagonal, field_.Select(is_done, alpha, field_.Real(beta)));
+      StoreTau(k, tau);
+    });
+    b_.DeviceBarrier();
+    Apply(k, diagonal, field_.Conjugate(tau));
+    b_.DeviceBarrier();
+  }
+
+  // Columns after k less v (factor v^H column).
+  void Apply(V k, V diagonal, const Scalar& factor) {
+    const V lane = b_.And(b_.LocalIndex(), b_.I32(group_size_ - 1));
+    const V column = b_.IAdd(b_.IAdd(k, b_.I32(1)), b_.UDiv(b_.LocalIndex(), b_.I32(group_size_)));
+    const V is_mine = b_.SLt(column, b_.I32(width_));
+    const V below = b_.IAdd(diagonal, b_.I32(1));
+    const V is_leader = b_.And(is_mine, b_.IEq(lane, b_.I32(0)));
+    field_.Store(products_, b_.LocalIndex(), field_.Zero());
+    b_.If(is_mine, [&] {
+      Elemental::Scope scope(e_);
+      field_.Store(products_, b_.LocalIndex(), Product(k, column, b_.IAdd(below, lane)));
+    });
+    b_.If(is_leader, [&] {
+      Elemental::Scope scope(e_);
+      const Scalar rest = field_.Load(products_, b_.LocalIndex());
+      field_.Store(products_, b_.LocalIndex(), field_.Add(panel_.Get(column, diagonal), rest));
+    });
+    team_.Halve(group_size_, [&](V here, V other) {
+      field_.Store(products_, here, field_.Add(field_.Load(products_, here), field_.Load(products_, other)));
+    });
+    const Scalar product = field_.Load(products_, b_.ISub(b_.LocalIndex(), lane));
+    const Scalar change = field_.Negate(field_.Multiply(factor, product));
+    b_.If(is_mine, [&] {
+      Elemental::Scope scope(e_);
+      Change(k, column, b_.IAdd(below, lane), change);
+    });
+    b_.If(is_leader, [&] {
+      Elemental::Scope scope(e_);
+      panel_.Put(column, diagonal, field_.Add(panel_.Get(column, diagonal), change));
+    });
+  }
+
+  // What this invocation has of v^H column, below the diagonal.
+  Scalar Product(V k, V column, V from) {
+    const Scalar start[] = {field_.Zero()};
+    const DType dtypes[] = {op_.type(0).dtype};
+    const LoopRange range{from, b_.I32(height_), b_.I32(group_size_), CeilDiv(height_, group_size_)};
+    const auto add = [&](V row, std::span<const V> carried) {
+      const Scalar v = field_.Conjugate(panel_.Get(k, row));
+      const Scalar sum[] = {field_.MultiplyAdd(v, panel_.Get(column, row), UnflattenScalars(carried, dtypes)[0])};
+      return FlattenScalars(sum);
+    };
+    return UnflattenScalars(b_.For(range, FlattenScalars(start), add), dtypes)[0];
+  }
+
+  void Change(V k, V column, V from, const Scalar& change) {
+    const int64_t stride = int64_t{kRowsAtATime} * group_size_;
+    b_.ForEach({from, b_.I32(height_), b_.I32(stride), CeilDiv(height_, stride)}, [&](V row) {
+      std::vector<V> rows;
+      std::vector<Scalar> values;
+      for (int i = 0; i < kRowsAtATime; ++i) {
+        rows.push_back(b_.IAdd(row, b_.I32(int64_t{i} * group_size_)));
+        const V inside = b_.Select(b_.SLt(rows[i], b_.I32(height_)), rows[i], row);
+        values.push_back(field_.MultiplyAdd(panel_.Get(k, inside), change, panel_.Get(column, inside)));
+      }
+      for (int i = 0; i < kRowsAtATime; ++i) {
+        b_.If(b_.SLt(rows[i], b_.I32(height_)), [&] { panel_.Put(column, rows[i], values[i]); });
+      }
+    });
+  }
+
+  const ir::Op& op_;
+  Builder b_;
+  Elemental e_;
+  Field field_;
+  Team team_;
+  PanelMemory panel_;
+  const int64_t width_, height_;
+  int group_size_ = 1;
+  Field::Shared products_;
+  int scales_ = 0, squares_ = 0;
+  V first_;
+};
+
+}  // namespace
+
+StatusOr<Dispatch> QrPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile) {
+  const int64_t width = group.hero->type(0).dims[1];
+  if (width > PanelInvocations(profile)) {
+    return Unimplemented(Format("A panel of {} columns is too wide for a workgroup.", width));
+  }
+  return QrKernel(group, profile).Emit();
+}
+
+}  // namespace dragoman::kernel
