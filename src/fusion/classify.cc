@@ -119,7 +119,6 @@ bool CanComputeOperandInPlace(const ir::Op& user, int operand) {
   if (IsProduct(user)) return producer != nullptr && IsOnTheWay(*producer);
   if (user.code == OpCode::kReduce) return true;
   if (IsUpdate(user)) return TakesUpdatesInPlace(user) && operand >= static_cast<int>(user.results.size());
-  if (user.code == OpCode::kDynamicUpdateSlice) return operand > 0;
   if (user.code == OpCode::kFourier) return operand == 0;
   return false;
 }

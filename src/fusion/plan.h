@@ -30,9 +30,8 @@ namespace dragoman::fusion {
   X(kCholesky, "cholesky")                                                                                        \
   X(kTriangularSolve, "triangular_solve")                                                                         \
   X(kFourier, "fourier") /* fourier (hero), what is cheap before it, its epilogue */                              \
+  X(kPanel, "panel")     /* a step of a decomposition: a workgroup a matrix, or a block */                        \
   X(kWhile, "while")     /* no kernel of its own: planned by compiler/ */                                         \
-  X(kPanel, "panel") /* a step of a decomposition: a workgroup a matrix, or a block */                            \
-  X(kWhile, "while") /* no kernel of its own: planned by compiler/ */                                             \
   X(kCase, "case")                                                                                                \
   X(kHostTransfer, "host_transfer") /* send or recv */
 // clang-format on

@@ -32,10 +32,6 @@ enum class OpKind : uint8_t {
 // how `padding`, `comparison_direction` and so on are stored. sort may have `limit_indices`, one number: its results
 // are that many of each row, the first. scan is ours: a cumulative reduction along `dimension` of n operands of one
 // shape, n initial values after them; a region combines n accumulators with n elements; is_reverse starts at the end.
-// X(enumerator, name, min operands, max operands (-1: any), regions (-1: any), kind, attributes...)
-// `padding`, `comparison_direction` and so on: see attributes.h for how they are stored.
-// scan is ours: a cumulative reduction along `dimension` of its operands (all of one shape), n operands then n initial
-// values, one region combining (n accumulators, n elements); result i is inclusive; is_reverse starts at the end.
 // fourier is ours: fft along one `dimension`, complex and unscaled. Its operands are x and the powers of w that its
 // kernel multiplies by (ir/fourier.h), whose number says how long the lines are: rfft keeps the first half of the
 // results, irfft has the first half of what it reads, the rest being its mirrored conjugates. Then the dimensions are
