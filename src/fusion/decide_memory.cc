@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "fusion/classify.h"
 #include "fusion/code_size.h"
@@ -25,6 +26,8 @@ constexpr int kMaxScalarCost = 10;
 // What may be computed more than once for one element, and how much code may stand in kernels a second time.
 constexpr int kMaxCostAgain = 24;
 constexpr int64_t kMaxCodeAgain = 128;
+// Tensors of fewer elements are read from caches: what counts is that a kernel which writes one is waited for.
+constexpr int64_t kLeastTraffic = 4096;
 // Expressions of this size and smaller count as a part of what reads them: a kernel that is full ends between larger
 // ones, so that what it reads from memory is few values rather than every small term of a long sum.
 constexpr int kSmallCode = 100;
@@ -33,28 +36,92 @@ constexpr size_t kMaxNestedParts = 8;
 
 int Saturate(int64_t value) { return static_cast<int>(std::min<int64_t>(value, kSaturatedCost)); }
 
-// Cost, leaves and code of computing the node in place: producers come earlier, but decisions run backwards, so
-// everything elemental counts as computed in place.
-void EstimateCosts(Graph& graph) {
+// What computing a node in place takes, each value once a position that it is read at: a kernel remembers what it has.
+class CostCounter {
+ public:
+  CostCounter(const Graph& graph, Positions& positions) : graph_(graph), positions_(positions) {}
+
+  // Of a node whose producers' costs are known. Decisions run backwards, so everything elemental counts as computed in
+  // place.
+  void Count(Node& node, int position) {
+    node.cost = node.leaves = kSaturatedCost;
+    if (HasCostlyProducer(node)) return;
+    cost_ = leaves_ = 0;
+    seen_.clear();
+    stack_.clear();
+    Visit(position, Positions::kOwn);
+    const int64_t large = node.op->type().num_elements() / 4;
+    while (!stack_.empty() && seen_.size() <= kMostCounted) {
+      const auto [next, at] = stack_.back();
+      stack_.pop_back();
+      VisitOperands(*graph_.node(next).op, at, large);
+    }
+    if (seen_.size() > kMostCounted) return;
+    node.cost = Saturate(cost_);
+    node.leaves = Saturate(leaves_);
+  }
+
+ private:
+  static constexpr size_t kMostCounted = 96;  // values; more are too many for every limit
+
+  bool HasCostlyProducer(const Node& node) const {
+    return std::any_of(node.reads.begin(), node.reads.end(), [&](const ir::Value* value) {
+      const int producer = graph_.PositionOf(value);
+      return producer >= 0 && graph_.node(producer).is_elemental && graph_.node(producer).cost == kSaturatedCost;
+    });
+  }
+
+  // False where it was seen before.
+  bool See(const ir::Value* value, Positions::Id at) {
+    const std::pair<const ir::Value*, Positions::Id> place(value, at);
+    if (std::find(seen_.begin(), seen_.end(), place) != seen_.end()) return false;
+    seen_.push_back(place);
+    return true;
+  }
+
+  void Visit(int position, Positions::Id at) {
+    if (!See(graph_.node(position).op->result(), at)) return;
+    cost_ += ElementCost(*graph_.node(position).op);
+    stack_.emplace_back(position, at);
+  }
+
+  void VisitOperands(const ir::Op& op, Positions::Id at, int64_t large) {
+    for (int i = 0; i < static_cast<int>(op.operands.size()) && seen_.size() <= kMostCounted; ++i) {
+      const ir::Value* value = op.operands[i];
+      places_.clear();
+      positions_.Follow(op, i, at, places_);
+      const int producer = graph_.PositionOf(value);
+      for (const Positions::Id place : places_) {
+        if (producer >= 0 && graph_.node(producer).is_elemental) {
+          Visit(producer, place);
+        } else if (value->type.num_elements() > large) {
+          leaves_ += See(value, place) ? 1 : 0;
+        }
+      }
+    }
+  }
+
+  const Graph& graph_;
+  Positions& positions_;
+  int64_t cost_ = 0;
+  int64_t leaves_ = 0;
+  std::vector<std::pair<const ir::Value*, Positions::Id>> seen_;
+  std::vector<std::pair<int, Positions::Id>> stack_;
+  std::vector<Positions::Id> places_;
+};
+
+void EstimateCosts(Graph& graph, Positions& positions) {
+  CostCounter counter(graph, positions);
   for (int i = 0; i < graph.size(); ++i) {
     Node& node = graph.node(i);
     if (!node.is_elemental) continue;
-    int64_t cost = ElementCost(*node.op);
-    int64_t leaves = 0;
+    counter.Count(node, i);
     int64_t code_size = CodeSize(*node.op);
     for (const ir::Value* value : node.reads) {
       const int producer = graph.PositionOf(value);
-      if (producer >= 0 && graph.node(producer).is_elemental) {
-        cost += graph.node(producer).cost;
-        leaves += graph.node(producer).leaves;
-        code_size += graph.node(producer).code_size;
-        continue;
-      }
-      code_size += kLoadSize;
-      if (value->type.num_elements() * 4 > node.op->type().num_elements()) ++leaves;
+      const bool is_computed = producer >= 0 && graph.node(producer).is_elemental;
+      code_size += is_computed ? graph.node(producer).code_size : kLoadSize;
     }
-    node.cost = Saturate(cost);
-    node.leaves = Saturate(leaves);
     node.code_size = Saturate(code_size);
   }
 }
@@ -117,7 +184,7 @@ class MemoryDecision {
       : graph_(graph), profile_(profile), readers_(graph.size()), code_sizes_(graph.size(), 0) {}
 
   void Run() {
-    EstimateCosts(graph_);
+    EstimateCosts(graph_, positions_);
     for (int i = graph_.size() - 1; i >= 0; --i) {
       Node& node = graph_.node(i);
       const bool fits = FindReaders(i);
@@ -254,6 +321,7 @@ class MemoryDecision {
     if (static_cast<int64_t>(copies - 1) * node.cost > kMaxCodeAgain) return true;
     if (evaluations < 1.5) return false;
     if (node.cost > kMaxCostAgain) return true;
+    if (count < kLeastTraffic) return false;
     return evaluations * node.leaves > node.leaves + 1 + evaluations;
   }
 

@@ -187,6 +187,33 @@ INSTANTIATE_TEST_SUITE_P(
                   "%p = power(%x, %y) : tensor<1000xf32> %r = negate(%p) : tensor<1000xf32> return(%p, %r)", 1}),
     [](const auto& info) { return std::string(info.param.name); });
 
+// Whether %v, which two sums along different dimensions read, is written.
+bool IsWritten(std::string_view operand) {
+  const Planned planned = PlanText(Format("(%x: tensor<512x512xf32>) {{ {}{}{}{}return(%s, %t) }}", kZero, operand,
+                                          Sum("s", "v", "0", "512xf32"), Sum("t", "v", "1", "512xf32")));
+  size_t num_outputs = 0;
+  for (const Group& group : planned.plan.groups) num_outputs += group.outputs.size();
+  return num_outputs > 2;
+}
+
+TEST(CostAgain, CountsWhatIsReadTwiceOnce) {
+  // As a tree of its operands it reads %x more than twenty times.
+  EXPECT_FALSE(IsWritten(R"(%a = add(%x, %x) : tensor<512x512xf32> %b = multiply(%a, %a) : tensor<512x512xf32>
+    %c = add(%b, %a) : tensor<512x512xf32> %d = multiply(%c, %b) : tensor<512x512xf32>
+    %e = add(%d, %c) : tensor<512x512xf32> %v = multiply(%e, %d) : tensor<512x512xf32>
+  )"));
+  EXPECT_TRUE(IsWritten(R"(%a = power(%x, %x) : tensor<512x512xf32> %v = negate(%a) : tensor<512x512xf32>
+  )"));
+}
+
+TEST(CostAgain, CountsEachPlaceThatATensorIsReadAt) {
+  EXPECT_TRUE(IsWritten(R"(%a = transpose(%x) {permutation = [1, 0]} : tensor<512x512xf32>
+    %b = reverse(%x) {dimensions = [0]} : tensor<512x512xf32> %c = reverse(%x) {dimensions = [1]} : tensor<512x512xf32>
+    %d = reverse(%x) {dimensions = [0, 1]} : tensor<512x512xf32> %e = add(%a, %b) : tensor<512x512xf32>
+    %f = add(%c, %d) : tensor<512x512xf32> %v = add(%e, %f) : tensor<512x512xf32>
+  )"));
+}
+
 int64_t CodeSizeOfGroup(const Group& group) {
   std::vector<const ir::Op*> roots;
   for (const ir::Value* output : group.outputs) roots.push_back(output->op);
