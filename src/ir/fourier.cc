@@ -2,26 +2,29 @@
 #include "ir/fourier.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 namespace dragoman::ir {
 namespace {
 
-constexpr int kLargestPrime = 13;
+constexpr int kPrimes[] = {2, 3, 5, 7, 11, 13};
 
 class RadixSearch {
  public:
   explicit RadixSearch(int most) : most_(most) {}
 
   std::vector<int> Run(int64_t length) {
-    Search(length, std::max(most_, kLargestPrime));
+    Search(length, std::max(most_, kPrimes[5]));
     return best_;
   }
 
  private:
   static int Sum(const std::vector<int>& list) { return std::accumulate(list.begin(), list.end(), 0); }
   // Primes may be more than an invocation should hold: they cannot be divided.
-  bool Fits(int radix) const { return radix <= most_ || radix == 11 || radix == kLargestPrime; }
+  bool Fits(int radix) const {
+    return radix <= most_ || std::find(std::begin(kPrimes), std::end(kPrimes), radix) != std::end(kPrimes);
+  }
 
   // From large to small.
   void Search(int64_t rest, int largest) {
@@ -47,15 +50,15 @@ class RadixSearch {
 
 bool HasFourierRadices(int64_t length) {
   if (length < 2) return false;
-  for (const int prime : {2, 3, 5, 7, 11, kLargestPrime}) {
+  for (const int prime : kPrimes) {
     while (length % prime == 0) length /= prime;
   }
   return length == 1;
 }
 
-std::vector<int> FourierRadices(int64_t length, DType real) {
+std::vector<int> FourierRadices(int64_t length, int most_held) {
   if (!HasFourierRadices(length)) return {};
-  return RadixSearch(MostHeldByTransform(real)).Run(length);
+  return RadixSearch(most_held).Run(length);
 }
 
 }  // namespace dragoman::ir

@@ -18,12 +18,15 @@ constexpr int SignOf(FftType type) { return type == FftType::kIfft || type == Ff
 constexpr int64_t NumRead(FftType type, int64_t length) { return type == FftType::kIrfft ? length / 2 + 1 : length; }
 constexpr int64_t NumKept(FftType type, int64_t length) { return type == FftType::kRfft ? length / 2 + 1 : length; }
 
-// Complex numbers that an invocation may hold: twice as many 32-bit registers, or four times.
-constexpr int MostHeldByTransform(DType real) { return real == DType::kF64 ? 8 : 16; }
+// Complex numbers that an invocation may hold: twice as many 32-bit registers, or four times; and more code the more.
+constexpr int MostHeldByTransform(DType real, bool unrolling_is_costly) {
+  if (unrolling_is_costly) return 4;
+  return real == DType::kF64 ? 8 : 16;
+}
 // Whether a line has radices: no prime factor is above 13.
 bool HasFourierRadices(int64_t length);
 // As few as can be, then as even as can be; empty when there are none. Their product is the length.
-std::vector<int> FourierRadices(int64_t length, DType real);
+std::vector<int> FourierRadices(int64_t length, int most_held);
 
 // Where the twist of element j >= 1 of small transform k < done is in the table; of all stages length - 1.
 constexpr int64_t TwistAt(int64_t done, int64_t j, int64_t k) { return done - 1 + (j - 1) * done + k; }

@@ -27,8 +27,7 @@ StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, int64_t
 // Into blocks likewise, of left-hand systems without transposition; complex ones row by row. Does not read the other
 // triangle.
 StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, int64_t block);
-// Into transforms of lines that one kernel holds (fourier), or products with small matrices of twiddle factors,
-// computed in f64: mixed radix, and chirps for large prime factors.
+// Into transforms of lines that one kernel holds (fourier): mixed radix, and chirps for large prime factors.
 StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // x [..., c, ...], scale [c], offset [c] → (x - mean) / sqrt(variance + epsilon) * scale + offset, mean [c], variance
 // [c] over all other dimensions. Narrow floats are computed in f32.

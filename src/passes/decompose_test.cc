@@ -178,7 +178,7 @@ TEST(Decompose, TriangularSolvesOnEverySide) {
   }
 }
 
-// A device with kernels for lines, and one that is spared their code.
+// A device with long kernels for lines, and one with short ones.
 std::vector<target::DeviceProfile> FourierProfiles() {
   target::DeviceProfile cpu;
   cpu.unrolling_is_costly = true;

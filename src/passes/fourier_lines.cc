@@ -47,10 +47,10 @@ struct Lines {
   std::vector<int64_t> order;  // of the result's dimensions
 };
 
-Value* MakeFourier(Value* x, const Lines& lines, Builder& b) {
+Value* MakeFourier(Value* x, const Lines& lines, int most_held, Builder& b) {
   Complexes twists;
   int64_t done = 1;
-  for (const int radix : ir::FourierRadices(lines.length, RealPart(x->type.dtype))) {
+  for (const int radix : ir::FourierRadices(lines.length, most_held)) {
     for (int64_t j = 1; j < radix; ++j) {
       for (int64_t k = 0; k < done; ++k) twists.push_back(UnitRoot(j * k, done * radix, ir::SignOf(lines.type)));
     }
@@ -82,7 +82,7 @@ class LineBuilder {
     if (n == 1) return b_.Transpose(x, order);
     const int64_t limit = dims[3] == 1 && !moves ? limits_.rows : limits_.columns;
     if (ir::HasFourierRadices(n) && n <= limit) {
-      return MakeFourier(x, {sign_ > 0 ? ir::FftType::kIfft : ir::FftType::kFft, n, 2, order}, b_);
+      return MakeFourier(x, {sign_ > 0 ? ir::FftType::kIfft : ir::FftType::kFft, n, 2, order}, limits_.most_held, b_);
     }
     const int64_t divisor = ChooseDivisor(n, limits_.columns);
     const Dims lines = {dims[0] * dims[1], n, dims[3]};
@@ -137,22 +137,22 @@ class LineBuilder {
 }  // namespace
 
 LineLimits LimitsOfLines(DType real, const target::DeviceProfile& profile) {
-  if (profile.unrolling_is_costly) return {};
-  const bool is_f64 = real == DType::kF64;
-  // What lower/fourier/line_plan.cc takes: in shared memory with its gaps, and shared by invocations that hold so many
-  // elements at least.
+  const int most_held = ir::MostHeldByTransform(real, profile.unrolling_is_costly);
+  // What lower/fourier/line_plan.cc takes: in shared memory with its gaps, by invocations that each hold more than half
+  // of the elements that they may.
   const int64_t elements = profile.shared_memory_bytes / SizeBytes(real) / 17 * 16;
-  const int64_t rows = std::min<int64_t>(elements, std::min(profile.widest_workgroup(), 1024) * (is_f64 ? 5 : 9));
-  constexpr int64_t kNeighbours = 4;
-  return {rows, rows / kNeighbours};
+  const int64_t rows = std::min<int64_t>(elements, std::min(profile.widest_workgroup(), 1024) * (most_held / 2 + 1));
+  // Lines that lie apart are read with their neighbours, but for a CPU.
+  const int64_t neighbours = profile.type == target::DeviceType::kCpu ? 1 : 4;
+  return {most_held, rows, rows / neighbours};
 }
 
 Value* TransformLines(Value* x, int sign, const LineLimits& limits, Builder& builder) {
   return LineBuilder(limits, sign, builder).Transform(x);
 }
 
-Value* TransformHalfLines(Value* x, ir::FftType type, int64_t length, Builder& builder) {
-  return MakeFourier(x, {type, length, 1, {0, 1}}, builder);
+Value* TransformHalfLines(Value* x, ir::FftType type, int64_t length, const LineLimits& limits, Builder& builder) {
+  return MakeFourier(x, {type, length, 1, {0, 1}}, limits.most_held, builder);
 }
 
 }  // namespace dragoman::passes

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fourier transforms by the op that has a kernel of its own, for devices whose kernels may be long code.
+// Fourier transforms by the op that has a kernel of its own, `fourier`. A length n = n1 n2 that is too long for it is
+// two transforms with a twist between (Cooley and Tukey); one with a large prime factor is a convolution of a
+// power-of-two length (Bluestein).
 #pragma once
 
 #include "ir/fourier.h"
@@ -8,10 +10,11 @@
 
 namespace dragoman::passes {
 
-// The longest lines that one kernel transforms, along the innermost dimension or along another; 0: none.
 struct LineLimits {
-  int64_t rows = 0;
-  int64_t columns = 0;
+  int most_held;  // as FourierRadices takes it
+  // The longest lines that one kernel transforms, along the innermost dimension or along another.
+  int64_t rows;
+  int64_t columns;
 };
 LineLimits LimitsOfLines(DType real, const target::DeviceProfile& profile);
 
@@ -19,6 +22,6 @@ LineLimits LimitsOfLines(DType real, const target::DeviceProfile& profile);
 Value* TransformLines(Value* x, int sign, const LineLimits& limits, Builder& builder);
 // A real transform of lines of `length`, no longer than limits.rows and with radices (ir/fourier.h): complex
 // x [outer, length] to the first half of the results, or from the first half of a line to all.
-Value* TransformHalfLines(Value* x, ir::FftType type, int64_t length, Builder& builder);
+Value* TransformHalfLines(Value* x, ir::FftType type, int64_t length, const LineLimits& limits, Builder& builder);
 
 }  // namespace dragoman::passes
