@@ -158,6 +158,20 @@ def test_fourier_transforms_along_an_axis(axis):
     compare(lambda z: (jnp.fft.fft(z, axis=axis) * 2, jnp.fft.ifft(z * z, axis=axis).real), z, tolerance=1e-4)
 
 
+def test_fourier_transforms_of_what_is_not_finite():
+    z = random_array("complex64", (4, 48), 0, -1, 1)
+    z[1, 5], z[2, 7] = np.nan, np.inf
+    for transform in (jnp.fft.fft, jnp.fft.ifft, lambda z: jnp.fft.rfft(z.real), lambda z: jnp.fft.irfft(z, 94)):
+        is_finite = np.isfinite(np.asarray(jax.jit(transform)(z)))
+        assert is_finite[[0, 3]].all() and not is_finite[[1, 2]].any()
+
+
+def test_real_fourier_transforms_in_several_dimensions():
+    x, z = f32(4, 6, 9), random_array("complex64", (4, 6, 9), 0, -1, 1)
+    compare(lambda x, z: (jnp.fft.rfftn(x), jnp.fft.irfft2(z), jnp.fft.irfftn(z, (4, 6, 17))), x, z, tolerance=1e-4)
+    compare(jax.grad(lambda x: jnp.sum(jnp.abs(jnp.fft.rfft2(x)) ** 2)), x, tolerance=1e-3)
+
+
 def test_many_results_of_a_large_program():
     def network(x, *weights):
         for w in weights:
