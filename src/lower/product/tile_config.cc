@@ -330,10 +330,11 @@ ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const
   return config;
 }
 
-// Steps of K at once: an invocation waits once for the loads of them all.
+// Steps of K at once: an invocation waits once for the loads of them all. Short sums stay loops, whose code is short.
 int DirectRun(const ProductForm& form, const ProductConfig& config) {
   constexpr int kMostSteps = 8;
   const int64_t chunk = CeilDiv(form.extent(ProductAxis::kK), int64_t{config.splits} * config.parts);
+  if (chunk < 2 * kMostSteps) return 1;
   return static_cast<int>(std::gcd(int64_t{RunAlong(form, ProductAxis::kK, kMostSteps)}, chunk));
 }
 
@@ -362,7 +363,7 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
 void SumTogether(ProductConfig& config, DType accumulator, const ProductForm& form,
                  const target::DeviceProfile& profile) {
   constexpr int kWorkgroup = 256, kMostSharedBytes = 32768;
-  constexpr int64_t kFewestSteps = 8, kMostSteps = 256;
+  constexpr int64_t kFewestSteps = 16, kMostSteps = 256;
   const int64_t k = form.extent(ProductAxis::kK), tiles = DirectInvocations(config, form);
   const int64_t bytes = int64_t{SizeBytes(accumulator)} * config.rows * config.columns * kWorkgroup;
   const bool fits = bytes <= std::min(profile.shared_memory_bytes, kMostSharedBytes) &&
