@@ -46,10 +46,13 @@ void DropUnreadOutputs(const ir::Block& block, Plan& plan) {
   std::unordered_set<const ir::Value*> read(block.terminator()->operands.begin(), block.terminator()->operands.end());
   for (const Group& group : plan.groups) read.insert(group.inputs.begin(), group.inputs.end());
   for (Group& group : plan.groups) {
-    if (group.kind != GroupKind::kLoop && group.kind != GroupKind::kRow && group.members.size() == 1) continue;
+    const bool is_sort = group.kind == GroupKind::kSort;
+    if (group.kind != GroupKind::kLoop && group.kind != GroupKind::kRow && !is_sort && group.members.size() == 1)
+      continue;
     std::vector<ir::Value*> kept;
     for (ir::Value* output : group.outputs) {
-      const bool is_row_of_hero = group.hero != nullptr && output->op == group.hero && group.hero->results.size() > 1;
+      const bool is_row_of_hero =
+          !is_sort && group.hero != nullptr && output->op == group.hero && group.hero->results.size() > 1;
       if (read.contains(output) || is_row_of_hero) kept.push_back(output);
     }
     if (!kept.empty()) group.outputs = std::move(kept);

@@ -89,6 +89,21 @@ TEST(PlanBlock, MergesAnOptimizerUpdateIntoOneLoop) {
   EXPECT_EQ(planned.plan.groups[0].inputs.size(), 4u);
 }
 
+// An argsort writes the order alone.
+TEST(PlanBlock, SortsWriteWhatIsRead) {
+  const Planned planned = PlanText(R"((%x: tensor<9xf32>, %n: tensor<9xsi32>) {
+    %s, %i = sort(%x, %n) {dimension = 0, is_stable = 1} : tensor<9xf32>, tensor<9xsi32>
+        (%a: tensor<f32>, %b: tensor<f32>, %c: tensor<si32>, %d: tensor<si32>) {
+      %l = compare(%a, %b) {comparison_direction = 5, compare_type = 1} : tensor<i1>
+      return(%l)
+    }
+    return(%i)
+  })");
+  ASSERT_EQ(planned.plan.groups.size(), 1u) << planned.plan.ToString();
+  ASSERT_EQ(planned.plan.groups[0].outputs.size(), 1u);
+  EXPECT_EQ(planned.plan.groups[0].outputs[0]->type.dtype, DType::kS32);
+}
+
 TEST(PlanBlock, DoesNotMergeAcrossAnotherKernel) {
   // %q is read by the reduction, whose result %y needs beside %q: one kernel for %q and %y would wait for itself.
   const Planned planned = PlanText(R"((%x: tensor<64x32xf32>) {

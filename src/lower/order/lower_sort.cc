@@ -50,8 +50,9 @@ struct SortShape {
   int64_t rows;
 };
 
-// Stores what the operands hold of the element that comes `position`-th in its row, if that is kept.
+// Stores what the operands hold of the element that comes `position`-th in its row, if that is kept and read.
 Status StoreSorted(Elemental& elemental, const ir::Op& hero, V row, V position, V element) {
+  const std::vector<ir::Value*>& outputs = elemental.group().outputs;
   const SortShape shape(hero);
   Builder& b = elemental.builder();
   Status status;
@@ -60,9 +61,11 @@ Status StoreSorted(Elemental& elemental, const ir::Op& hero, V row, V position, 
     const Index from = IndexOf(elemental, shape.dims, shape.dimension, row, element);
     const Index to = IndexOf(elemental, hero.type().dims, shape.dimension, row, position);
     for (size_t i = 0; i < hero.operands.size(); ++i) {
+      const ir::Value* result = hero.result(static_cast<int>(i));
+      if (std::find(outputs.begin(), outputs.end(), result) == outputs.end()) continue;
       const auto value = elemental.At(hero.operands[i], from);
       if (!value.ok()) status = value.status();
-      if (value.ok()) elemental.Store(hero.result(static_cast<int>(i)), to, *value);
+      if (value.ok()) elemental.Store(result, to, *value);
     }
   });
   return status;
