@@ -13,7 +13,8 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int kMaxRowsAtATime = 4;
+// As many sums are under way at a time; code is dear on a CPU.
+int MaxRowsAtATime(const target::DeviceProfile& profile) { return profile.unrolling_is_costly ? 4 : 8; }
 
 class TriangularSolveKernel {
  public:
@@ -24,6 +25,7 @@ class TriangularSolveKernel {
         is_lower_(op_.attributes.Int(ir::AttrKey::kLower) != 0),
         has_unit_diagonal_(op_.attributes.Int(ir::AttrKey::kUnitDiagonal) != 0),
         type_(LoadedType(op_.type().dtype, profile.float16)),
+        rows_at_a_time_(MaxRowsAtATime(profile)),
         b_(profile),
         e_(b_, group) {
     while (n_ % rows_at_a_time_ != 0) rows_at_a_time_ /= 2;
@@ -104,7 +106,7 @@ class TriangularSolveKernel {
   const int64_t n_, m_;
   const bool is_lower_, has_unit_diagonal_;
   const KType type_;
-  int rows_at_a_time_ = kMaxRowsAtATime;
+  int rows_at_a_time_;
   Builder b_;
   Elemental e_;
   int triangle_ = 0, solution_ = 0;

@@ -12,6 +12,8 @@
 namespace dragoman::kernel {
 namespace {
 
+constexpr int kTermsAtATime = 4;  // a power of two
+
 class LuKernel {
  public:
   LuKernel(const fusion::Group& group, const target::DeviceProfile& profile)
@@ -56,17 +58,37 @@ class LuKernel {
     e_.Store(op_.results[1].get(), Index::FromLinear(place), {row, {}});
   }
 
-  // The element less what `known` columns of L times rows of U make of it.
+  // The element less what `known` columns of L times rows of U make of it; several at a time, whose loads are under way
+  // together, then the rest.
   Scalar Reduced(V column, V row, V known) {
     const Scalar start[] = {panel_.Get(column, row)};
+    const int at_a_time = b_.profile().unrolling_is_costly ? 1 : kTermsAtATime;
+    const V whole = b_.And(known, b_.I32(-at_a_time));
+    std::vector<V> sum = AddTerms({column, row}, {b_.I32(0), whole, b_.I32(at_a_time), width_}, FlattenScalars(start));
+    if (at_a_time > 1) sum = AddTerms({column, row}, {whole, known, b_.I32(1), at_a_time}, std::move(sum));
     const DType dtypes[] = {op_.type(0).dtype};
-    const auto add = [&](V i, std::span<const V> carried) {
-      const Scalar factor = field_.Load(upper_, UpperPlace(i, column));
-      const Scalar sum[] = {field_.MultiplyAdd(panel_.Get(i, row), factor, UnflattenScalars(carried, dtypes)[0])};
-      return FlattenScalars(sum);
-    };
-    const LoopRange range{b_.I32(0), known, b_.I32(1), width_};
-    return UnflattenScalars(b_.For(range, FlattenScalars(start), add), dtypes)[0];
+    return UnflattenScalars(sum, dtypes)[0];
+  }
+
+  struct Element {
+    V column;
+    V row;
+  };
+  std::vector<V> AddTerms(const Element& element, const LoopRange& range, std::vector<V> sum) {
+    const int64_t at_a_time = b_.ConstantInt(range.step).value_or(1);
+    const DType dtypes[] = {op_.type(0).dtype};
+    return b_.For(range, std::move(sum), [&](V i, std::span<const V> carried) {
+      std::vector<Scalar> lower, upper;
+      for (int64_t t = 0; t < at_a_time; ++t) {
+        const V term = b_.IAdd(i, b_.I32(t));
+        lower.push_back(panel_.Get(term, element.row));
+        upper.push_back(field_.Load(upper_, UpperPlace(term, element.column)));
+      }
+      Scalar total = UnflattenScalars(carried, dtypes)[0];
+      for (int64_t t = 0; t < at_a_time; ++t) total = field_.MultiplyAdd(lower[t], upper[t], total);
+      const Scalar next[] = {total};
+      return FlattenScalars(next);
+    });
   }
 
   void Step(V k, V diagonal) {

@@ -153,31 +153,55 @@ class QrKernel {
     });
   }
 
+  // Every stride-th row from this one on, as far as there are any: the others are this one again.
+  struct Rows {
+    std::vector<V> rows;
+    std::vector<V> are_inside;
+  };
+  Rows RowsFrom(V row) {
+    Rows all;
+    for (int i = 0; i < kRowsAtATime; ++i) {
+      const V next = b_.IAdd(row, b_.I32(int64_t{i} * group_size_));
+      all.are_inside.push_back(b_.SLt(next, b_.I32(height_)));
+      all.rows.push_back(b_.Select(all.are_inside[i], next, row));
+    }
+    return all;
+  }
+  LoopRange RangeOfRows(V from) {
+    const int64_t stride = int64_t{kRowsAtATime} * group_size_;
+    return {from, b_.I32(height_), b_.I32(stride), CeilDiv(height_, stride)};
+  }
+
   // What this invocation has of v^H column, below the diagonal.
   Scalar Product(V k, V column, V from) {
     const Scalar start[] = {field_.Zero()};
     const DType dtypes[] = {op_.type(0).dtype};
-    const LoopRange range{from, b_.I32(height_), b_.I32(group_size_), CeilDiv(height_, group_size_)};
     const auto add = [&](V row, std::span<const V> carried) {
-      const Scalar v = field_.Conjugate(panel_.Get(k, row));
-      const Scalar sum[] = {field_.MultiplyAdd(v, panel_.Get(column, row), UnflattenScalars(carried, dtypes)[0])};
-      return FlattenScalars(sum);
+      const Rows all = RowsFrom(row);
+      std::vector<Scalar> v, values;
+      for (const V inside : all.rows) {
+        v.push_back(field_.Conjugate(panel_.Get(k, inside)));
+        values.push_back(panel_.Get(column, inside));
+      }
+      Scalar sum = UnflattenScalars(carried, dtypes)[0];
+      for (int i = 0; i < kRowsAtATime; ++i) {
+        sum = field_.Select(all.are_inside[i], field_.MultiplyAdd(v[i], values[i], sum), sum);
+      }
+      const Scalar next[] = {sum};
+      return FlattenScalars(next);
     };
-    return UnflattenScalars(b_.For(range, FlattenScalars(start), add), dtypes)[0];
+    return UnflattenScalars(b_.For(RangeOfRows(from), FlattenScalars(start), add), dtypes)[0];
   }
 
   void Change(V k, V column, V from, const Scalar& change) {
-    const int64_t stride = int64_t{kRowsAtATime} * group_size_;
-    b_.ForEach({from, b_.I32(height_), b_.I32(stride), CeilDiv(height_, stride)}, [&](V row) {
-      std::vector<V> rows;
+    b_.ForEach(RangeOfRows(from), [&](V row) {
+      const Rows all = RowsFrom(row);
       std::vector<Scalar> values;
-      for (int i = 0; i < kRowsAtATime; ++i) {
-        rows.push_back(b_.IAdd(row, b_.I32(int64_t{i} * group_size_)));
-        const V inside = b_.Select(b_.SLt(rows[i], b_.I32(height_)), rows[i], row);
+      for (const V inside : all.rows) {
         values.push_back(field_.MultiplyAdd(panel_.Get(k, inside), change, panel_.Get(column, inside)));
       }
       for (int i = 0; i < kRowsAtATime; ++i) {
-        b_.If(b_.SLt(rows[i], b_.I32(height_)), [&] { panel_.Put(column, rows[i], values[i]); });
+        b_.If(all.are_inside[i], [&] { panel_.Put(column, all.rows[i], values[i]); });
       }
     });
   }
