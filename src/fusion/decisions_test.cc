@@ -105,9 +105,9 @@ TEST_P(Rows, ShareAWorkgroupWhereTheyAreManyOrSmall) {
 
 INSTANTIATE_TEST_SUITE_P(Table, Rows,
                          testing::Values(RowsCase{64, 2000, true}, RowsCase{63, 2000, false}, RowsCase{63, 1040, true},
-                                         RowsCase{63, 1041, false}, RowsCase{1, 65536, true},
-                                         RowsCase{1, 65537, false}, RowsCase{1023, 32768, true},
-                                         RowsCase{1023, 32769, false}, RowsCase{1024, 32769, true}));
+                                         RowsCase{63, 1041, false}, RowsCase{1, 65536, true}, RowsCase{1, 65537, false},
+                                         RowsCase{1023, 32768, true}, RowsCase{1023, 32769, false},
+                                         RowsCase{1024, 32769, true}));
 
 int CountSumsTogether(int count, const std::string& dims, const std::string& other_dims) {
   std::string text = Format("(%x: tensor<512x512xf32>) {{ {}", kZero), results;

@@ -51,12 +51,11 @@ class WordTile {
 
   int end_word() const { return first_word_ + planes_ * lines_ * pitch_; }
 
-  // `first_word` is that of the buffer.
-  Status Store(const StagedTile& staged, int array, int first_word) {
+  Status Store(const StagedTile& staged, int array) {
     for (int slot = 0; slot < loader_.num_slots(); ++slot) {
       ASSIGN_OR_RETURN(const std::vector<V> words, WordsOf(staged, slot));
       const int across = static_cast<int>(words.size()) / planes_;
-      const V at = At(loader_.row(slot), loader_.k(slot), first_word);
+      const V at = At(loader_.row(slot), loader_.k(slot), 0);
       for (int i = 0; i < across * planes_; ++i) {
         b_.StoreShared(array, b_.IAdd(at, b_.I32(i / across * lines_ * pitch_ + i % across)), words[i]);
       }
@@ -65,17 +64,16 @@ class WordTile {
   }
 
   // The matrix whose first element is (row, k) of the tile's plane.
-  V Load(KType type, int array, int first_word, int plane, V row, V k) const {
+  V Load(KType type, int array, int plane, V row, V k) const {
     const bool is_column_major = loader_.is_along_k() == (type == KType::kMatrixB);
-    return b_.MatrixLoad(type, array, At(row, k, first_word + plane * lines_ * pitch_),
-                         {static_cast<uint32_t>(pitch_), is_column_major});
+    return b_.MatrixLoad(type, array, At(row, k, plane), {static_cast<uint32_t>(pitch_), is_column_major});
   }
 
  private:
-  V At(V row, V k, int first_word) const {
+  V At(V row, V k, int plane) const {
     const V line = loader_.is_along_k() ? row : k;
     const V within = loader_.is_along_k() ? k : row;
-    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word + first_word_)), b_.UDiv(within, b_.I32(2)));
+    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word_ + plane * lines_ * pitch_)), b_.UDiv(within, b_.I32(2)));
   }
 
   StatusOr<std::vector<V>> WordsOf(const StagedTile& staged, int slot) const {
@@ -155,7 +153,7 @@ class MatrixEmitter : public TileWalk {
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);
     b_.SetMatrixShape(shape_);
-    array_ = b_.AddShared(KType::kI32, std::max(config_.buffers * rhs_.end_word(), Subgroups(config_) * strip_.words));
+    array_ = b_.AddShared(KType::kI32, std::max(rhs_.end_word(), Subgroups(config_) * strip_.words));
     LocateWorkgroup();
     const V subgroup = b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
     subgroup_row_ = b_.IMul(b_.UDiv(subgroup, b_.I32(SubgroupsN())), b_.I32(config_.rows));
@@ -179,25 +177,24 @@ class MatrixEmitter : public TileWalk {
         lhs_(context, lhs_loader_, lhs_form, config, 0, config.tile_m),
         rhs_(context, rhs_loader_, rhs_form, config, lhs_.end_word(), config.tile_n) {}
 
-  int FirstWord(int buffer) const { return buffer * rhs_.end_word(); }
   int RowMatrices() const { return config_.rows / shape_.m; }
   int ColumnMatrices() const { return config_.columns / shape_.n; }
   int SubgroupsN() const { return config_.tile_n / config_.columns; }
 
-  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs, int buffer) override {
-    RETURN_IF_ERROR(lhs_.Store(lhs, array_, FirstWord(buffer)));
-    return rhs_.Store(rhs, array_, FirstWord(buffer));
+  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs) override {
+    RETURN_IF_ERROR(lhs_.Store(lhs, array_));
+    return rhs_.Store(rhs, array_);
   }
 
-  std::vector<V> MultiplyTiles(std::vector<V> sums, int buffer) override {
+  std::vector<V> MultiplyTiles(std::vector<V> sums) override {
     for (int k = 0; k < config_.tile_k; k += shape_.k) {
       std::vector<std::vector<V>> lhs;
       for (int i = 0; i < RowMatrices(); ++i) {
-        lhs.push_back(LoadPlanes(lhs_, KType::kMatrixA, buffer, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), k));
+        lhs.push_back(LoadPlanes(lhs_, KType::kMatrixA, b_.IAdd(subgroup_row_, b_.I32(i * shape_.m)), k));
       }
       for (int j = 0; j < ColumnMatrices(); ++j) {
         const V column = b_.IAdd(subgroup_column_, b_.I32(j * shape_.n));
-        const std::vector<V> rhs = LoadPlanes(rhs_, KType::kMatrixB, buffer, column, k);
+        const std::vector<V> rhs = LoadPlanes(rhs_, KType::kMatrixB, column, k);
         for (int i = 0; i < RowMatrices(); ++i) {
           V& sum = sums[i * ColumnMatrices() + j];
           sum = MultiplyAddPlanes(lhs[i], rhs, sum);
@@ -207,10 +204,10 @@ class MatrixEmitter : public TileWalk {
     return sums;
   }
 
-  std::vector<V> LoadPlanes(const WordTile& tile, KType type, int buffer, V row, int k) {
+  std::vector<V> LoadPlanes(const WordTile& tile, KType type, V row, int k) {
     std::vector<V> planes;
     for (int plane = 0; plane < Planes(config_); ++plane) {
-      planes.push_back(tile.Load(type, array_, FirstWord(buffer), plane, row, b_.I32(k)));
+      planes.push_back(tile.Load(type, array_, plane, row, b_.I32(k)));
     }
     return planes;
   }
@@ -311,7 +308,7 @@ int64_t MatrixSharedBytes(const ProductConfig& config) {
   const auto tile_words = [&](int tile) {
     return std::max(tile * (config.tile_k / 2 + kPaddingWords), config.tile_k * (tile / 2 + kPaddingWords));
   };
-  const int words = Planes(config) * config.buffers * (tile_words(config.tile_m) + tile_words(config.tile_n));
+  const int words = Planes(config) * (tile_words(config.tile_m) + tile_words(config.tile_n));
   return 4 * std::max<int64_t>(words, Subgroups(config) * Strip(config).words);
 }
 

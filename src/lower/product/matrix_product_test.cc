@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/arithmetic.h"
 #include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
@@ -51,11 +50,6 @@ void ExpectRight(DType input, const ProductTest& test) {
     ASSERT_TRUE(StripFits(config)) << name;
     if (is_split) config.unit = TileUnit::kSplitMatrix;
     test.ExpectRightWith(config, name);
-    if (CeilDiv(form.extent(ProductAxis::kK), config.tile_k) % 2 == 0) {
-      ProductConfig in_turns = config;
-      in_turns.steps_at_once = in_turns.buffers = 2;
-      test.ExpectRightWith(in_turns, name + "in turns ");
-    }
     ProductConfig split = config;
     split.splits = 2;
     test.ExpectRightWith(split, name + "in two parts ");

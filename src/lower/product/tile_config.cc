@@ -46,8 +46,6 @@ struct TileRow {
   int columns;
   int unroll_k;
   double rate;  // of a compute unit's multiply-adds, when enough workgroups hide each other's waits
-  int steps_at_once = 1;
-  int buffers = 1;
 };
 
 // Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
@@ -66,10 +64,10 @@ constexpr TileRow kWideTiles[] = {
 // On matrix units. Subgroups of 64x64 results read shared memory least. On NVIDIA H200 (bf16, 4096 cubed) tiles of
 // 128x128x64 reach 328 TFLOP/s, 128x128x32 277, 128x64x64 237 and 64x64x64 202; the other rates are estimates.
 constexpr TileRow kMatrixTiles[] = {
-    {128, 128, 64, 64, 64, 1, 6.4, 2}, {128, 64, 64, 64, 32, 1, 4.8, 2}, {64, 128, 64, 32, 64, 1, 4.8, 2},
-    {64, 64, 64, 32, 32, 1, 4.0, 2},   {128, 128, 32, 64, 64, 1, 5.5},   {128, 64, 32, 64, 32, 1, 4.5},
-    {64, 128, 32, 32, 64, 1, 4.5},     {64, 64, 32, 32, 32, 1, 3.5},     {32, 64, 32, 16, 32, 1, 2.2},
-    {64, 32, 32, 32, 16, 1, 2.2},      {32, 32, 32, 16, 16, 1, 1.4},
+    {128, 128, 64, 64, 64, 1, 6.4}, {128, 64, 64, 64, 32, 1, 4.8},  {64, 128, 64, 32, 64, 1, 4.8},
+    {64, 64, 64, 32, 32, 1, 4.0},   {128, 128, 32, 64, 64, 1, 5.5}, {128, 64, 32, 64, 32, 1, 4.5},
+    {64, 128, 32, 32, 64, 1, 4.5},  {64, 64, 32, 32, 32, 1, 3.5},   {32, 64, 32, 16, 32, 1, 2.2},
+    {64, 32, 32, 32, 16, 1, 2.2},   {32, 32, 32, 16, 16, 1, 1.4},
 };
 // Three products an element; the rates are estimates.
 constexpr TileRow kSplitTiles[] = {
@@ -117,8 +115,6 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
   config.rows = row.rows;
   config.columns = row.columns;
   config.unroll_k = row.unroll_k;
-  config.steps_at_once = row.steps_at_once;
-  config.buffers = row.buffers;
   config.workgroup_size = row.tile_m / row.rows * (row.tile_n / row.columns);
   if (IsMatrix(choice.unit)) {
     config.matrix = choice.matrix;
@@ -189,10 +185,6 @@ void AddCandidates(const UnitChoice& choice, const ProductForm& form, const targ
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
       config.splits = EvenSplits(steps, splits);
-      // A loop that comes round after several steps needs as many of them in every part.
-      const bool is_even = steps % (int64_t{config.splits} * row.steps_at_once) == 0;
-      config.steps_at_once = is_even ? row.steps_at_once : 1;
-      config.buffers = is_even ? row.buffers : 1;
       candidates.push_back({config, TileCycles(row, e, splits, units, step_cycles)});
     }
   }

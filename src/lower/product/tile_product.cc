@@ -73,12 +73,12 @@ class TileEmitter : public TileWalk {
   }
 
  private:
-  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs, int) override {
+  Status StoreShared(const StagedTile& lhs, const StagedTile& rhs) override {
     RETURN_IF_ERROR(lhs_.Store(lhs));
     return rhs_.Store(rhs);
   }
 
-  std::vector<V> MultiplyTiles(std::vector<V> sums, int) override {
+  std::vector<V> MultiplyTiles(std::vector<V> sums) override {
     const auto steps = [&](V first, std::span<const V> carried) {
       std::vector<Scalar> accumulators = ToScalars(carried, is_complex());
       for (int i = 0; i < config_.unroll_k; ++i) MultiplyStep(b_.IAdd(first, b_.I32(i)), accumulators);

@@ -48,9 +48,9 @@ std::vector<V> TileWalk::SumOverK(std::vector<V> sums) {
   const int64_t tiles = TilesK();
   if (tiles == 0) return sums;
   if (tiles == 1 && c_.num_splits == 1) {
-    StoreBoth(LoadBoth(b_.I32(0)), 0);
+    StoreBoth(LoadBoth(b_.I32(0)));
     b_.Barrier();
-    return MultiplyTiles(std::move(sums), 0);
+    return MultiplyTiles(std::move(sums));
   }
   const int64_t chunk = CeilDiv(tiles, c_.num_splits);
   const V lo = b_.IMul(split_, b_.I32(chunk));
@@ -59,29 +59,20 @@ std::vector<V> TileWalk::SumOverK(std::vector<V> sums) {
   const std::vector<V> first = LoadBoth(b_.SMin(lo, last));
   const size_t num_sums = sums.size();
   sums.insert(sums.end(), first.begin(), first.end());
-  const int at_once = config_.steps_at_once;
-  const LoopRange range{lo, hi, b_.I32(at_once), CeilDiv(chunk, at_once)};
-  std::vector<V> results = b_.For(range, sums, [&](V k_tile, std::span<const V> carried) {
+  std::vector<V> results = b_.For({lo, hi, b_.I32(1), chunk}, sums, [&](V k_tile, std::span<const V> carried) {
     Elemental::Scope scope(c_.elemental);
-    std::vector<V> values(carried.begin(), carried.end());
-    for (int i = 0; i < at_once; ++i) {
-      const V next = b_.SMin(b_.IAdd(k_tile, b_.I32(i + 1)), last);
-      values = Step(next, std::move(values), num_sums, i % config_.buffers);
-    }
-    return values;
+    return Step(b_.SMin(b_.IAdd(k_tile, b_.I32(1)), last), carried, num_sums);
   });
   results.resize(num_sums);
   return results;
 }
 
-std::vector<V> TileWalk::Step(V next_tile, std::vector<V> carried, size_t num_sums, int buffer) {
-  // With two buffers the barrier of the step before says that this one was read.
-  if (config_.buffers == 1) b_.Barrier();
-  StoreBoth(std::span(carried).subspan(num_sums), buffer);
+std::vector<V> TileWalk::Step(V next_tile, std::span<const V> carried, size_t num_sums) {
+  b_.Barrier();
+  StoreBoth(carried.subspan(num_sums));
   b_.Barrier();
   const std::vector<V> next = LoadBoth(next_tile);
-  carried.resize(num_sums);
-  std::vector<V> yielded = MultiplyTiles(std::move(carried), buffer);
+  std::vector<V> yielded = MultiplyTiles(std::vector<V>(carried.begin(), carried.begin() + num_sums));
   yielded.insert(yielded.end(), next.begin(), next.end());
   return yielded;
 }
@@ -96,9 +87,9 @@ std::vector<V> TileWalk::LoadBoth(V k_tile) {
   return values;
 }
 
-void TileWalk::StoreBoth(std::span<const V> staged, int buffer) {
+void TileWalk::StoreBoth(std::span<const V> staged) {
   Keep(StoreShared(lhs_loader_.Unflatten(staged.first(num_lhs_values_)),
-                   rhs_loader_.Unflatten(staged.subspan(num_lhs_values_)), buffer));
+                   rhs_loader_.Unflatten(staged.subspan(num_lhs_values_))));
 }
 
 void TileWalk::Keep(const Status& status) {

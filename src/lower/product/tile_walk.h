@@ -22,8 +22,8 @@ class TileWalk {
   void LocateWorkgroup();
   // The sums over this workgroup's part of K.
   std::vector<V> SumOverK(std::vector<V> sums);
-  virtual Status StoreShared(const StagedTile& lhs, const StagedTile& rhs, int buffer) = 0;
-  virtual std::vector<V> MultiplyTiles(std::vector<V> sums, int buffer) = 0;
+  virtual Status StoreShared(const StagedTile& lhs, const StagedTile& rhs) = 0;
+  virtual std::vector<V> MultiplyTiles(std::vector<V> sums) = 0;
   void Keep(const Status& status);
   // A tile of results of this workgroup, with everything that is equal for all invocations.
   ResultTile StartResultTile() const;
@@ -40,9 +40,9 @@ class TileWalk {
   int64_t TilesM() const;
   int64_t TilesN() const;
   int64_t TilesK() const;
-  std::vector<V> Step(V next_tile, std::vector<V> carried, size_t num_sums, int buffer);
+  std::vector<V> Step(V next_tile, std::span<const V> carried, size_t num_sums);
   std::vector<V> LoadBoth(V k_tile);
-  void StoreBoth(std::span<const V> staged, int buffer);
+  void StoreBoth(std::span<const V> staged);
 
   size_t num_lhs_values_ = 0;
   V batch_;
