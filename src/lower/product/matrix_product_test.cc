@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/arithmetic.h"
 #include "lower/product_run_testing.h"
 
 namespace dragoman::kernel {
@@ -50,6 +51,11 @@ void ExpectRight(DType input, const ProductTest& test) {
     ASSERT_TRUE(StripFits(config)) << name;
     if (is_split) config.unit = TileUnit::kSplitMatrix;
     test.ExpectRightWith(config, name);
+    if (CeilDiv(form.extent(ProductAxis::kK), config.tile_k) % 2 == 0) {
+      ProductConfig in_pairs = config;
+      in_pairs.steps_at_once = 2;
+      test.ExpectRightWith(in_pairs, name + "two steps at once ");
+    }
     ProductConfig split = config;
     split.splits = 2;
     test.ExpectRightWith(split, name + "in two parts ");

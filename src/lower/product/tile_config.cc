@@ -46,6 +46,7 @@ struct TileRow {
   int columns;
   int unroll_k;
   double rate;  // of a compute unit's multiply-adds, when enough workgroups hide each other's waits
+  int steps_at_once = 1;
 };
 
 // Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
@@ -62,12 +63,13 @@ constexpr TileRow kWideTiles[] = {
 };
 
 // On matrix units. Subgroups of 64x64 results read shared memory least. On NVIDIA H200 (bf16, 4096 cubed) tiles of
-// 128x128x64 reach 328 TFLOP/s, 128x128x32 277, 128x64x64 237 and 64x64x64 202; the other rates are estimates.
+// 128x128x64 reach 328 TFLOP/s, 128x128x32 277, 128x64x64 237 and 64x64x64 202; the other rates are estimates. Two
+// steps at once are 3 % faster there, and 14 % where places of a window are computed along.
 constexpr TileRow kMatrixTiles[] = {
-    {128, 128, 64, 64, 64, 1, 6.4}, {128, 64, 64, 64, 32, 1, 4.8},  {64, 128, 64, 32, 64, 1, 4.8},
-    {64, 64, 64, 32, 32, 1, 4.0},   {128, 128, 32, 64, 64, 1, 5.5}, {128, 64, 32, 64, 32, 1, 4.5},
-    {64, 128, 32, 32, 64, 1, 4.5},  {64, 64, 32, 32, 32, 1, 3.5},   {32, 64, 32, 16, 32, 1, 2.2},
-    {64, 32, 32, 32, 16, 1, 2.2},   {32, 32, 32, 16, 16, 1, 1.4},
+    {128, 128, 64, 64, 64, 1, 6.4, 2}, {128, 64, 64, 64, 32, 1, 4.8, 2}, {64, 128, 64, 32, 64, 1, 4.8, 2},
+    {64, 64, 64, 32, 32, 1, 4.0, 2},   {128, 128, 32, 64, 64, 1, 5.5},   {128, 64, 32, 64, 32, 1, 4.5},
+    {64, 128, 32, 32, 64, 1, 4.5},     {64, 64, 32, 32, 32, 1, 3.5},     {32, 64, 32, 16, 32, 1, 2.2},
+    {64, 32, 32, 32, 16, 1, 2.2},      {32, 32, 32, 16, 16, 1, 1.4},
 };
 // Three products an element; the rates are estimates.
 constexpr TileRow kSplitTiles[] = {
@@ -185,6 +187,8 @@ void AddCandidates(const UnitChoice& choice, const ProductForm& form, const targ
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
       config.splits = EvenSplits(steps, splits);
+      // A loop that comes round after several steps needs as many of them in every part.
+      config.steps_at_once = steps % (int64_t{config.splits} * row.steps_at_once) == 0 ? row.steps_at_once : 1;
       candidates.push_back({config, TileCycles(row, e, splits, units, step_cycles)});
     }
   }
@@ -363,6 +367,8 @@ void SumTogether(ProductConfig& config, DType accumulator, const ProductForm& fo
   if (config.splits == 1 || form.DigitsOf(ProductAxis::kK).size() != 1 || !fits) return;
   int lanes = CeilDiv(tiles, 8) * 2 < profile.compute_units ? 4 : 8;
   while (lanes < kWorkgroup && k < kWorkgroup / lanes * kFewestSteps) lanes *= 2;
+  // Longer runs of neighbours where enough workgroups remain.
+  while (lanes < kWorkgroup && tiles >= int64_t{4} * lanes * profile.compute_units) lanes *= 2;
   const int parts = kWorkgroup / lanes;
   if (parts < config.rows || k % parts != 0 || k / parts > kMostSteps) return;
   config.workgroup_size = kWorkgroup;

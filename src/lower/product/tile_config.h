@@ -45,9 +45,10 @@ struct ProductConfig {
   int tile_m = 0;  // kTile: of results, a workgroup
   int tile_n = 0;
   int tile_k = 0;
-  int unroll_k = 1;      // multiply-add steps written out before the loop comes round
-  int splits = 1;        // parts of K whose sums a second dispatch adds
-  int split_digits = 1;  // kDirect: how many of K's outermost digits the parts divide
+  int unroll_k = 1;       // multiply-add steps written out before the loop comes round
+  int steps_at_once = 1;  // kTile: tiles along K before the loop comes round
+  int splits = 1;         // parts of K whose sums a second dispatch adds
+  int split_digits = 1;   // kDirect: how many of K's outermost digits the parts divide
   // kDirect: the invocations of a workgroup that share a register tile; each sums one of so many parts of K.
   int parts = 1;
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is

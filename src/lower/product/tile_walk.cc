@@ -59,9 +59,15 @@ std::vector<V> TileWalk::SumOverK(std::vector<V> sums) {
   const std::vector<V> first = LoadBoth(b_.SMin(lo, last));
   const size_t num_sums = sums.size();
   sums.insert(sums.end(), first.begin(), first.end());
-  std::vector<V> results = b_.For({lo, hi, b_.I32(1), chunk}, sums, [&](V k_tile, std::span<const V> carried) {
+  const int at_once = config_.steps_at_once;
+  const LoopRange range{lo, hi, b_.I32(at_once), CeilDiv(chunk, at_once)};
+  std::vector<V> results = b_.For(range, sums, [&](V k_tile, std::span<const V> carried) {
     Elemental::Scope scope(c_.elemental);
-    return Step(b_.SMin(b_.IAdd(k_tile, b_.I32(1)), last), carried, num_sums);
+    std::vector<V> values(carried.begin(), carried.end());
+    for (int i = 1; i <= at_once; ++i) {
+      values = Step(b_.SMin(b_.IAdd(k_tile, b_.I32(i)), last), values, num_sums);
+    }
+    return values;
   });
   results.resize(num_sums);
   return results;
