@@ -15,14 +15,20 @@ constexpr uint32_t kUseA = 0;
 constexpr uint32_t kUseB = 1;
 constexpr uint32_t kUseAccumulator = 2;
 
+// Cooperative Matrix Operands: the components of A, B, C and the result are signed.
+constexpr uint32_t kAllSigned = 0xf;
+
 }  // namespace
 
 Id Emitter::MatrixType(KType type) {
   const target::MatrixShape& shape = kernel_.matrix_shape;
   module_.AddExtension("SPV_KHR_cooperative_matrix");
   module_.AddCapability(spirv::kCapabilityCooperativeMatrixKHR);
-  Id component = module_.Float(32);
-  if (type != KType::kMatrixC && shape.input == DType::kBF16) {
+  Id component = IsInteger(shape.accumulator) ? module_.Int(32) : module_.Float(32);
+  if (type != KType::kMatrixC && shape.input == DType::kS8) {
+    module_.AddCapability(spv::Capability::Int8);
+    component = module_.Int(8);
+  } else if (type != KType::kMatrixC && shape.input == DType::kBF16) {
     module_.AddExtension("SPV_KHR_bfloat16");
     module_.AddCapability(spirv::kCapabilityBFloat16TypeKHR);
     module_.AddCapability(spirv::kCapabilityBFloat16CooperativeMatrixKHR);
@@ -42,7 +48,9 @@ Id Emitter::MatrixType(KType type) {
 }
 
 void Emitter::EmitMatrixZero(const Instruction& inst) {
-  const Id zero = module_.Constant(module_.Float(32), std::initializer_list<uint32_t>{0});
+  const bool is_integer = IsInteger(kernel_.matrix_shape.accumulator);
+  const Id component = is_integer ? module_.Int(32) : module_.Float(32);
+  const Id zero = module_.Constant(component, std::initializer_list<uint32_t>{0});
   Set(inst, module_.Splat(TypeOf(inst.type), zero));
 }
 
@@ -54,7 +62,9 @@ void Emitter::EmitMatrixLoad(const Instruction& inst) {
 }
 
 void Emitter::EmitMatrixMulAdd(const Instruction& inst) {
-  Set(inst, module_.Emit(spirv::kOpCooperativeMatrixMulAddKHR, TypeOf(inst.type), Operands(inst)));
+  auto operands = Operands(inst);
+  if (IsInteger(kernel_.matrix_shape.accumulator)) operands.push_back(kAllSigned);
+  Set(inst, module_.Emit(spirv::kOpCooperativeMatrixMulAddKHR, TypeOf(inst.type), operands));
 }
 
 void Emitter::EmitMatrixStore(const Instruction& inst) {

@@ -328,14 +328,13 @@ class Interpreter {
       Touch& touch = shared_touches_[instruction.buffer][at.word];
       if (type == KType::kMatrixC) {
         RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, interval_));
-        array[at.word] = std::bit_cast<uint32_t>(static_cast<float>(matrix[at.element]));
+        array[at.word] = SumBits(kernel_.matrix_shape.accumulator, matrix[at.element]);
         continue;
       }
       // By two invocations, so that a write of either without a barrier is noticed.
       RETURN_IF_ERROR(NoteRead(instruction, touch, lane, interval_));
       RETURN_IF_ERROR(NoteRead(instruction, touch, lane + 1, interval_));
-      const uint32_t bits = static_cast<uint32_t>(array[at.word] >> (16 * at.half)) & 0xffff;
-      matrix[at.element] = DecodeSmallFloat(kernel_.matrix_shape.input, bits);
+      matrix[at.element] = ElementOf(kernel_.matrix_shape.input, static_cast<uint32_t>(array[at.word]), at.part);
     }
     return OkStatus();
   }

@@ -10,10 +10,10 @@ namespace dragoman::kernel {
 
 using MatrixValue = std::vector<double>;  // row-major
 
-// Element `element` of a matrix is in word `word` of the shared array; of 16-bit elements in its half `half`.
+// Element `element` of a matrix is in word `word` of the shared array, counted from its lowest bits the `part`-th.
 struct MatrixElement {
   uint64_t word = 0;
-  int half = 0;
+  int part = 0;
   size_t element = 0;
 };
 
@@ -21,7 +21,11 @@ struct MatrixElement {
 std::vector<MatrixElement> MatrixElements(const target::MatrixShape& shape, KType type, MatrixLayout layout,
                                           uint64_t first);
 
-// A x B + C with products and sums rounded to f32, in ascending order of k.
+// An element of A or B in its word, and a sum as the word that C is stored as.
+double ElementOf(DType input, uint32_t word, int part);
+uint32_t SumBits(DType accumulator, double sum);
+
+// A x B + C, with products and sums rounded to f32, in ascending order of k; of integers modulo 2^32.
 MatrixValue MultiplyAddMatrices(const target::MatrixShape& shape, const MatrixValue& a, const MatrixValue& b,
                                 const MatrixValue& c);
 

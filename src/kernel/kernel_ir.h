@@ -89,11 +89,11 @@ DType MemoryOf(KType type);
   X(kAtomicMin, "atomic_min", 2, t) X(kAtomicMax, "atomic_max", 2, t) /* unsigned */          \
   X(kAtomicOr, "atomic_or", 2, t) X(kAtomicAnd, "atomic_and", 2, t) X(kAtomicExchange, "atomic_exchange", 2, t) \
   /* matrices; all invocations of a subgroup together, in uniform control flow, with equal operands. A and B lie in    \
-     shared arrays of kI32, two elements a word, the first in the low half; C in shared arrays of kI32 as the bits of  \
-     f32. Operand 0 is the word of the first element. imm: MatrixLayout */                    \
+     shared arrays of kI32, two elements of 16 bits (four of 8) a word, the first in the lowest bits; C in shared      \
+     arrays of kI32 as the bits of f32 (s32). Operand 0 is the word of the first element. imm: MatrixLayout */ \
   X(kMatrixZero, "matrix_zero", 0, t)                                                         \
   X(kMatrixLoad, "matrix_load", 1, t)                                                         \
-  X(kMatrixMulAdd, "matrix_muladd", 3, t)  /* A, B, C: A x B + C; f32 sums, in the device's order and rounding */ \
+  X(kMatrixMulAdd, "matrix_muladd", 3, t)  /* A, B, C: A x B + C; f32 sums in the device's order and rounding, s32 ones modulo 2^32 */ \
   X(kMatrixStore, "matrix_store", 2, v)                                                       \
   /* cooperation */                                                                           \
   X(kBarrier, "barrier", 0, v)          /* of the workgroup, over shared memory; uniform control flow */ \

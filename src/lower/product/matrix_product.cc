@@ -13,11 +13,14 @@ constexpr int kPaddingWords = 4;
 
 DType ElementType(const OperandMap& map) { return map.converts.empty() ? map.value->type.dtype : map.converts.back(); }
 
-// Neighbours of both operands can be loaded at once.
-bool HasPairs(const ProductForm& form) {
-  return TileLoadWidth(form, form.lhs, ProductAxis::kM, 2) == 2 &&
-         TileLoadWidth(form, form.rhs, ProductAxis::kN, 2) == 2;
+// So many neighbours of both operands can be loaded at once.
+bool HasRuns(const ProductForm& form, int width) {
+  return TileLoadWidth(form, form.lhs, ProductAxis::kM, width) == width &&
+         TileLoadWidth(form, form.rhs, ProductAxis::kN, width) == width;
 }
+
+// Integers that the unit takes as they lie in memory.
+bool IsOfBytes(const OperandMap& map) { return map.converts.empty() && map.value->type.dtype == DType::kS8; }
 
 // The 16-bit type that an operand's elements have. One that a float32 product widens stays on the scalar units: the
 // sums of matrix units are rounded otherwise, and what is fused must not change results.
@@ -32,10 +35,12 @@ TileLoader::Form LoadForm(const OperandMap& map, TileUnit unit) {
   return is_taken ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
 }
 
+int ElementsOfWord(const ProductConfig& config) { return 4 / SizeBytes(config.matrix.input); }
+
 // Halves of an element in shared memory.
 int Planes(const ProductConfig& config) { return config.unit == TileUnit::kSplitMatrix ? 2 : 1; }
 
-// One operand in shared memory: in each plane lines of pairs, along K or along its own axis as it was loaded.
+// One operand in shared memory: in each plane lines of words, along K or along its own axis as it was loaded.
 class WordTile {
  public:
   WordTile(ProductContext& context, const TileLoader& loader, TileLoader::Form form, const ProductConfig& config,
@@ -44,9 +49,10 @@ class WordTile {
         loader_(loader),
         form_(form),
         input_(config.matrix.input),
+        of_word_(ElementsOfWord(config)),
         planes_(Planes(config)),
         first_word_(first_word),
-        pitch_((loader.is_along_k() ? config.tile_k : tile) / 2 + kPaddingWords),
+        pitch_((loader.is_along_k() ? config.tile_k : tile) / ElementsOfWord(config) + kPaddingWords),
         lines_(loader.is_along_k() ? tile : config.tile_k) {}
 
   int end_word() const { return first_word_ + planes_ * lines_ * pitch_; }
@@ -73,7 +79,8 @@ class WordTile {
   V At(V row, V k, int plane) const {
     const V line = loader_.is_along_k() ? row : k;
     const V within = loader_.is_along_k() ? k : row;
-    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word_ + plane * lines_ * pitch_)), b_.UDiv(within, b_.I32(2)));
+    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word_ + plane * lines_ * pitch_)),
+                   b_.UDiv(within, b_.I32(of_word_)));
   }
 
   StatusOr<std::vector<V>> WordsOf(const StagedTile& staged, int slot) const {
@@ -121,6 +128,7 @@ class WordTile {
   const TileLoader& loader_;
   const TileLoader::Form form_;
   const DType input_;
+  const int of_word_;
   const int planes_;
   int first_word_;
   int pitch_;
@@ -260,7 +268,8 @@ class MatrixEmitter : public TileWalk {
       const V first = b_.IAdd(b_.IMul(part, b_.I32(strip_.words)), b_.MulAdd(strip_row(row), strip_.pitch, column));
       std::vector<Scalar> values;
       for (int i = 0; i < Strip::run; ++i) {
-        values.push_back({b_.Bitcast(b_.LoadShared(array_, b_.IAdd(first, b_.I32(i))), KType::kF32), {}});
+        const V bits = b_.LoadShared(array_, b_.IAdd(first, b_.I32(i)));
+        values.push_back({IsInteger(shape_.accumulator) ? bits : b_.Bitcast(bits, KType::kF32), {}});
       }
       return values;
     };
@@ -279,16 +288,20 @@ class MatrixEmitter : public TileWalk {
 }  // namespace
 
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form) {
+  if (product.accumulator == DType::kS32) {
+    const bool is_taken = IsOfBytes(product.lhs) && IsOfBytes(product.rhs) && HasRuns(form, 4);
+    return is_taken ? std::optional(DType::kS8) : std::nullopt;
+  }
   if (product.accumulator != DType::kF32) return std::nullopt;
   const std::optional<DType> lhs = NarrowType(product.lhs);
-  if (!lhs.has_value() || lhs != NarrowType(product.rhs) || !HasPairs(form)) return std::nullopt;
+  if (!lhs.has_value() || lhs != NarrowType(product.rhs) || !HasRuns(form, 2)) return std::nullopt;
   return lhs;
 }
 
 std::optional<DType> SplitInput(const Product& product, const ProductForm& form) {
   const bool may_round = product.accumulator == DType::kF32 && product.precision != Precision::kHighest;
   if (!may_round || ElementType(product.lhs) != DType::kF32 || ElementType(product.rhs) != DType::kF32 ||
-      !HasPairs(form))
+      !HasRuns(form, 2))
     return std::nullopt;
   return DType::kBF16;
 }
@@ -304,9 +317,15 @@ bool StripFits(const ProductConfig& config) {
   return strip.across <= config.subgroup_size && config.matrix.m % strip.rows_at_once == 0;
 }
 
+bool FillsWorkgroup(const ProductConfig& config) {
+  const int least = std::min(config.tile_m, config.tile_n) * config.tile_k / ElementsOfWord(config);
+  return least >= config.workgroup_size;
+}
+
 int64_t MatrixSharedBytes(const ProductConfig& config) {
   const auto tile_words = [&](int tile) {
-    return std::max(tile * (config.tile_k / 2 + kPaddingWords), config.tile_k * (tile / 2 + kPaddingWords));
+    const int of_word = ElementsOfWord(config);
+    return std::max(tile * (config.tile_k / of_word + kPaddingWords), config.tile_k * (tile / of_word + kPaddingWords));
   };
   const int words = Planes(config) * (tile_words(config.tile_m) + tile_words(config.tile_n));
   return 4 * std::max<int64_t>(words, Subgroups(config) * Strip(config).words);

@@ -10,8 +10,8 @@
 
 namespace dragoman::kernel {
 
-// The element type, f16 or bf16, that both operands have; nothing for others, for other sums than f32, and for operands
-// that are not contiguous in runs of two elements along K or their own axis.
+// The element type that both operands have: f16 or bf16 with sums in f32, s8 with sums in s32; nothing for others, and
+// for operands that are not contiguous in runs of whole words along K or their own axis.
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form);
 
 // bf16 where both operands are f32 that may be rounded, in such runs: each is the sum of two bf16 but for 2^-17 of it.
@@ -24,6 +24,8 @@ StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig
 
 // Whether each subgroup can hand on whole rows of its results at a time.
 bool StripFits(const ProductConfig& config);
+// Whether every invocation has a word of each tile to bring.
+bool FillsWorkgroup(const ProductConfig& config);
 // Bytes of shared memory that the kernel takes at most.
 int64_t MatrixSharedBytes(const ProductConfig& config);
 

@@ -35,8 +35,11 @@ std::vector<std::pair<std::string, ProductConfig>> Configs(DType input) {
   std::vector<std::pair<std::string, ProductConfig>> configs;
   for (Unit unit : {kNvidia, kAmd, kAlchemist, kBattlemage}) {
     unit.shape.input = input;
+    unit.shape.accumulator = input == DType::kS8 ? DType::kS32 : DType::kF32;
     const std::string name = Format("{}x{}x{} of {}, ", unit.shape.m, unit.shape.n, unit.shape.k, unit.subgroup_size);
-    configs.emplace_back(name + "32x32x16 ", Config(unit, 32, 32, 16, 16, 16));
+    // Of fewer words than invocations a tile would be written twice.
+    const int least_k = input == DType::kS8 ? 32 : 16;
+    configs.emplace_back(Format("{}32x32x{} ", name, least_k), Config(unit, 32, 32, least_k, 16, 16));
     configs.emplace_back(name + "32x32x32 ", Config(unit, 32, 32, 32, 32, 16));
   }
   return configs;
@@ -109,6 +112,14 @@ TEST(MatrixProduct, ComputesConvolutionsOfDilatedInputs) {
   gradient.padding = {2, 1, 2, 1};
   gradient.reversal = {1, 1};
   ExpectConvolutionRight(DType::kBF16, {2, 3, 4, 8}, {3, 3, 16, 8}, gradient);
+}
+
+TEST(MatrixProduct, MultipliesIntegersInEveryLayout) {
+  ExpectDotRight(DType::kS8, DType::kS32, {32, 64}, {64, 32}, {{}, {}, {1}, {0}});
+  ExpectDotRight(DType::kS8, DType::kS32, {52, 36}, {72, 36}, {{}, {}, {1}, {1}});
+  ExpectDotRight(DType::kS8, DType::kS32, {36, 44}, {36, 64}, {{}, {}, {0}, {0}});
+  ExpectDotRight(DType::kS8, DType::kS32, {3, 24, 40}, {3, 40, 36}, {{0}, {0}, {2}, {1}});
+  ExpectConvolutionRight(DType::kS8, {2, 5, 4, 16}, {3, 3, 16, 8}, {"b01f", "01io", "b01f"});
 }
 
 TEST(MatrixProduct, SplitsFloat32InEveryLayout) {

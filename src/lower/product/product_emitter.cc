@@ -211,7 +211,7 @@ Lanes OperandReader::LoadWords(const Place& place, int count) const {
   Builder& b = context_.builder;
   const V linear = place.index.linear;
   const int buffer = context_.elemental.BindWords(map_.value);
-  return ToScalars(b.LoadVector(buffer, b.UDiv(linear, b.Int(linear.type, 2)), count), false);
+  return ToScalars(b.LoadVector(buffer, b.UDiv(linear, b.Int(linear.type, elements_of_word())), count), false);
 }
 
 StatusOr<Lanes> OperandReader::Convert(const Lanes& loaded, V is_valid) const {

@@ -54,8 +54,9 @@ class OperandReader {
   // issued long before its value is looked at.
   Lanes Load(const Place& place, int lanes) const;
   StatusOr<Lanes> Convert(const Lanes& loaded, V is_valid) const;
-  // 2 * `count` elements of 16 bits, as `count` words.
+  // Elements of 8 or 16 bits, as `count` words.
   Lanes LoadWords(const Place& place, int count) const;
+  int elements_of_word() const { return std::max(1, 4 / SizeBytes(map_.value->type.dtype)); }
   // Types of the components of one loaded element, for carrying it around a loop.
   int num_components() const;
   const LinearMap& linear() const { return linear_; }

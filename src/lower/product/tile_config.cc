@@ -63,13 +63,13 @@ constexpr TileRow kWideTiles[] = {
 };
 
 // On matrix units. Subgroups of 64x64 results read shared memory least. On NVIDIA H200 (bf16, 4096 cubed) tiles of
-// 128x128x64 reach 328 TFLOP/s, 128x128x32 277, 128x64x64 237 and 64x64x64 202; the other rates are estimates. Two
-// steps at once are 3 % faster there, and 14 % where places of a window are computed along.
+// 128x128x64 reach 328 TFLOP/s, 128x128x32 277, 128x64x64 237, 64x64x64 202; two steps at once take 3 to 14 % less
+// time. The other rates are estimates; the first tile fits for 8-bit elements alone.
 constexpr TileRow kMatrixTiles[] = {
-    {128, 128, 64, 64, 64, 1, 6.4, 2}, {128, 64, 64, 64, 32, 1, 4.8, 2}, {64, 128, 64, 32, 64, 1, 4.8, 2},
-    {64, 64, 64, 32, 32, 1, 4.0, 2},   {128, 128, 32, 64, 64, 1, 5.5},   {128, 64, 32, 64, 32, 1, 4.5},
-    {64, 128, 32, 32, 64, 1, 4.5},     {64, 64, 32, 32, 32, 1, 3.5},     {32, 64, 32, 16, 32, 1, 2.2},
-    {64, 32, 32, 32, 16, 1, 2.2},      {32, 32, 32, 16, 16, 1, 1.4},
+    {128, 128, 128, 64, 64, 1, 7.5},  {128, 128, 64, 64, 64, 1, 6.4, 2}, {128, 64, 64, 64, 32, 1, 4.8, 2},
+    {64, 128, 64, 32, 64, 1, 4.8, 2}, {64, 64, 64, 32, 32, 1, 4.0, 2},   {128, 128, 32, 64, 64, 1, 5.5},
+    {128, 64, 32, 64, 32, 1, 4.5},    {64, 128, 32, 32, 64, 1, 4.5},     {64, 64, 32, 32, 32, 1, 3.5},
+    {32, 64, 32, 16, 32, 1, 2.2},     {64, 32, 32, 32, 16, 1, 2.2},      {32, 32, 32, 16, 16, 1, 1.4},
 };
 // Three products an element; the rates are estimates.
 constexpr TileRow kSplitTiles[] = {
@@ -79,6 +79,7 @@ constexpr TileRow kSplitTiles[] = {
 
 constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
 constexpr double kStepCycles = 700;        // a step along K whose loads nobody hides
+constexpr double kSplitStepCycles = 2500;  // one that splits operands: measured on NVIDIA H200
 constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
 constexpr int kMaxSplits = 256;
 constexpr int kMaxDirectSplits = 4096;
@@ -128,7 +129,7 @@ ProductConfig RowConfiguration(const UnitChoice& choice, const TileRow& row, con
 
 // A step along K of one workgroup: its wait for loads, or an invocation's own multiply-adds.
 double StepCycles(const ProductConfig& config, const target::DeviceProfile& profile) {
-  if (IsMatrix(config.unit)) return kStepCycles;
+  if (IsMatrix(config.unit)) return config.unit == TileUnit::kMatrix ? kStepCycles : kSplitStepCycles;
   const int multiply_adds = config.rows * config.columns * config.tile_k;
   return std::max(kStepCycles, static_cast<double>(multiply_adds * profile.multiply_add_cycles));
 }
@@ -146,7 +147,7 @@ int TileRegisters(const ProductConfig& config, const ProductForm& form, DType ac
   const int results = config.tile_m * config.tile_n / config.workgroup_size;
   if (IsMatrix(config.unit)) {
     const int staged = (config.tile_m + config.tile_n) * config.tile_k / config.workgroup_size;
-    return results + (config.unit == TileUnit::kSplitMatrix ? staged : staged / 2);
+    return results + (config.unit == TileUnit::kSplitMatrix ? staged : staged * SizeBytes(config.matrix.input) / 4);
   }
   const int words = std::max(1, SizeBytes(accumulator) / 4);
   const auto staged = [&](const LinearMap& map, ProductAxis axis, int tile) {
@@ -163,7 +164,7 @@ bool Fits(const ProductConfig& config, const ProductForm& form, const target::De
   const bool is_matrix = IsMatrix(config.unit);
   const int64_t shared_bytes = is_matrix ? MatrixSharedBytes(config) : TileSharedBytes(config, accumulator);
   if (is_matrix && (config.rows % config.matrix.m != 0 || config.columns % config.matrix.n != 0 ||
-                    config.tile_k % config.matrix.k != 0 || !StripFits(config))) {
+                    config.tile_k % config.matrix.k != 0 || !StripFits(config) || !FillsWorkgroup(config))) {
     return false;
   }
   return config.workgroup_size <= profile.widest_workgroup() && shared_bytes <= profile.shared_memory_bytes &&
@@ -209,12 +210,13 @@ ProductConfig Pick(const std::vector<ProductCandidate>& candidates, const std::s
   return config;
 }
 
-// The shape of the matrix unit for elements of `input`: of those with sums in f32 the one with the most multiply-adds.
-std::optional<target::MatrixShape> BestMatrix(std::optional<DType> input, const target::DeviceProfile& profile) {
+// The shape of the matrix unit for elements of `input`: of those with such sums the one with the most multiply-adds.
+std::optional<target::MatrixShape> BestMatrix(std::optional<DType> input, DType accumulator,
+                                              const target::DeviceProfile& profile) {
   std::optional<target::MatrixShape> best;
-  if (!input.has_value() || !target::HasMatrixUnits(profile, *input, DType::kF32)) return best;
+  if (!input.has_value() || !target::HasMatrixUnits(profile, *input, accumulator)) return best;
   for (const target::MatrixShape& shape : profile.matrix_shapes) {
-    if (shape.input != *input || shape.accumulator != DType::kF32) continue;
+    if (shape.input != *input || shape.accumulator != accumulator) continue;
     if (!best.has_value() || shape.m * shape.n * shape.k > best->m * best->n * best->k) best = shape;
   }
   return best;
@@ -442,10 +444,11 @@ std::vector<ProductCandidate> TileCandidates(const Product& product, const Produ
       is_wide ? std::span<const TileRow>(kWideTiles) : std::span<const TileRow>(kTiles);
   std::vector<ProductCandidate> candidates;
   AddCandidates({TileUnit::kScalar, rows, {}}, form, profile, product.accumulator, candidates);
-  if (const auto matrix = BestMatrix(MatrixInput(product, form), profile)) {
+  if (const auto matrix = BestMatrix(MatrixInput(product, form), product.accumulator, profile)) {
     AddCandidates({TileUnit::kMatrix, kMatrixTiles, *matrix}, form, profile, product.accumulator, candidates);
   }
-  const auto split = target::SplitsFloat32(profile) ? BestMatrix(SplitInput(product, form), profile) : std::nullopt;
+  const auto split =
+      target::SplitsFloat32(profile) ? BestMatrix(SplitInput(product, form), DType::kF32, profile) : std::nullopt;
   if (split.has_value()) {
     AddCandidates({TileUnit::kSplitMatrix, kSplitTiles, *split}, form, profile, product.accumulator, candidates);
   }

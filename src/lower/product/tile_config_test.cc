@@ -213,13 +213,14 @@ target::DeviceProfile WithMatrixUnit() {
   return profile;
 }
 
-TileUnit UnitFor(DType input, const Dims& lhs, const Dims& rhs, const target::DeviceProfile& profile) {
-  const ProductTest test({input, lhs}, {input, rhs}, [](ir::Block& block, const std::vector<ir::Value*>& operands) {
-    return AppendDot(block, operands, {{}, {}, {1}, {0}}, DType::kF32);
+TileUnit UnitFor(DType input, const Dims& lhs, const Dims& rhs, const target::DeviceProfile& profile,
+                 DType result = DType::kF32) {
+  const ProductTest test({input, lhs}, {input, rhs}, [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+    return AppendDot(block, operands, {{}, {}, {1}, {0}}, result);
   });
   const Product product = test.Prepared();
   const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), {profile});
-  if (config.unit == TileUnit::kMatrix) {
+  if (config.unit == TileUnit::kMatrix && result == DType::kF32) {
     EXPECT_EQ(config.matrix, (target::MatrixShape{16, 16, 16, DType::kBF16, DType::kF32}));
     EXPECT_LE(MatrixSharedBytes(config), profile.shared_memory_bytes);
     EXPECT_TRUE(StripFits(config));
@@ -232,6 +233,11 @@ TEST(TileConfig, GivesMatrixUnitsWhatTheyTake) {
   EXPECT_EQ(UnitFor(DType::kBF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kMatrix);
   EXPECT_EQ(UnitFor(DType::kBF16, {8192, 384}, {384, 384}, profile), TileUnit::kMatrix);
   EXPECT_EQ(UnitFor(DType::kF32, {4096, 4096}, {4096, 4096}, profile), TileUnit::kSplitMatrix);
+  target::DeviceProfile integers = profile;
+  integers.matrix_shapes.push_back({16, 16, 32, DType::kS8, DType::kS32});
+  EXPECT_EQ(UnitFor(DType::kS8, {4096, 4096}, {4096, 4096}, integers, DType::kS32), TileUnit::kMatrix);
+  EXPECT_EQ(UnitFor(DType::kS8, {4096, 4094}, {4094, 4096}, integers, DType::kS32), TileUnit::kScalar);
+  EXPECT_EQ(UnitFor(DType::kS8, {4096, 4096}, {4096, 4096}, profile, DType::kS32), TileUnit::kScalar);
   // Sums in f16 would lose what XLA keeps; rows of odd length have no pairs.
   EXPECT_EQ(UnitFor(DType::kF16, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
   EXPECT_EQ(UnitFor(DType::kBF16, {4095, 4095}, {4095, 4096}, profile), TileUnit::kScalar);

@@ -8,7 +8,7 @@ namespace dragoman::kernel {
 namespace {
 
 constexpr int kMaxElements = 4;  // of one load
-constexpr int kMaxPacked = 8;    // of one load of words
+constexpr int kMaxWords = 4;     // of one load of words
 
 // The innermost digit along which the operand is contiguous, or most nearly so, and whether it is one of K's. -1 when
 // neither axis has digits.
@@ -50,7 +50,7 @@ TileLoader::TileLoader(ProductContext& context, const Shape& shape, Form form, c
     : c_(context), b_(context.builder), shape_(shape), form_(form), reader_(context, map, linear), axis_(axis) {
   ChooseOrder();
   const int elements = shape.tile_k * shape.tile;
-  const int least = form == Form::kElements ? 1 : 2;
+  const int least = form == Form::kElements ? 1 : form == Form::kPairs ? 2 : reader_.elements_of_word();
   while (elements / lanes_ < shape.workgroup_size && lanes_ > least) lanes_ /= 2;
   num_slots_ = std::max(1, elements / lanes_ / shape.workgroup_size);
   has_validity_ = c_.form.extent(ProductAxis::kK) % shape.tile_k != 0 || !linear.positions.empty();
@@ -60,7 +60,7 @@ TileLoader::TileLoader(ProductContext& context, const Shape& shape, Form form, c
 void TileLoader::ChooseOrder() {
   along_k_ = ContiguousOrder(c_.form, reader_.linear(), axis_).is_along_k;
   const bool is_single = IsComplex(c_.product.accumulator) || IsComplexOperand();
-  const int most = form_ == Form::kWords ? kMaxPacked : kMaxElements;
+  const int most = form_ == Form::kWords ? kMaxWords * reader_.elements_of_word() : kMaxElements;
   lanes_ = is_single ? 1 : TileLoadWidth(c_.form, reader_.linear(), axis_, most);
   lanes_ = std::min(lanes_, along_k_ ? shape_.tile_k : shape_.tile);
 }
@@ -100,7 +100,7 @@ void TileLoader::Begin(V local, V batch, V first_row) {
 }
 
 Lanes TileLoader::LoadSlot(const Place& place) const {
-  if (form_ == Form::kWords) return reader_.LoadWords(place, lanes_ / 2);
+  if (form_ == Form::kWords) return reader_.LoadWords(place, num_words());
   Lanes loaded = reader_.Load(place, lanes_);
   if (static_cast<int>(loaded.size()) < lanes_) loaded.resize(lanes_, loaded[0]);
   return loaded;

@@ -27,7 +27,7 @@ class TileLoader {
   enum class Form : uint8_t {
     kElements,  // any operand
     kPairs,     // an even number of elements at once
-    kWords      // as kPairs, loaded as 32-bit words of two 16-bit elements that need no conversion
+    kWords      // whole 32-bit words of elements of 8 or 16 bits that need no conversion
   };
   // `axis` is M for lhs and N for rhs.
   TileLoader(ProductContext& context, const Shape& shape, Form form, const OperandMap& map, const LinearMap& linear,
@@ -57,7 +57,8 @@ class TileLoader {
   void PlaceSlot(V local, int slot);
   Lanes LoadSlot(const Place& place) const;
   bool IsComplexOperand() const { return reader_.num_components() == 2; }
-  int values_of_slot() const { return form_ == Form::kWords ? lanes_ / 2 : lanes_ * reader_.num_components(); }
+  int values_of_slot() const { return form_ == Form::kWords ? num_words() : lanes_ * reader_.num_components(); }
+  int num_words() const { return lanes_ / reader_.elements_of_word(); }
 
   ProductContext& c_;
   Builder& b_;
