@@ -77,6 +77,13 @@ def test_a_wrong_choice_of_devices_is_an_error(choice):
 
 
 @pytest.mark.usefixtures("jax")
+def test_an_unknown_precision_is_an_error():
+    done = run_python(ADD, JAX_PLATFORMS="dragoman", DRAGOMAN_MATMUL_PRECISION="tf32")
+    assert done.returncode == 1
+    assert "DRAGOMAN_MATMUL_PRECISION is 'tf32'; set it to default or highest." in done.stderr
+
+
+@pytest.mark.usefixtures("jax")
 @pytest.mark.parametrize("variable,value", [("DRAGOMAN_LOG", "nonsense"), ("DRAGOMAN_VISIBLE_DEVICES", "")])
 def test_a_meaningless_value_is_no_obstacle(variable, value):
     done = run_python(ADD, JAX_PLATFORMS="dragoman", **{variable: value})
