@@ -55,6 +55,10 @@ constexpr Quirk kQuirks[] = {
      "An invocation has 255 registers: matrix tiles of 64x64 results a subgroup take 160 of them and read shared "
      "memory least.",
      ""},
+    {"nvk_matrix_registers", [](const DeviceProfile& p) { return p.driver_name == "NVK"; },
+     [](DeviceProfile& p) { p.matrix_registers = 160; },
+     "NVK's compiler keeps 64x64 results a subgroup with 32 elements of K in registers, and spills 20 to 87 with 64.",
+     ""},
     {"intel_matrix_registers", [](const DeviceProfile& p) { return p.vendor_id == kIntel; },
      [](DeviceProfile& p) { p.matrix_registers = 0; },
      "Matrix tiles spill there: at the smallest subgroup 8 to 24 registers on Battlemage and 81 to 147 on DG2, at the "
