@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/format.h"
+#include "passes/names.h"
 #include "passes/testing.h"
 
 namespace dragoman::passes {
