@@ -84,6 +84,14 @@ def test_an_unknown_precision_is_an_error():
 
 
 @pytest.mark.usefixtures("jax")
+@pytest.mark.parametrize("precision,is_exact", [("default", False), ("highest", True)])
+def test_jax_caches_programs_of_each_precision_apart(precision, is_exact):
+    code = "import jax; print(jax.devices()[0].client.platform_version)"
+    done = run_python(code, JAX_PLATFORMS="dragoman", DRAGOMAN_MATMUL_PRECISION=precision)
+    assert done.returncode == 0 and ("exact float32 products" in done.stdout) == is_exact, done.stderr
+
+
+@pytest.mark.usefixtures("jax")
 @pytest.mark.parametrize("variable,value", [("DRAGOMAN_LOG", "nonsense"), ("DRAGOMAN_VISIBLE_DEVICES", "")])
 def test_a_meaningless_value_is_no_obstacle(variable, value):
     done = run_python(ADD, JAX_PLATFORMS="dragoman", **{variable: value})

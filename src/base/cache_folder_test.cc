@@ -134,6 +134,7 @@ void InsertAndFind(int num_rounds) {
     ASSERT_TRUE(!found || *found == bytes);
   }
 }
+// Run by the tests below in processes of their own.
 TEST(CacheFolderProcess, DISABLED_InsertsAndFindsManyTimes) { InsertAndFind(300); }
 TEST(CacheFolderProcess, DISABLED_InsertsAndFindsUntilItIsKilled) { InsertAndFind(-1); }
 

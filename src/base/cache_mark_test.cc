@@ -27,6 +27,7 @@ std::shared_ptr<const CacheFolder> FolderOfParent() {
   return *CacheFolder::Open(os::EnvironmentVariable(kFolderVariable).value());
 }
 
+// Run by the tests below in processes of their own.
 TEST(CacheMarkProcess, DISABLED_DiesWithTheMark) {
   const auto folder = FolderOfParent();
   CacheMark mark = CacheMark::Set(*folder, kKey, "a kernel");

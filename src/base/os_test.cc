@@ -112,6 +112,7 @@ TEST_F(OsTest, FoldersAreMadeWithThoseAboveThem) {
 }
 
 // What the three tests below start: this program again, with a disabled test.
+// Run by the tests below in processes of their own.
 TEST(RunProgramChild, DISABLED_ExitsByWhatItIsTold) {
   const std::vector<std::byte> input = ReadStandardInput();
   const std::string text(reinterpret_cast<const char*>(input.data()), input.size());

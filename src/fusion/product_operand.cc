@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "fusion/classify.h"
 #include "ir/access.h"
+#include "target/unit_rates.h"
 
 namespace dragoman::fusion {
 namespace {
@@ -17,7 +18,6 @@ using ir::OpCode;
 // A kernel of its own costs at least so many cycles. A dispatch behind a barrier costs more, but such kernels may run
 // side by side.
 constexpr double kKernelCycles = 1000;
-constexpr double kBytesInCycle = 16;  // of one compute unit
 // The way may change which dimension is contiguous only for kernels that share tiles, which load along either.
 constexpr int64_t kLeastTiled = 16;
 
@@ -207,7 +207,7 @@ class OperandEstimate {
 
   double Cycles(double elements, double bytes, double instructions) const {
     const double lanes = profile_.unrolling_is_costly ? 8 : 128;
-    return elements * (bytes / kBytesInCycle + instructions / lanes) / units_;
+    return elements * (bytes / target::kBytesInCycle + instructions / lanes) / units_;
   }
 
   // What products load of it, and what others read.

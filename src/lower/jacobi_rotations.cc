@@ -5,11 +5,9 @@
 // to both sides, an invocation two rows of one pair by two columns of another.
 #include <algorithm>
 
-#include "base/format.h"
-#include "element/launch.h"
-#include "lower/field.h"
+#include "lower/block_kernel.h"
 #include "lower/panel.h"
-#include "lower/team.h"
+#include "target/team_size.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -21,19 +19,14 @@ struct Rotation {
   Scalar phase;
 };
 
-class JacobiKernel {
+class JacobiKernel : public BlockKernel {
  public:
   JacobiKernel(const fusion::Group& group, const target::DeviceProfile& profile)
-      : op_(*group.hero),
+      : BlockKernel(group, profile, InvocationsFor(group, profile)),
         n_(op_.operands[0]->type.dims[1]),
         size_(op_.type().dims[2]),
         pairs_(size_ / 2),
-        row_stride_(size_ + 1),  // so that rows start in different banks
-        workgroup_size_(static_cast<int>(std::min<int64_t>(TeamSize(256, profile), 2 * pairs_ * pairs_))),
-        b_(profile),
-        e_(b_, group),
-        field_(b_, op_.type().dtype),
-        team_(e_, workgroup_size_) {}
+        row_stride_(size_ + 1) {}  // so that rows start in different banks
 
   StatusOr<Dispatch> Emit() {
     matrix_ = field_.AddShared(size_ * row_stride_);
@@ -51,17 +44,14 @@ class JacobiKernel {
     b_.Barrier();
     StoreVectors();
     const int64_t count = op_.operands[0]->type.dims[0] * num_blocks;
-    RETURN_IF_ERROR(status_);
-    return FinishDispatch(std::move(b_), e_, workgroup_size_, count,
-                          Format("jacobi_rotations {}", op_.type().ToString()));
+    return Finish(count);
   }
 
  private:
-  Scalar At(const ir::Value* value, V linear) {
-    const auto loaded = e_.At(value, Index::FromLinear(linear));
-    if (loaded.ok()) return *loaded;
-    status_ = loaded.status();
-    return field_.Zero();
+  // Two rows by two columns of each matrix are one's work.
+  static int InvocationsFor(const fusion::Group& group, const target::DeviceProfile& profile) {
+    const int64_t pairs = group.hero->type().dims[2] / 2;
+    return static_cast<int>(std::min<int64_t>(target::TeamSize(256, profile), 2 * pairs * pairs));
   }
 
   V Place(V row, V column) { return b_.IAdd(b_.IMul(row, b_.I32(row_stride_)), column); }
@@ -188,14 +178,7 @@ class JacobiKernel {
     field_.Store(vectors_, places[1], y);
   }
 
-  const ir::Op& op_;
   const int64_t n_, size_, pairs_, row_stride_;
-  const int workgroup_size_;
-  Builder b_;
-  Elemental e_;
-  Field field_;
-  Team team_;
-  Status status_;
   Field::Shared matrix_, vectors_, phases_;
   int cosines_ = 0, sines_ = 0;
 };

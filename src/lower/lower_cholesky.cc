@@ -9,8 +9,8 @@
 #include "element/elemental.h"
 #include "element/launch.h"
 #include "lower/kinds.h"
-#include "lower/panel.h"
 #include "lower/small_matrix.h"
+#include "target/team_size.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -22,7 +22,8 @@ class CholeskyKernel {
         n_(op_.type().dims.back()),
         is_lower_(op_.attributes.Int(ir::AttrKey::kLower) != 0),
         type_(LoadedType(op_.type().dtype, profile.float16)),
-        workgroup_size_(static_cast<int>(std::min<int64_t>(TeamSize(1024, profile), std::max<int64_t>(n_ * n_, 1)))),
+        workgroup_size_(
+            static_cast<int>(std::min<int64_t>(target::TeamSize(1024, profile), std::max<int64_t>(n_ * n_, 1)))),
         b_(profile),
         e_(b_, group) {}
 

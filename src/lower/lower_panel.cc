@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <bit>
-
 #include "base/format.h"
 #include "kernel/shared_memory.h"
 #include "lower/kinds.h"
@@ -21,18 +18,6 @@ constexpr struct {
 };
 
 }  // namespace
-
-// A CPU runs them in turn, and pays for each barrier as often as there are subgroups.
-int TeamSize(int most, const target::DeviceProfile& profile) {
-  constexpr int kMostOnCpu = 64;
-  if (profile.type == target::DeviceType::kCpu) most = kMostOnCpu;
-  return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::min(most, profile.widest_workgroup()))));
-}
-
-int PanelInvocations(const target::DeviceProfile& profile) {
-  // Each keeps two numbers and an element of up to 16 bytes in shared memory.
-  return TeamSize(std::clamp(profile.shared_memory_bytes / 32, 1, 1024), profile);
-}
 
 StatusOr<LoweredGroup> LowerPanel(const fusion::Group& group, const target::CompileContext& context) {
   LoweredGroup lowered;

@@ -4,27 +4,17 @@
 // the pivot's row is made. Columns of L are kept undivided until the end; U, in shared memory, is divided instead.
 #include <limits>
 
-#include "base/format.h"
-#include "element/launch.h"
 #include "lower/panel.h"
-#include "lower/panel_memory.h"
+#include "lower/panel_kernel.h"
 
 namespace dragoman::kernel {
 namespace {
 
 constexpr int kTermsAtATime = 4;  // a power of two
 
-class LuKernel {
+class LuKernel : public PanelKernel {
  public:
-  LuKernel(const fusion::Group& group, const target::DeviceProfile& profile)
-      : op_(*group.hero),
-        b_(profile),
-        e_(b_, group),
-        field_(b_, op_.type(0).dtype),
-        team_(e_, PanelInvocations(profile)),
-        panel_(e_, field_, op_),
-        width_(panel_.width()),
-        height_(panel_.height()) {}
+  LuKernel(const fusion::Group& group, const target::DeviceProfile& profile) : PanelKernel(group, profile) {}
 
   StatusOr<Dispatch> Emit() {
     upper_ = field_.AddShared(width_ * width_);
@@ -32,36 +22,25 @@ class LuKernel {
     sizes_ = b_.AddShared(field_.type(), team_.size());
     rows_ = b_.AddShared(KType::kI32, team_.size());
     order_ = e_.BindTemporary(1, DType::kS32, /*is_read=*/true, /*is_written=*/true);
-    first_ = panel_.First();
-    panel_.Fetch(team_);
+    Fetch();
     team_.Share(height_, [&](V row) { b_.Store(order_, OrderPlace(row), row); });
     team_.Share(width_, [&](V k) { StorePivotRow(k, b_.IAdd(first_, k)); });
     b_.DeviceBarrier();
-    const V steps = b_.SMin(b_.I32(width_), b_.ISub(b_.I32(height_), first_));
-    b_.ForEach({b_.I32(0), steps, b_.I32(1), width_}, [&](V k) {
-      Elemental::Scope scope(e_);
-      Step(k, b_.IAdd(first_, k));
-    });
+    ForEachColumn([&](V k, V diagonal) { Step(k, diagonal); });
     b_.DeviceBarrier();
-    Finish();
-    RETURN_IF_ERROR(panel_.status());
-    return FinishDispatch(std::move(b_), e_, team_.size(), op_.type(0).dims[0],
-                          Format("lu_panel {}", op_.type(0).ToString()));
+    GiveResults();
+    return Finish(op_.type(0).dims[0]);
   }
 
  private:
   V OrderPlace(V row) { return b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(height_)), row); }
   V UpperPlace(V row, V column) { return b_.IAdd(b_.IMul(row, b_.I32(width_)), column); }
-
-  void StorePivotRow(V k, V row) {
-    const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(width_)), k);
-    e_.Store(op_.results[1].get(), Index::FromLinear(place), {row, {}});
-  }
+  void StorePivotRow(V k, V row) { StoreOfColumn(1, k, {row, {}}); }
 
   // The element less what `known` columns of L times rows of U make of it; several at a time, whose loads are under way
   // together, then the rest.
   Scalar Reduced(V column, V row, V known) {
-    const Scalar start[] = {panel_.Get(column, row)};
+    const Scalar start[] = {Get(column, row)};
     const int at_a_time = b_.profile().unrolling_is_costly ? 1 : kTermsAtATime;
     const V whole = b_.And(known, b_.I32(-at_a_time));
     std::vector<V> sum = AddTerms({column, row}, {b_.I32(0), whole, b_.I32(at_a_time), width_}, FlattenScalars(start));
@@ -81,7 +60,7 @@ class LuKernel {
       std::vector<Scalar> lower, upper;
       for (int64_t t = 0; t < at_a_time; ++t) {
         const V term = b_.IAdd(i, b_.I32(t));
-        lower.push_back(panel_.Get(term, element.row));
+        lower.push_back(Get(term, element.row));
         upper.push_back(field_.Load(upper_, UpperPlace(term, element.column)));
       }
       Scalar total = UnflattenScalars(carried, dtypes)[0];
@@ -100,10 +79,7 @@ class LuKernel {
       Elemental::Scope scope(e_);
       SwapRows(diagonal, pivot);
     });
-    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
-      Elemental::Scope scope(e_);
-      StorePivotRow(k, pivot);
-    });
+    Once([&] { StorePivotRow(k, pivot); });
     b_.DeviceBarrier();
     MakeRow(k, diagonal);
     b_.Barrier();
@@ -116,7 +92,7 @@ class LuKernel {
     const auto best = b_.For(range, {b_.Float(field_.type(), -1), diagonal}, [&](V row, std::span<const V> found) {
       Elemental::Scope scope(e_);
       const Scalar value = Reduced(k, row, k);
-      panel_.Put(k, row, value);
+      Put(k, row, value);
       // NaN is the largest: it becomes a pivot, and visible.
       const V sum = field_.AbsSum(value);
       const V is_nan = b_.Convert(KOp::kIsNan, sum, KType::kBool);
@@ -140,11 +116,11 @@ class LuKernel {
 
   void SwapRows(V one, V other) {
     team_.Share(width_, [&](V column) {
-      const Scalar here = panel_.Get(column, one), there = panel_.Get(column, other);
-      panel_.Put(column, one, there);
-      panel_.Put(column, other, here);
+      const Scalar here = Get(column, one), there = Get(column, other);
+      Put(column, one, there);
+      Put(column, other, here);
     });
-    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
+    Once([&] {
       const V here = b_.Load(order_, OrderPlace(one)), there = b_.Load(order_, OrderPlace(other));
       b_.Store(order_, OrderPlace(one), there);
       b_.Store(order_, OrderPlace(other), here);
@@ -153,24 +129,22 @@ class LuKernel {
 
   // A pivot of zero has a column of zeros below it, which stays.
   void MakeRow(V k, V diagonal) {
-    const Scalar pivot = panel_.Get(k, diagonal);
+    const Scalar pivot = Get(k, diagonal);
     const V is_zero = b_.Compare(KOp::kFEq, field_.AbsSum(pivot), field_.real_zero());
     const Scalar divisor = field_.Select(is_zero, field_.One(), pivot);
-    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] { field_.Store(pivots_, k, divisor); });
+    Once([&] { field_.Store(pivots_, k, divisor); });
     team_.Share(b_.IAdd(k, b_.I32(1)), width_, [&](V column) {
       const Scalar value = Reduced(column, diagonal, k);
-      panel_.Put(column, diagonal, value);
+      Put(column, diagonal, value);
       field_.Store(upper_, UpperPlace(k, column), field_.Negate(field_.Divide(value, divisor)));
     });
   }
 
-  void Finish() {
-    team_.Share(width_ * height_, [&](V i) {
-      const V column = b_.UDiv(i, b_.I32(height_)), row = b_.URem(i, b_.I32(height_));
-      const Scalar value = panel_.Get(column, row);
+  void GiveResults() {
+    Give([&](V column, V row) {
       const V is_below = b_.SLt(b_.IAdd(first_, column), row);
       const Scalar divisor = field_.Select(is_below, field_.Load(pivots_, column), field_.One());
-      panel_.Give(column, row, field_.Divide(value, divisor));
+      return field_.Divide(Get(column, row), divisor);
     });
     team_.Share(height_, [&](V row) {
       const V place = OrderPlace(row);
@@ -178,16 +152,8 @@ class LuKernel {
     });
   }
 
-  const ir::Op& op_;
-  Builder b_;
-  Elemental e_;
-  Field field_;
-  Team team_;
-  PanelMemory panel_;
-  const int64_t width_, height_;
   Field::Shared upper_, pivots_;
   int sizes_ = 0, rows_ = 0, order_ = 0;
-  V first_;
 };
 
 }  // namespace

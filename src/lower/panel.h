@@ -15,9 +15,4 @@ StatusOr<Dispatch> RotateBlocksKernel(const fusion::Group& group, const target::
 StatusOr<Dispatch> LuPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile);
 StatusOr<Dispatch> QrPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile);
 
-// How many invocations work together where at most `most` can: a power of two, fewer on a CPU.
-int TeamSize(int most, const target::DeviceProfile& profile);
-// On a panel; passes/panels.cc counts their rounds.
-int PanelInvocations(const target::DeviceProfile& profile);
-
 }  // namespace dragoman::kernel

@@ -2,12 +2,8 @@
 // One workgroup a panel, one Householder reflection a column (conventions of LAPACK's geqrf: H = I - tau v v^H with v =
 // 1 on the diagonal). All invocations make the reflector, then each group of them applies it to one of the columns
 // after.
-#include <algorithm>
-
-#include "base/format.h"
-#include "element/launch.h"
 #include "lower/panel.h"
-#include "lower/panel_memory.h"
+#include "lower/panel_kernel.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -15,17 +11,9 @@ namespace {
 // Rows that an invocation changes at a time: as many loads are under way.
 constexpr int kRowsAtATime = 4;
 
-class QrKernel {
+class QrKernel : public PanelKernel {
  public:
-  QrKernel(const fusion::Group& group, const target::DeviceProfile& profile)
-      : op_(*group.hero),
-        b_(profile),
-        e_(b_, group),
-        field_(b_, op_.type(0).dtype),
-        team_(e_, PanelInvocations(profile)),
-        panel_(e_, field_, op_),
-        width_(panel_.width()),
-        height_(panel_.height()) {
+  QrKernel(const fusion::Group& group, const target::DeviceProfile& profile) : PanelKernel(group, profile) {
     while (group_size_ * 2 * width_ <= team_.size()) group_size_ *= 2;
   }
 
@@ -33,32 +21,18 @@ class QrKernel {
     scales_ = b_.AddShared(field_.type(), team_.size());
     squares_ = b_.AddShared(field_.type(), team_.size());
     products_ = field_.AddShared(team_.size());
-    first_ = panel_.First();
-    panel_.Fetch(team_);
+    Fetch();
     team_.Share(width_, [&](V k) { StoreTau(k, field_.Zero()); });
     b_.DeviceBarrier();
-    const V steps = b_.SMin(b_.I32(width_), b_.ISub(b_.I32(height_), first_));
-    b_.ForEach({b_.I32(0), steps, b_.I32(1), width_}, [&](V k) {
-      Elemental::Scope scope(e_);
-      Step(k, b_.IAdd(first_, k));
-    });
-    team_.Share(width_ * height_, [&](V i) {
-      const V column = b_.UDiv(i, b_.I32(height_)), row = b_.URem(i, b_.I32(height_));
-      panel_.Give(column, row, panel_.Get(column, row));
-    });
-    RETURN_IF_ERROR(panel_.status());
-    return FinishDispatch(std::move(b_), e_, team_.size(), op_.type(0).dims[0],
-                          Format("qr_panel {}", op_.type(0).ToString()));
+    ForEachColumn([&](V k, V diagonal) { Step(k, diagonal); });
+    Give([&](V column, V row) { return Get(column, row); });
+    return Finish(op_.type(0).dims[0]);
   }
 
  private:
   V One() { return b_.Float(field_.type(), 1); }
   V IsZero(V a) { return b_.Compare(KOp::kFEq, a, field_.real_zero()); }
-
-  void StoreTau(V k, const Scalar& tau) {
-    const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(width_)), k);
-    e_.Store(op_.results[1].get(), Index::FromLinear(place), tau);
-  }
+  void StoreTau(V k, const Scalar& tau) { StoreOfColumn(1, k, tau); }
 
   // A sum of squares as (scale, sum), which is scale^2 sum: no square overflows or vanishes.
   struct Norm {
@@ -86,7 +60,7 @@ class QrKernel {
                           CeilDiv(height_, team_.size())};
     const std::vector<V> found =
         b_.For(range, {field_.real_zero(), field_.real_zero()}, [&](V row, std::span<const V> norm) {
-          const Norm next = Joined({norm[0], norm[1]}, NormOf(field_.Abs(panel_.Get(k, row))));
+          const Norm next = Joined({norm[0], norm[1]}, NormOf(field_.Abs(Get(k, row))));
           return std::vector<V>{next.scale, next.sum};
         });
     StoreNorm(b_.LocalIndex(), {found[0], found[1]});
@@ -95,7 +69,7 @@ class QrKernel {
   }
 
   void Step(V k, V diagonal) {
-    const Scalar alpha = panel_.Get(k, diagonal);
+    const Scalar alpha = Get(k, diagonal);
     const Norm below = NormBelow(k, diagonal);
     b_.DeviceBarrier();
     V is_done = b_.And(IsZero(below.scale), b_.Not(b_.Convert(KOp::kIsNan, below.sum, KType::kBool)));
@@ -110,10 +84,9 @@ class QrKernel {
     const Scalar tau = field_.Select(is_done, field_.Zero(), quotient);
     const Scalar divisor = field_.Select(is_done, field_.One(), field_.Negate(difference));
     team_.Share(b_.IAdd(diagonal, b_.I32(1)), height_,
-                [&](V row) { panel_.Put(k, row, field_.Divide(panel_.Get(k, row), divisor)); });
-    b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {
-      Elemental::Scope scope(e_);
-      panel_.Put(k, diagonal, field_.Select(is_done, alpha, field_.Real(beta)));
+                [&](V row) { Put(k, row, field_.Divide(Get(k, row), divisor)); });
+    Once([&] {
+      Put(k, diagonal, field_.Select(is_done, alpha, field_.Real(beta)));
       StoreTau(k, tau);
     });
     b_.DeviceBarrier();
@@ -136,7 +109,7 @@ class QrKernel {
     b_.If(is_leader, [&] {
       Elemental::Scope scope(e_);
       const Scalar rest = field_.Load(products_, b_.LocalIndex());
-      field_.Store(products_, b_.LocalIndex(), field_.Add(panel_.Get(column, diagonal), rest));
+      field_.Store(products_, b_.LocalIndex(), field_.Add(Get(column, diagonal), rest));
     });
     team_.Halve(group_size_, [&](V here, V other) {
       field_.Store(products_, here, field_.Add(field_.Load(products_, here), field_.Load(products_, other)));
@@ -149,7 +122,7 @@ class QrKernel {
     });
     b_.If(is_leader, [&] {
       Elemental::Scope scope(e_);
-      panel_.Put(column, diagonal, field_.Add(panel_.Get(column, diagonal), change));
+      Put(column, diagonal, field_.Add(Get(column, diagonal), change));
     });
   }
 
@@ -180,8 +153,8 @@ class QrKernel {
       const Rows all = RowsFrom(row);
       std::vector<Scalar> v, values;
       for (const V inside : all.rows) {
-        v.push_back(field_.Conjugate(panel_.Get(k, inside)));
-        values.push_back(panel_.Get(column, inside));
+        v.push_back(field_.Conjugate(Get(k, inside)));
+        values.push_back(Get(column, inside));
       }
       Scalar sum = UnflattenScalars(carried, dtypes)[0];
       for (int i = 0; i < kRowsAtATime; ++i) {
@@ -198,32 +171,24 @@ class QrKernel {
       const Rows all = RowsFrom(row);
       std::vector<Scalar> values;
       for (const V inside : all.rows) {
-        values.push_back(field_.MultiplyAdd(panel_.Get(k, inside), change, panel_.Get(column, inside)));
+        values.push_back(field_.MultiplyAdd(Get(k, inside), change, Get(column, inside)));
       }
       for (int i = 0; i < kRowsAtATime; ++i) {
-        b_.If(all.are_inside[i], [&] { panel_.Put(column, all.rows[i], values[i]); });
+        b_.If(all.are_inside[i], [&] { Put(column, all.rows[i], values[i]); });
       }
     });
   }
 
-  const ir::Op& op_;
-  Builder b_;
-  Elemental e_;
-  Field field_;
-  Team team_;
-  PanelMemory panel_;
-  const int64_t width_, height_;
   int group_size_ = 1;
   Field::Shared products_;
   int scales_ = 0, squares_ = 0;
-  V first_;
 };
 
 }  // namespace
 
 StatusOr<Dispatch> QrPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile) {
   const int64_t width = group.hero->type(0).dims[1];
-  if (width > PanelInvocations(profile)) {
+  if (width > target::PanelInvocations(profile)) {
     return Unimplemented(Format("A panel of {} columns is too wide for a workgroup.", width));
   }
   return QrKernel(group, profile).Emit();

@@ -4,11 +4,9 @@
 // columns.
 #include <algorithm>
 
-#include "base/format.h"
-#include "element/launch.h"
-#include "lower/field.h"
+#include "lower/block_kernel.h"
 #include "lower/panel.h"
-#include "lower/team.h"
+#include "target/team_size.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -23,20 +21,15 @@ V NextHalfBlock(Builder& b, V pair, V half, int64_t num_pairs) {
   return b.Select(b.IEq(half, b.I32(0)), up, down);
 }
 
-class RotateKernel {
+class RotateKernel : public BlockKernel {
  public:
   RotateKernel(const fusion::Group& group, const target::DeviceProfile& profile)
-      : op_(*group.hero),
+      : BlockKernel(group, profile, InvocationsFor(group, profile)),
         n_(op_.type().dims[1]),
         size_(op_.operands[1]->type.dims[2]),
         half_(size_ / 2),
         num_blocks_(n_ / size_),
-        both_sides_(op_.attributes.Int(ir::AttrKey::kBothSides) != 0),
-        workgroup_size_(static_cast<int>(std::min<int64_t>(TeamSize(256, profile), half_ * half_))),
-        b_(profile),
-        e_(b_, group),
-        field_(b_, op_.type().dtype),
-        team_(e_, workgroup_size_) {}
+        both_sides_(op_.attributes.Int(ir::AttrKey::kBothSides) != 0) {}
 
   StatusOr<Dispatch> Emit() {
     const int64_t elements = size_ * (size_ + 1);
@@ -61,16 +54,13 @@ class RotateKernel {
                [&](V k, V j) { return field_.Load(product_, Place(k, j)); }, store);
     }
     const int64_t count = op_.type().dims[0] * num_blocks_ * num_blocks_;
-    RETURN_IF_ERROR(status_);
-    return FinishDispatch(std::move(b_), e_, workgroup_size_, count, Format("rotate_blocks {}", op_.type().ToString()));
+    return Finish(count);
   }
 
  private:
-  Scalar At(const ir::Value* value, V linear) {
-    const auto loaded = e_.At(value, Index::FromLinear(linear));
-    if (loaded.ok()) return *loaded;
-    status_ = loaded.status();
-    return field_.Zero();
+  static int InvocationsFor(const fusion::Group& group, const target::DeviceProfile& profile) {
+    const int64_t half = group.hero->operands[1]->type.dims[2] / 2;
+    return static_cast<int>(std::min<int64_t>(target::TeamSize(256, profile), half * half));
   }
 
   using Source = std::function<Scalar(V row, V column)>;
@@ -129,15 +119,8 @@ class RotateKernel {
     e_.Store(op_.result(), Index::FromLinear(b_.IAdd(b_.IMul(matrix_, b_.I32(n_ * n_)), in_matrix)), value);
   }
 
-  const ir::Op& op_;
   const int64_t n_, size_, half_, num_blocks_;
   const bool both_sides_;
-  const int workgroup_size_;
-  Builder b_;
-  Elemental e_;
-  Field field_;
-  Team team_;
-  Status status_;
   Field::Shared block_, factor_, product_;
   V matrix_;
 };

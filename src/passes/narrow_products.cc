@@ -6,6 +6,7 @@
 #include "passes/patterns.h"
 #include "passes/rewrite.h"
 #include "target/matrix_units.h"
+#include "target/unit_rates.h"
 
 namespace dragoman::passes {
 namespace {
@@ -16,12 +17,7 @@ constexpr int64_t kTop = kBias + 14;     // of an operand's largest element once
 constexpr int64_t kLargestScale = 253;   // whose inverse is normal too
 constexpr int64_t kExponentOfInf = 255;  // and of NaN
 
-// The estimate, in cycles of the whole device. Rates as in lower/product/tile_config.cc.
-constexpr double kUnitMultiplyAdds = 128;
-constexpr double kScalarRate = 0.75;
-constexpr double kMatrixRate = 4.5;
-constexpr double kSplitRate = 1.1;       // of float32 that lower/product splits
-constexpr double kBytesInCycle = 16;     // of a compute unit
+// The estimate, in cycles of the whole device.
 constexpr double kOperandCycles = 5000;  // two dispatches: the largest element, the scaled operand
 constexpr double kOperandBytes = 10;     // an element: read twice, written once in two bytes
 constexpr int64_t kLeastExtent = 16;     // of the results' axes
@@ -149,9 +145,10 @@ class Narrowing {
     const double units = std::max(profile_.compute_units, 1);
     const double elements = static_cast<double>(op.operands[0]->type.num_elements()) +
                             static_cast<double>(op.operands[1]->type.num_elements());
-    const double rate = target::SplitsFloat32(profile_) ? kSplitRate : kScalarRate;
-    const double saved = form.multiply_adds / (kUnitMultiplyAdds * units) * (1 / rate - 1 / kMatrixRate);
-    return saved > 2 * kOperandCycles + elements * kOperandBytes / (kBytesInCycle * units);
+    const double rate = target::SplitsFloat32(profile_) ? target::kSplitProductRate : target::kScalarProductRate;
+    const double saved =
+        form.multiply_adds / (target::kMultiplyAddsInCycle * units) * (1 / rate - 1 / target::kNarrowProductRate);
+    return saved > 2 * kOperandCycles + elements * kOperandBytes / (target::kBytesInCycle * units);
   }
 
   static Value* With(const Op& op, Value* lhs, Value* rhs, Builder& builder) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/arithmetic.h"
+#include "target/team_size.h"
 
 namespace dragoman::passes {
 
@@ -15,8 +16,7 @@ Panels PanelsOf(int64_t steps, int64_t rows, int64_t columns, DType dtype, const
   // lu_panel keeps a square of the width in shared memory, in half of it at most.
   while (2 * width * width * SizeBytes(dtype) > profile.shared_memory_bytes) width /= 2;
   // How often an invocation goes round a panel's loops grows with the square of the width.
-  const int64_t invocations = profile.type == target::DeviceType::kCpu ? 64 : 1024;  // lower/lower_panel.cc
-  const int64_t rounds = CeilDiv(rows, std::min<int64_t>(invocations, profile.widest_workgroup()));
+  const int64_t rounds = CeilDiv(rows, int64_t{target::PanelInvocations(profile)});
   const int64_t limit = profile.max_loop_iterations;
   while (limit > 0 && width > 1 && 4 * width * width * rounds > limit) width /= 2;
   const int64_t count = CeilDiv(steps, width);

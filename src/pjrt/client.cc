@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/format.h"
+#include "base/os.h"
 #include "compiler/compiler.h"
 #include "pjrt/buffer_types.h"
 #include "pjrt/compile.h"
@@ -48,6 +49,14 @@ StatusOr<runtime::ClientOptions> ReadOptions(const PJRT_Client_Create_Args& args
   return options;
 }
 
+// Whether DRAGOMAN_MATMUL_PRECISION keeps float32 products exact whatever a program states (docs/precision.md).
+StatusOr<bool> WantsExactProducts() {
+  constexpr const char* name = "DRAGOMAN_MATMUL_PRECISION";
+  const std::string value = os::EnvironmentVariable(name).value_or("default");
+  if (value == "highest" || value == "default") return value == "highest";
+  return InvalidArgument(Format("{} is '{}'; set it to default or highest.", name, value));
+}
+
 std::string VersionText(uint32_t version) {
   return Format("{}.{}.{}", (version >> 22) & 0x7f, (version >> 12) & 0x3ff, version & 0xfff);
 }
@@ -86,7 +95,10 @@ Status ClientCreate(PJRT_Client_Create_Args& args) {
   ASSIGN_OR_RETURN(const runtime::ClientOptions options, ReadOptions(args));
   auto state = std::make_shared<ClientState>();
   ASSIGN_OR_RETURN(state->client, runtime::Client::Create(options));
-  state->topology.platform_version = Format("Dragoman, compiler {}", compiler::Version());
+  ASSIGN_OR_RETURN(state->exact_products, WantsExactProducts());
+  // JAX's cache on disk tells programs apart by this.
+  state->topology.platform_version =
+      Format("Dragoman, compiler {}{}", compiler::Version(), state->exact_products ? ", exact float32 products" : "");
   for (const auto& device : state->client->devices()) {
     PJRT_Device& added = *state->devices.emplace_back(DescribeDevice(*state, *device));
     state->device_list.push_back(&added);

@@ -54,19 +54,10 @@ StatusOr<bool> ReadFlag(const std::string& name, const OptionValue& value) {
       Format("While setting option {}, '{}' is not a valid bool value.", name, text != nullptr ? *text : "a number"));
 }
 
-// What a float32 product is computed in whose program states no precision (docs/precision.md).
-Status ReadMatmulPrecision(compiler::Options& options) {
-  constexpr const char* name = "DRAGOMAN_MATMUL_PRECISION";
-  const std::string value = os::EnvironmentVariable(name).value_or("default");
-  options.exact_products = value == "highest";
-  if (value == "highest" || value == "default") return OkStatus();
-  return InvalidArgument(Format("{} is '{}'; set it to default or highest.", name, value));
-}
-
 // Ours begin with dragoman_; those of XLA come along in portable scripts and say nothing to us.
-StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options) {
+StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options, const ClientState& client) {
   compiler::Options result;
-  RETURN_IF_ERROR(ReadMatmulPrecision(result));
+  result.exact_products = client.exact_products;
   for (const auto& [name, value] : options.overrides) {
     if (name == "dragoman_fuse") {
       ASSIGN_OR_RETURN(result.fuse, ReadFlag(name, value));
@@ -178,7 +169,7 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileFor(PJRT_Device* device,
   if (device == nullptr) {
     ASSIGN_OR_RETURN(device, ChooseDevice(*client, options));
   }
-  ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options));
+  ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options, *client));
   const Hash128 key = ProgramKey(request, device->profile_hash, compiler_options);
   const Hash128 loaded_key = LoadedKey(key, *device);
   std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);

@@ -96,6 +96,7 @@ struct ClientState {
   std::vector<PJRT_Memory*> memory_list;
   PJRT_TopologyDescription topology;
   LoadedPrograms loaded_programs;
+  bool exact_products = false;          // target::Options::exact_products of all its programs
   std::atomic<uint64_t> num_seeds = 0;  // given to programs that draw random numbers
 };
 

@@ -87,7 +87,8 @@ class WordTile {
     if (form_ == TileLoader::Form::kWords) return loader_.Words(staged, slot);
     ASSIGN_OR_RETURN(const Lanes values, loader_.Convert(staged, slot));
     std::vector<V> words;
-    for (size_t i = 0; i + 1 < values.size(); i += 2) words.push_back(Pack(values[i].re, values[i + 1].re));
+    const auto value = [&](size_t i) { return planes_ == 1 ? values[i].re : Quiet(values[i].re); };
+    for (size_t i = 0; i + 1 < values.size(); i += 2) words.push_back(Pack(value(i), value(i + 1)));
     if (planes_ == 1) return words;
     for (size_t i = 0; i + 1 < values.size(); i += 2) {
       words.push_back(Pack(Remainder(values[i].re), Remainder(values[i + 1].re)));
@@ -104,12 +105,8 @@ class WordTile {
     return b_.Bitcast(b_.Select(is_special, b_.I32(0), b_.IAdd(rest, b_.I32(0x8000))), KType::kF32);
   }
 
-  // Both are f32: with values of the narrow type, or cut off to it. A NaN of low bits alone stays one.
+  // Both are f32: with values of the narrow type, or cut off to it.
   V Pack(V low, V high) const {
-    if (planes_ == 2) {
-      low = Quiet(low);
-      high = Quiet(high);
-    }
     const auto shift = [&](KOp op, V value) { return b_.Binary(op, value, b_.I32(16)); };
     if (input_ == DType::kBF16) {
       const V high_bits = b_.And(b_.Bitcast(high, KType::kI32), b_.I32(0xffff0000));
@@ -119,6 +116,7 @@ class WordTile {
     return b_.Or(bits(low), shift(KOp::kShl, bits(high)));
   }
 
+  // A NaN of low bits alone stays one when they are cut off.
   V Quiet(V value) const {
     const V quiet = b_.Bitcast(b_.Or(b_.Bitcast(value, KType::kI32), b_.I32(0x00400000)), KType::kF32);
     return b_.Select(b_.Convert(KOp::kIsNan, value, KType::kBool), quiet, value);

@@ -13,6 +13,7 @@
 #include "lower/product/tile_loader.h"
 #include "lower/product/tile_product.h"
 #include "target/matrix_units.h"
+#include "target/unit_rates.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -77,9 +78,8 @@ constexpr TileRow kSplitTiles[] = {
     {64, 64, 32, 32, 32, 1, 0.9},   {32, 64, 32, 16, 32, 1, 0.6},
 };
 
-constexpr double kUnitMultiplyAdds = 128;  // of one compute unit in a cycle
 constexpr double kStepCycles = 700;        // a step along K whose loads nobody hides
-constexpr double kSplitStepCycles = 2500;  // one that splits operands: measured on NVIDIA H200
+constexpr double kSplitStepCycles = 2500;  // one that splits operands: fitted to 64x4096x4096 on NVIDIA H200
 constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
 constexpr int kMaxSplits = 256;
 constexpr int kMaxDirectSplits = 4096;
@@ -89,13 +89,13 @@ double TileCycles(const TileRow& row, const Extents& e, int64_t splits, int unit
   const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
   const double a_unit = static_cast<double>(CeilDiv(workgroups, units));
   const double steps = static_cast<double>(CeilDiv(CeilDiv(e.k, row.tile_k), splits));
-  const double work = steps * row.tile_m * row.tile_n * row.tile_k / (kUnitMultiplyAdds * row.rate);
+  const double work = steps * row.tile_m * row.tile_n * row.tile_k / (target::kMultiplyAddsInCycle * row.rate);
   // Up to four workgroups of a unit wait at the same time.
   const double rounds = static_cast<double>(CeilDiv(static_cast<int64_t>(a_unit), 4));
   double cycles = std::max(a_unit * work, rounds * std::max(work, steps * step_cycles));
   if (splits > 1) {
     const double traffic = static_cast<double>(e.results()) * static_cast<double>(splits + 1) * 8;
-    cycles += kDispatchCycles + traffic / (16.0 * units);
+    cycles += kDispatchCycles + traffic / (target::kBytesInCycle * units);
   }
   return cycles;
 }
