@@ -57,7 +57,7 @@ constexpr Quirk kQuirks[] = {
      ""},
     {"nvk_matrix_registers", [](const DeviceProfile& p) { return p.driver_name == "NVK"; },
      [](DeviceProfile& p) { p.matrix_registers = 160; },
-     "NVK's compiler keeps 64x64 results a subgroup with 32 elements of K in registers, and spills 20 to 87 with 64.",
+     "NVK's compiler keeps 64x64 results a subgroup with 32 elements of K in registers, and spills 2 to 87 with 64.",
      ""},
     {"intel_matrix_registers", [](const DeviceProfile& p) { return p.vendor_id == kIntel; },
      [](DeviceProfile& p) { p.matrix_registers = 0; },
