@@ -6,6 +6,7 @@ always; DRAGOMAN_ALL_SIZES=1 (./test --all) runs them all. Numbers are small int
 exact in any order and both backends must agree to the last bit wherever `tolerance` is not given.
 """
 
+import functools
 import os
 
 import numpy as np
@@ -15,7 +16,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed.")
 
 import jax.numpy as jnp  # noqa: E402
 from jax import lax  # noqa: E402
-from op_compare import compare  # noqa: E402
+from op_compare import compare, random_array  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("jax")
 
@@ -93,6 +94,17 @@ def test_products(function, shapes, numbers, tolerance):
 def test_wide_numbers(function, shapes, numbers, tolerance):
     with jax.enable_x64(True):
         run(function, shapes, numbers, tolerance)
+
+
+@pytest.mark.parametrize("method,size", [("bilinear", 513), ("cubic", 700), ("lanczos3", 250)])
+def test_images_are_resized(method, size):
+    """Products by matrices that are known while compiling and are almost all zeros."""
+    image = random_array("float32", (3, 420, 7, 64))
+    image[1, 100, 3, 5] = np.inf
+    image[2, 30, 2, 7] = np.nan
+    resize = functools.partial(jax.image.resize, shape=(3, size, 7, 64), method=method)
+    compare(resize, image, tolerance=2e-4)  # a position has 24 bits, 420 has nine before its point
+    compare(jax.grad(lambda x: jnp.sum(resize(x)[0] ** 2)), image[:1], tolerance=1e-3)
 
 
 def test_products_are_no_less_accurate():

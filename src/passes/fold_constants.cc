@@ -2,9 +2,8 @@
 #include "passes/fold_constants.h"
 
 #include <algorithm>
-#include <unordered_set>
 
-#include "passes/effects.h"
+#include "passes/known_values.h"
 #include "passes/patterns.h"
 #include "passes/rewrite.h"
 #include "reference/evaluator.h"
@@ -15,25 +14,6 @@ namespace {
 constexpr int64_t kMaxResultElements = 1024;
 constexpr int64_t kMaxOperandElements = 65536;
 constexpr int64_t kMaxGrownElements = 64;  // of results that have more elements than the operands
-
-bool IsFoldableKind(const Op& op) {
-  const ir::OpKind kind = Info(op.code).kind;
-  return kind == ir::OpKind::kElementwise || kind == ir::OpKind::kMovement || kind == ir::OpKind::kIndexing ||
-         kind == ir::OpKind::kReduction || kind == ir::OpKind::kContraction;
-}
-
-bool Captures(const Op& op) {
-  std::unordered_set<const Value*> inside;
-  bool captures = false;
-  for (const auto& region : op.regions) {
-    for (const auto& argument : region->arguments) inside.insert(argument.get());
-    ir::Walk(*region, [&](const Op* inner) {
-      for (const Value* operand : inner->operands) captures |= !inside.contains(operand);
-      for (const auto& result : inner->results) inside.insert(result.get());
-    });
-  }
-  return captures;
-}
 
 // An elementwise op of splats: the same op of scalars.
 Replacement FoldSplats(const Op& op, Builder& builder) {
@@ -60,13 +40,13 @@ bool IsSmall(const Op& op) {
 }
 
 StatusOr<Replacement> FoldConstant(Op& op, RewriteContext& context) {
-  if (op.operands.empty() || !IsFoldableKind(op) || !IsPure(op)) return Replacement();
   const auto is_constant = [](const Value* value) { return ConstantOf(value) != nullptr; };
-  if (!std::all_of(op.operands.begin(), op.operands.end(), is_constant)) return Replacement();
+  if (op.operands.empty() || !std::all_of(op.operands.begin(), op.operands.end(), is_constant)) return Replacement();
+  if (!IsFoldable(op)) return Replacement();
   if (IsElementwise(op.code) && std::all_of(op.operands.begin(), op.operands.end(), IsSplatConstant)) {
     return FoldSplats(op, context.builder);
   }
-  if (!IsSmall(op) || Captures(op)) return Replacement();
+  if (!IsSmall(op)) return Replacement();
   std::vector<ir::Literal> literals;
   for (const Value* operand : op.operands) literals.push_back(*ConstantOf(operand));
   const auto results = reference::EvaluateOp(op, literals);

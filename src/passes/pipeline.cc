@@ -26,6 +26,7 @@
 #include "passes/simplify_contractions.h"
 #include "passes/simplify_control_flow.h"
 #include "passes/sink_cheap_values.h"
+#include "passes/sparse_products.h"
 #include "passes/split_concatenates.h"
 #include "passes/unroll_loops.h"
 
@@ -51,6 +52,7 @@ constexpr Pass kPipeline[] = {
     {"settle_carries", SettleCarries},
     {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_contractions", SimplifyContractions},
+    {"sparse_products", SparseProducts},
     {"distribute_loops", DistributeLoops},
     {"unroll_loops", UnrollLoops},
     {"fold_constants", FoldConstants},
