@@ -219,7 +219,7 @@ inline void RandomProgram::Begin(RandomTheme theme) {
       for (size_t i = 0; i < 2; ++i) Parameter({AnyType(), SmallDims(1 + Below(4))});
       return;
     case RandomTheme::kRows: {
-      const int64_t length = OneOf<int64_t>({600, 1024, 1023, 1536, 3000});
+      const int64_t length = OneOf<int64_t>({600, 1024, 1023, 1536, 9001});
       const RandomValue rows =
           Parameter({real == DType::kF16 ? DType::kF32 : real, {1 + static_cast<int64_t>(Below(4)), length}});
       Chance(70) ? AddSoftmax(rows) : ReduceAlong(rows, {1});

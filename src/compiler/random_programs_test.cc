@@ -48,10 +48,18 @@ RandomTheme ThemeOf(int seed) {
   return kThemes[seed % std::size(kThemes)];
 }
 
-bool HasLoop(const kernel::Region& region) {
+bool Loads(const kernel::Region& region) {
   return std::ranges::any_of(region.body, [](const kernel::Instruction& instruction) {
-    return instruction.op == kernel::KOp::kFor || instruction.op == kernel::KOp::kWhile ||
-           std::ranges::any_of(instruction.regions, [](const auto& inner) { return HasLoop(*inner); });
+    return instruction.op == kernel::KOp::kLoad ||
+           std::ranges::any_of(instruction.regions, [](const auto& inner) { return Loads(*inner); });
+  });
+}
+
+bool LoadsInLoop(const kernel::Region& region) {
+  return std::ranges::any_of(region.body, [](const kernel::Instruction& instruction) {
+    const bool is_loop = instruction.op == kernel::KOp::kFor || instruction.op == kernel::KOp::kWhile;
+    return std::ranges::any_of(instruction.regions,
+                               [&](const auto& inner) { return is_loop ? Loads(*inner) : LoadsInLoop(*inner); });
   });
 }
 
@@ -74,7 +82,7 @@ void NoteKinds(const CompiledProgram& compiled, std::set<std::string>& kinds) {
     } else if (holds("dot_general")) {
       kinds.insert("product of another kind");
     }
-    if (holds("phases over")) kinds.insert(HasLoop(kernel.body) ? "rows that are read again" : "resident rows");
+    if (holds("phases over")) kinds.insert(LoadsInLoop(kernel.body) ? "rows that are read again" : "resident rows");
     if (holds("transpose into")) kinds.insert("transposed tiles");
     if (holds("by keys")) kinds.insert("sort by digits");
     if (step.num_segments > 1) kinds.insert("segments");

@@ -96,47 +96,83 @@ class DirectEmitter {
   }
 
   int NumLanes() const { return config_.workgroup_size / config_.parts; }
-  int NumSplits() const { return std::max(config_.parts, c_.num_splits); }
 
-  // A workgroup's invocations are parts of K by neighbouring tiles. Part i stores row i of its tile.
+  // A workgroup's invocations are parts of K times neighbouring tiles. Runs along K go round the parts; then every
+  // invocation adds the parts of some results.
   void EmitTogether() {
-    const V part = b_.UDiv(b_.LocalIndex(), b_.I32(NumLanes()));
-    const V lane = b_.URem(b_.LocalIndex(), b_.I32(NumLanes()));
-    const V id = b_.MulAdd(b_.WorkgroupIndex(), NumLanes(), lane);
-    const At at = TileAt(b_.UMin(id, b_.I32(NumTiles() - 1)));
-    split_ = part;
-    const std::vector<V> sums = Sum(at);
-    const int array = b_.AddShared(sums[0].type, static_cast<int>(sums.size()) * config_.workgroup_size);
+    const V local = b_.LocalIndex();
+    const V part = config_.along_k ? b_.URem(local, b_.I32(config_.parts)) : b_.UDiv(local, b_.I32(NumLanes()));
+    const V lane = config_.along_k ? b_.UDiv(local, b_.I32(config_.parts)) : b_.URem(local, b_.I32(NumLanes()));
+    const std::vector<V> sums = SumOfPart(TileAt(b_.UMin(LaneTile(lane), b_.I32(NumTiles() - 1))), part);
+    const int array = b_.AddShared(sums[0].type, static_cast<int>(sums.size()) * SharedStride());
     for (size_t i = 0; i < sums.size(); ++i) {
-      const auto first = static_cast<int64_t>(i) * config_.workgroup_size;
-      b_.StoreShared(array, b_.IAdd(b_.LocalIndex(), b_.I32(first)), sums[i]);
+      const int64_t first = static_cast<int64_t>(i) * SharedStride();
+      b_.StoreShared(array, b_.IAdd(SharedSlot(part, lane), b_.I32(first)), sums[i]);
     }
     b_.Barrier();
-    b_.If(b_.And(b_.ULt(part, b_.I32(config_.rows)), b_.ULt(id, b_.I32(NumTiles()))), [&] {
+    const int64_t results = static_cast<int64_t>(sums.size()) * NumLanes();
+    b_.ForEach({local, b_.I32(results), b_.I32(config_.workgroup_size), CeilDiv(results, config_.workgroup_size)},
+               [&](V result) {
+                 Elemental::Scope scope(c_.elemental);
+                 StoreSum(array, result);
+               });
+  }
+
+  V LaneTile(V lane) { return b_.MulAdd(b_.WorkgroupIndex(), NumLanes(), lane); }
+
+  std::vector<V> SumOfPart(const At& at, V part) {
+    PlaceOperands(at.rest, at.first_row, at.first_column);
+    const int64_t extent = c_.form.extent(ProductAxis::kK);
+    const int64_t step = int64_t{config_.parts} * config_.unroll_k;
+    const std::vector<Scalar> zeros(static_cast<size_t>(config_.rows) * config_.columns,
+                                    ZeroScalar(b_, c_.product.accumulator));
+    const LoopRange range = {b_.IMul(part, b_.I32(config_.unroll_k)), b_.I32(extent), b_.I32(step),
+                             CeilDiv(extent, step)};
+    return b_.For(range, ToValues(zeros, false), [&](V k, std::span<const V> carried) {
       Elemental::Scope scope(c_.elemental);
-      ResultTile tile = MakeTile(at, SumOfParts(array, part, lane));
-      tile.num_rows = 1;
-      tile.row_index = [row = b_.IAdd(at.first_row, part)](V) { return row; };
+      return MultiplyAddRun({carried.begin(), carried.end()}, {operands_[0].places, operands_[1].places}, k);
+    });
+  }
+
+  // Sums lie in shared memory so that neither invocations that store nor those that add meet in a bank: a sum's parts
+  // by lanes in the order of the invocations, then the next sum.
+  int SharedStride() const { return config_.workgroup_size + NumLanes(); }
+  V SharedSlot(V part, V lane) {
+    return config_.along_k ? b_.MulAdd(lane, config_.parts + 1, part) : b_.MulAdd(part, NumLanes(), lane);
+  }
+
+  void StoreSum(int array, V result) {
+    const V column = b_.URem(result, b_.I32(config_.columns));
+    result = b_.UDiv(result, b_.I32(config_.columns));
+    const V lane = b_.URem(result, b_.I32(NumLanes()));
+    const V row = b_.UDiv(result, b_.I32(NumLanes()));
+    const V first = b_.MulAdd(b_.MulAdd(row, config_.columns, column), SharedStride(), SharedSlot(b_.I32(0), lane));
+    const V id = LaneTile(lane);
+    const Scalar sum = SumOfParts(array, first);
+    b_.If(b_.ULt(id, b_.I32(NumTiles())), [&] {
+      Elemental::Scope scope(c_.elemental);
+      const At at = TileAt(id);
+      ResultTile tile = MakeTile(at, {sum});
+      tile.num_rows = tile.num_columns = tile.column_run = 1;
+      tile.row_index = [row = b_.IAdd(at.first_row, row)](V) { return row; };
+      tile.column_index = [column = b_.IAdd(at.first_column, column)](int) { return column; };
       Keep(StoreTile(c_, tile));
     });
   }
 
-  std::vector<Scalar> SumOfParts(int array, V row, V lane) {
-    const V first = b_.MulAdd(row, config_.columns * config_.workgroup_size, lane);
-    const std::vector<Scalar> zeros(config_.columns, ZeroScalar(b_, c_.product.accumulator));
-    const int together = std::min(config_.parts, 8);
-    const LoopRange range = {b_.I32(0), b_.I32(config_.parts), b_.I32(together), config_.parts / together};
+  Scalar SumOfParts(int array, V first) {
+    const int together = std::min(config_.parts, 8), stride = config_.along_k ? 1 : NumLanes();
     const auto add = [&](V part, std::span<const V> carried) {
-      std::vector<Scalar> sums = ToScalars(carried, false);
-      for (int i = 0; i < together * config_.columns; ++i) {
-        const int of_part = i / config_.columns, column = i % config_.columns;
-        const V at = b_.MulAdd(b_.IAdd(part, b_.I32(of_part)), NumLanes(), first);
-        const V value = b_.LoadShared(array, b_.IAdd(at, b_.I32(column * config_.workgroup_size)));
-        sums[column] = AddAccumulators(b_, c_.product.accumulator, sums[column], {value, {}});
+      std::vector<V> values;
+      for (int i = 0; i < together; ++i) {
+        values.push_back(b_.LoadShared(array, b_.MulAdd(b_.IAdd(part, b_.I32(i)), stride, first)));
       }
-      return ToValues(sums, false);
+      Scalar sum = {carried[0], {}};
+      for (const V value : values) sum = AddAccumulators(b_, c_.product.accumulator, sum, {value, {}});
+      return std::vector<V>{sum.re};
     };
-    return ToScalars(b_.For(range, ToValues(zeros, false), add), false);
+    const LoopRange range = {b_.I32(0), b_.I32(config_.parts), b_.I32(together), config_.parts / together};
+    return {b_.For(range, {ZeroScalar(b_, c_.product.accumulator).re}, add)[0], {}};
   }
 
   ResultTile MakeTile(const At& at, std::vector<Scalar> accumulators) {
@@ -228,14 +264,14 @@ class DirectEmitter {
 
   std::vector<V> Loop(size_t level, std::vector<V> sums, const Places& places) {
     if (level == k_digits_.size()) return MultiplyAddTile(sums, LoadTile(places));
-    const size_t next_level = level == 0 && NumSplits() > 1 ? config_.split_digits : level + 1;
+    const size_t next_level = level == 0 && c_.num_splits > 1 ? config_.split_digits : level + 1;
     int64_t extent = 1;
     for (size_t i = level; i < next_level; ++i) extent *= c_.form.digits[k_digits_[i]].extent;
     V lo = b_.I32(0);
     V hi = b_.I32(extent);
     int64_t chunk = extent;
-    if (level == 0 && NumSplits() > 1) {
-      chunk = CeilDiv(extent, NumSplits());
+    if (level == 0 && c_.num_splits > 1) {
+      chunk = CeilDiv(extent, c_.num_splits);
       lo = b_.IMul(split_, b_.I32(chunk));
       hi = b_.EndOfPart(lo, chunk, extent);
     }

@@ -123,10 +123,12 @@ TEST(ProductLimits, ChoosesByAspectWithItsReason) {
     ProductKernel kernel;
     const char* reason;
   } rows[] = {
-      {{8, 4096}, {1000, 4096}, kTransposedDims, ProductKernel::kRow, "a workgroup a row"},
+      {{8, 4096}, {1000, 4096}, kTransposedDims, ProductKernel::kDirect, "neighbours load it together"},
       {{9, 4096}, {1000, 4096}, kTransposedDims, ProductKernel::kTile, "fewest estimated cycles"},
       {{8, 63}, {1000, 63}, kTransposedDims, ProductKernel::kDirect, "Few results along one axis"},
-      {{8, 64}, {1000, 64}, kTransposedDims, ProductKernel::kRow, "a workgroup a row"},
+      {{8, 64}, {1000, 64}, kTransposedDims, ProductKernel::kDirect, "neighbours load it together"},
+      {{4096, 70}, {70, 3}, kMatrixDims, ProductKernel::kDirect, "neighbours load it together"},
+      {{1, 100000}, {7, 100000}, kTransposedDims, ProductKernel::kRow, "a workgroup a row"},
       // the long operand is not contiguous along K
       {{8, 4096}, {4096, 1000}, kMatrixDims, ProductKernel::kDirect, "Few results along one axis"},
       {{1000, 4}, {4, 1000}, kMatrixDims, ProductKernel::kDirect, "K is so short"},
@@ -134,7 +136,7 @@ TEST(ProductLimits, ChoosesByAspectWithItsReason) {
       {{16, 64, 2}, {16, 2, 2}, {{0}, {0}, {2}, {2}}, ProductKernel::kDirect, "Groups of few channels"},
       {{15, 64, 2}, {15, 2, 2}, {{0}, {0}, {2}, {2}}, ProductKernel::kDirect, "K is so short"},
       {{16, 64, 500}, {16, 2, 500}, {{0}, {0}, {2}, {2}}, ProductKernel::kDirect, "Small results of many groups"},
-      {{16, 65, 500}, {16, 2, 500}, {{0}, {0}, {2}, {2}}, ProductKernel::kRow, "a workgroup a row"},
+      {{16, 65, 500}, {16, 2, 500}, {{0}, {0}, {2}, {2}}, ProductKernel::kDirect, "neighbours load it together"},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(ToString(row.lhs) + " by " + ToString(row.rhs));

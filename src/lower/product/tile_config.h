@@ -49,8 +49,10 @@ struct ProductConfig {
   int steps_at_once = 1;  // kTile: tiles along K before the loop comes round
   int splits = 1;         // parts of K whose sums a second dispatch adds
   int split_digits = 1;   // kDirect: how many of K's outermost digits the parts divide
-  // kDirect: the invocations of a workgroup that share a register tile; each sums one of so many parts of K.
+  // kDirect: the invocations of a workgroup that share a register tile; each sums one of so many parts of K. They are
+  // neighbours in a workgroup, or else those with neighbouring tiles are.
   int parts = 1;
+  bool along_k = false;
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
   // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
   bool exchanges_rows = false;

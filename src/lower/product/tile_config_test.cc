@@ -127,13 +127,30 @@ TEST(TileConfig, SplitsLongSumsOfFewResults) {
   EXPECT_GE(Workgroups(config, 288, 64), 64) << config.reason;
 }
 
-TEST(TileConfig, TakesRowsForMatrixTimesVector) {
-  const ProductTest test({DType::kF32, {1, 4096}}, {DType::kF32, {4096, 4096}},
-                         [](ir::Block& block, const std::vector<ir::Value*>& operands) {
-                           return AppendDot(block, operands, {{}, {}, {1}, {1}}, DType::kF32);
+ProductConfig ChooseTransposedDot(const Dims& lhs, const Dims& rhs, const target::DeviceProfile& profile) {
+  const int64_t last = static_cast<int64_t>(lhs.size()) - 1;
+  const DotDims dims = last == 2 ? DotDims{{0}, {0}, {2}, {2}} : DotDims{{}, {}, {1}, {1}};
+  const ProductTest test({DType::kBF16, lhs}, {DType::kBF16, rhs},
+                         [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                           return AppendDot(block, operands, dims, DType::kF32);
                          });
   const Product product = test.Prepared();
-  EXPECT_EQ(ChooseProductKernel(product, SimplifyProduct(product), {LargeGpu()}).kernel, ProductKernel::kRow);
+  return ChooseProductKernel(product, SimplifyProduct(product), {profile});
+}
+
+TEST(TileConfig, LoadsRowsOfALongOperandByNeighbours) {
+  for (const int64_t n : {1024, 4096, 32000}) {
+    for (const int64_t m : {1, 8}) {
+      const ProductConfig config = ChooseTransposedDot({m, 4096}, {n, 4096}, LargeGpu());
+      SCOPED_TRACE(config.reason);
+      ASSERT_EQ(config.kernel, ProductKernel::kDirect);
+      EXPECT_TRUE(config.along_k);
+      EXPECT_GE(config.parts, 32);
+      EXPECT_GE(CeilDiv(m, config.rows) * n / config.columns * config.parts / config.workgroup_size, 100);
+    }
+  }
+  EXPECT_EQ(ChooseTransposedDot({1, 100000}, {4, 100000}, LargeGpu()).kernel, ProductKernel::kRow)
+      << "one workgroup would take long";
 }
 
 TEST(TileConfig, LoadsSeveralStepsOfFewRowsAtOnceAndSumsThemInTheWorkgroup) {
@@ -143,22 +160,20 @@ TEST(TileConfig, LoadsSeveralStepsOfFewRowsAtOnceAndSumsThemInTheWorkgroup) {
   EXPECT_EQ(config.unroll_k, 8);
   EXPECT_GE(config.parts, 8);
   EXPECT_EQ(config.splits, 1);
+  EXPECT_FALSE(config.along_k);
   const ProductConfig odd = ChooseDot(8, 3072, 1023, LargeGpu());
-  EXPECT_EQ(odd.parts, 1) << "parts are equal";
+  EXPECT_GE(odd.parts, 8);
+  EXPECT_EQ(odd.unroll_k, 1);
+  EXPECT_EQ(ChooseDot(8, 1024, 1024, LargeGpu()).rows, 4) << "else half of the units have no work";
 }
 
-TEST(TileConfig, GivesManyShortRowsToInvocations) {
-  const auto choose = [](int64_t batch) {
-    const ProductTest test({DType::kBF16, {batch, 1, 64}}, {DType::kBF16, {batch, 512, 64}},
-                           [](ir::Block& block, const std::vector<ir::Value*>& operands) {
-                             return AppendDot(block, operands, {{0}, {0}, {2}, {2}}, DType::kF32);
-                           });
-    const Product product = test.Prepared();
-    return ChooseProductKernel(product, SimplifyProduct(product), {LargeGpu()});
-  };
-  EXPECT_EQ(choose(2).kernel, ProductKernel::kRow);
-  EXPECT_EQ(choose(128).kernel, ProductKernel::kDirect);
-  EXPECT_EQ(choose(128).unroll_k, 8);
+TEST(TileConfig, GivesManyShortRowsToTheirNeighbours) {
+  for (const int64_t batch : {2, 128}) {
+    const ProductConfig config = ChooseTransposedDot({batch, 1, 64}, {batch, 512, 64}, LargeGpu());
+    EXPECT_EQ(config.kernel, ProductKernel::kDirect);
+    EXPECT_TRUE(config.along_k);
+    EXPECT_EQ(config.parts, 8);
+  }
 }
 
 TEST(TileConfig, ComputesDepthwiseConvolutionsDirectly) {

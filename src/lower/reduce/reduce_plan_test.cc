@@ -233,12 +233,25 @@ TEST(RowPlan, HoldsRowsThatFitTheRegistersOfTheWidestWorkgroup) {
                                                           {4100, 128, 0, 128}}) {
     target::DeviceProfile profile = VectorProfile();
     profile.max_workgroup_invocations = widest;
-    const TestGroup test(RowBody(4, length, "f32", 1), fusion::GroupKind::kRow);
+    const TestGroup test(RowBody(4096, length, "f32", 1), fusion::GroupKind::kRow);
     const RowPlan plan = ChooseRow(test.group, *FindRowPhases(test.group), profile);
     SCOPED_TRACE(Format("{} in workgroups of {}: {}", length, widest, plan.reason));
     EXPECT_EQ(plan.resident_loads, resident);
     EXPECT_EQ(plan.reduce.fellows, fellows);
     EXPECT_NE(plan.reason.find(resident > 0 ? "held in registers" : "read again"), std::string::npos);
+  }
+}
+
+TEST(RowPlan, SharesFewRowsAmongMoreInvocations) {
+  target::DeviceProfile profile = VectorProfile();
+  profile.compute_units = 132;
+  for (const auto& [rows, length, fellows, workgroup] :
+       {std::tuple{8, 1024, 256, 256}, {128, 512, 128, 128}, {8, 100, 32, 64}, {4096, 512, 32, 256}}) {
+    const TestGroup test(RowBody(rows, length, "f32", 1), fusion::GroupKind::kRow);
+    const RowPlan plan = ChooseRow(test.group, *FindRowPhases(test.group), profile);
+    SCOPED_TRACE(Format("{} rows of {}: {}", rows, length, plan.reason));
+    EXPECT_EQ(plan.reduce.fellows, fellows);
+    EXPECT_EQ(plan.reduce.workgroup_size, workgroup);
   }
 }
 

@@ -121,6 +121,20 @@ void HoldRow(int64_t row_length, const ReduceSource& source, const target::Devic
   }
 }
 
+// While workgroups are fewer than compute units, rows are shared by more invocations, in smaller workgroups: what
+// counts is how long one invocation takes, and code that runs once is read from memory too.
+void SpreadFewRows(const RowPhases& phases, ReduceSource& source, const target::DeviceProfile& profile,
+                   ReducePlan& plan) {
+  constexpr int kMostLanes = 4, kLeastWorkgroup = 64;
+  const auto is_idle = [&] { return CeilDiv(phases.num_rows, plan.groups()) < profile.compute_units; };
+  if (!is_idle()) return;
+  source.lanes = plan.lanes = std::min(plan.lanes, kMostLanes);
+  while (is_idle() && plan.groups() > 1 && int64_t{plan.fellows} * plan.lanes < phases.row_length) plan.fellows *= 2;
+  while (is_idle() && plan.groups() > 1 && plan.workgroup_size > kLeastWorkgroup) plan.workgroup_size /= 2;
+  plan.reason = Format("few rows, {} of {}: {} invocations share a result, {} elements a load", phases.num_rows,
+                       phases.row_length, plan.fellows, plan.lanes);
+}
+
 }  // namespace
 
 StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
@@ -133,10 +147,11 @@ StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
 }
 
 RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
-  const ReduceSource source = SourceOf(group, phases, profile);
+  ReduceSource source = SourceOf(group, phases, profile);
   RowPlan plan;
   const ReduceExtents extents{ReduceKind::kRow, phases.num_rows, 1, phases.row_length};
   plan.reduce = ChooseReduce(extents, source, profile, false);
+  if (!profile.unrolling_is_costly) SpreadFewRows(phases, source, profile, plan.reduce);
   if (!source.is_ordered && !profile.unrolling_is_costly) HoldRow(phases.row_length, source, profile, plan);
   plan.reason = Format("{} phases over {}; the row is {}", phases.phases.size(), plan.reduce.reason,
                        plan.resident_loads > 0 ? "held in registers" : "read again in each");

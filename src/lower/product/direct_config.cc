@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/product/direct_config.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/arithmetic.h"
+#include "base/format.h"
+
+namespace dragoman::kernel {
+namespace {
+
+constexpr int kMaxSplits = 256;
+constexpr int kMaxDirectSplits = 4096;
+constexpr int kTogether = 256;  // invocations of a workgroup that share register tiles
+
+// The largest of 4, 2 and 1 that divides the innermost digit of an axis.
+int RunAlong(const ProductForm& form, ProductAxis axis, int most) {
+  const std::vector<int> digits = form.DigitsOf(axis);
+  if (digits.empty()) return 1;
+  int run = most;
+  while (form.digits[digits.back()].extent % run != 0) run /= 2;
+  return run;
+}
+
+// The number of rows up to `most` that wastes the fewest.
+int FittingRows(int64_t extent, int most) {
+  int best = 1;
+  double best_cost = 1e300;
+  for (int rows = 1; rows <= most; ++rows) {
+    const double cost = static_cast<double>(CeilDiv(extent, rows)) * (rows + 0.15 * most);
+    if (cost <= best_cost) {
+      best_cost = cost;
+      best = rows;
+    }
+  }
+  return best;
+}
+
+// Enough parts of K's outermost digits to occupy the device with `wanted` invocations.
+void SplitDirect(ProductConfig& config, const ProductForm& form, int64_t invocations, int64_t wanted) {
+  const int64_t most = form.extent(ProductAxis::kK) / kLeastK;
+  const int64_t splits = std::min({CeilDiv(wanted, invocations), most, int64_t{kMaxDirectSplits}});
+  if (splits > 1) SetDirectSplits(config, form, splits);
+}
+
+int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) {
+  int64_t invocations = 1;
+  for (const ProductAxis axis : {ProductAxis::kBatch, ProductAxis::kM, ProductAxis::kN}) {
+    const int count = axis == config.row_axis ? config.rows : axis == config.column_axis ? config.columns : 1;
+    const bool is_shared = config.exchanges_rows && axis == config.column_axis;
+    invocations *= CeilDiv(form.extent(axis), count * (is_shared ? kExchangeSubgroup : 1));
+  }
+  return invocations * (config.exchanges_rows ? kExchangeSubgroup : 1);
+}
+
+// What a CPU that runs a subgroup as one vector spends on a step along K of a register tile, in cycles: a load visits
+// each lane on its own. Measured on lavapipe.
+double CpuStepCycles(int loads, int shuffles, int multiply_adds) {
+  return 30.0 + 25.0 * loads + 2.0 * shuffles + 1.6 * multiply_adds;
+}
+
+bool CanExchangeRows(const Product& product, const target::DeviceProfile& profile) {
+  const bool has_size =
+      profile.subgroup_min_size == kExchangeSubgroup && profile.subgroup_max_size == kExchangeSubgroup;
+  const DType accumulator = product.accumulator;
+  return profile.subgroup_shuffle && profile.subgroup_basic && has_size && SizeBytes(accumulator) == 4;
+}
+
+// The register tile with the least work, its waste at the edges included.
+ProductConfig CpuTile(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  const bool is_depthwise = form.extent(ProductAxis::kN) < 4 && form.extent(ProductAxis::kBatch) >= 8;
+  const bool exchanges = !is_depthwise && CanExchangeRows(product, profile);
+  ProductConfig config;
+  if (is_depthwise) config.column_axis = ProductAxis::kBatch;
+  const int64_t num_rows = form.extent(config.row_axis);
+  const int64_t num_columns = form.extent(config.column_axis);
+  const int most = is_depthwise || SizeBytes(product.accumulator) > 4 ? 4 : 8;
+  double best = 0;
+  const auto consider = [&](int rows, int columns, bool is_exchange, double cycles) {
+    if (best != 0 && cycles >= best) return;
+    best = cycles;
+    config.rows = rows;
+    config.columns = columns;
+    config.exchanges_rows = is_exchange;
+  };
+  for (int columns = 1; columns <= most; ++columns) {
+    for (int rows = 1; rows <= most; ++rows) {
+      const int loads = is_depthwise ? rows * columns + columns : rows + columns;
+      const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, columns));
+      consider(rows, columns, false, std::max(tiles / 8, 1.0) * CpuStepCycles(loads, 0, rows * columns));
+    }
+    for (int rows = 8; exchanges && rows <= 24 && rows * columns <= 128; rows += 8) {
+      const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, 8 * columns));
+      consider(rows, columns, true, tiles * CpuStepCycles(rows / 8 + columns, rows / 8 * 7, rows * columns));
+    }
+  }
+  return config;
+}
+
+// Steps of K at once: an invocation waits once for the loads of them all. Short sums stay loops, whose code is short.
+int DirectRun(const ProductForm& form, const ProductConfig& config) {
+  constexpr int kMostSteps = 8;
+  const int64_t chunk = CeilDiv(form.extent(ProductAxis::kK), int64_t{config.splits} * config.parts);
+  if (chunk < 2 * kMostSteps) return 1;
+  return static_cast<int>(std::gcd(int64_t{RunAlong(form, ProductAxis::kK, kMostSteps)}, chunk));
+}
+
+// Invocations of a workgroup that share a register tile. Those beside each other load along K, until the device has
+// work for all its units, or along the columns.
+int PartsAlongK(int64_t k, int run, int64_t tiles, int units) {
+  constexpr int kWholeLoad = 32;
+  int parts = 1;
+  while (parts < kTogether && int64_t{2} * parts * run <= k &&
+         (parts < kWholeLoad || CeilDiv(tiles, kTogether / parts) < units)) {
+    parts *= 2;
+  }
+  return parts;
+}
+
+int PartsAcross(int64_t k, int64_t tiles, int units) {
+  constexpr int64_t kFewestSteps = 16;
+  int lanes = CeilDiv(tiles, 8) * 2 < units ? 4 : 8;
+  while (lanes < kTogether && k < kTogether / lanes * kFewestSteps) lanes *= 2;
+  // Longer runs of neighbours where enough workgroups remain.
+  while (lanes < kTogether && tiles >= int64_t{4} * lanes * units) lanes *= 2;
+  return kTogether / lanes;
+}
+
+// Parts of K within the workgroup in place of those that a second dispatch adds; false where K is too long for that.
+bool SumTogether(ProductConfig& config, DType accumulator, const ProductForm& form,
+                 const target::DeviceProfile& profile) {
+  constexpr int64_t kMostSteps = 256;
+  const int64_t k = form.extent(ProductAxis::kK);
+  if (form.DigitsOf(ProductAxis::kK).size() != 1 || IsComplex(accumulator)) return false;
+  ProductConfig together = config;
+  together.splits = 1;
+  together.workgroup_size = kTogether;
+  together.unroll_k = RunAlong(form, ProductAxis::kK, 8);
+  const auto set_parts = [&] {
+    const int64_t tiles = DirectInvocations(together, form);
+    together.parts = config.along_k ? PartsAlongK(k, together.unroll_k, tiles, profile.compute_units)
+                                    : PartsAcross(k, tiles, profile.compute_units);
+    return CeilDiv(tiles, kTogether / together.parts);
+  };
+  // While that leaves units idle, workgroups share rows: the columns' operand then comes from a cache.
+  while (set_parts() * 2 <= profile.compute_units && together.rows > 2) together.rows = (together.rows + 1) / 2;
+  const int64_t bytes =
+      int64_t{SizeBytes(accumulator)} * together.rows * together.columns * (kTogether + kTogether / together.parts);
+  const bool fits = bytes <= profile.shared_memory_bytes && kTogether <= profile.widest_workgroup();
+  if (!fits || together.parts == 1 || k / together.parts > kMostSteps) return false;
+  config = together;
+  return true;
+}
+
+ProductConfig RowConfig(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis long_axis) {
+  ProductConfig config;
+  config.kernel = ProductKernel::kRow;
+  config.row_axis = long_axis;
+  config.column_axis = long_axis == ProductAxis::kM ? ProductAxis::kN : ProductAxis::kM;
+  config.columns = static_cast<int>(form.extent(config.column_axis));
+  const int64_t k = form.extent(ProductAxis::kK);
+  config.workgroup_size = k <= 512 ? 64 : 128;
+  const int64_t workgroups = form.extent(long_axis) * form.extent(ProductAxis::kBatch);
+  const int64_t steps = CeilDiv(k, int64_t{config.workgroup_size} * 4);
+  const int64_t wanted = CeilDiv(int64_t{profile.compute_units} * 4, workgroups);
+  config.splits = EvenSplits(steps, std::min({wanted, steps / 4, int64_t{kMaxSplits}}));
+  config.reason =
+      Format("Only {} results along one axis, and the other operand is contiguous along K: a workgroup a row.",
+             config.columns);
+  return config;
+}
+
+}  // namespace
+
+int EvenSplits(int64_t parts, int64_t splits) {
+  if (splits <= 1) return 1;
+  return static_cast<int>(CeilDiv(parts, CeilDiv(parts, splits)));
+}
+
+void SetDirectSplits(ProductConfig& config, const ProductForm& form, int64_t splits) {
+  const std::vector<int> digits = form.DigitsOf(ProductAxis::kK);
+  int64_t outer = 1;
+  config.split_digits = 0;
+  while (outer < splits && config.split_digits < static_cast<int>(digits.size())) {
+    outer *= form.digits[digits[config.split_digits++]].extent;
+  }
+  config.splits = EvenSplits(outer, std::min(splits, outer));
+}
+
+ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  ProductConfig config = CpuTile(product, form, profile);
+  // Several vectors' worth of invocations a core, in workgroups small enough to spread evenly.
+  const int64_t invocations = DirectInvocations(config, form);
+  SplitDirect(config, form, invocations, int64_t{profile.compute_units} * 64);
+  config.workgroup_size = invocations * config.splits < int64_t{profile.compute_units} * 1024 ? 16 : 64;
+  config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code{}.", config.rows,
+                         config.columns, config.exchanges_rows ? ", rows passed around the subgroup" : "");
+  return config;
+}
+
+ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& profile, ProductAxis columns,
+                          std::string reason) {
+  ProductConfig config;
+  config.column_axis = columns;
+  config.columns = RunAlong(form, columns, 4);
+  // All places of a small window together, so that the other operand is read once for them.
+  const int64_t rows = form.extent(config.row_axis);
+  const int most_results = std::min(40, profile.tile_registers / 2);
+  config.rows = rows <= 16 ? FittingRows(rows, std::max(1, most_results / config.columns)) : 1;
+  config.workgroup_size = 64;
+  // Sums too short to split: while compute units lack work, invocations take fewer of them.
+  const bool is_short = form.extent(ProductAxis::kK) < 2 * kLeastK;
+  while (is_short && config.rows > 1 && 2 * DirectInvocations(config, form) <= int64_t{profile.compute_units} * 64) {
+    config.rows = static_cast<int>(CeilDiv(config.rows, 2));
+  }
+  SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
+  config.unroll_k = DirectRun(form, config);
+  config.reason = std::move(reason);
+  return config;
+}
+
+bool IsContiguousAlongK(const ProductForm& form, const LinearMap& map) {
+  const std::vector<int> k = form.DigitsOf(ProductAxis::kK);
+  return !k.empty() && map.factors[k.back()] == 1;
+}
+
+ProductConfig FewAcross(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  ProductConfig config =
+      DirectOnGpu(form, profile, ProductAxis::kN, "Few results along one axis: operands are read once anyway.");
+  if (config.splits > 1) SumTogether(config, product.accumulator, form, profile);
+  return config;
+}
+
+ProductConfig FewAlongK(const Product& product, const ProductForm& form, const target::DeviceProfile& profile,
+                        ProductAxis long_axis) {
+  constexpr int kLongResults = 4;
+  const ProductAxis short_axis = long_axis == ProductAxis::kM ? ProductAxis::kN : ProductAxis::kM;
+  const int most_results = std::clamp(profile.tile_registers / 2, kLongResults, 40);
+  const auto few = static_cast<int>(std::min<int64_t>(form.extent(long_axis), kLongResults));
+  ProductConfig config;
+  config.along_k = true;
+  (long_axis == ProductAxis::kM ? config.rows : config.columns) = few;
+  (long_axis == ProductAxis::kM ? config.columns : config.rows) =
+      FittingRows(form.extent(short_axis), most_results / few);
+  config.reason = Format(
+      "Only {} results along one axis, and the other operand is contiguous along K: neighbours load it together.",
+      form.extent(short_axis));
+  return SumTogether(config, product.accumulator, form, profile) ? config : RowConfig(form, profile, long_axis);
+}
+
+}  // namespace dragoman::kernel
