@@ -15,6 +15,7 @@
 #include "passes/inline_calls.h"
 #include "passes/narrow_integers.h"
 #include "passes/narrow_products.h"
+#include "passes/pad_products.h"
 #include "passes/passes.h"
 #include "passes/recognize_scans.h"
 #include "passes/recognize_trip_counts.h"
@@ -61,6 +62,7 @@ constexpr Pass kPipeline[] = {
     {"simplify_control_flow", SimplifyControlFlow},
     {"eliminate_dead_code", EliminateDeadCode},
     {"simplify_contractions", SimplifyContractions},
+    {"pad_products", PadProducts},
     {"narrow_products", NarrowProducts},
     {"hoist_loop_invariants", HoistLoopInvariants},
     {"eliminate_common_subexpressions", EliminateCommonSubexpressions},
