@@ -170,6 +170,18 @@ bool Fits(const ProductConfig& config, const ProductForm& form, const target::De
          TileRegisters(config, form, accumulator) <= (is_matrix ? profile.matrix_registers : profile.tile_registers);
 }
 
+// Into how many parts K may fall: powers of two, and what gives each compute unit one workgroup, or two, three, four.
+std::vector<int64_t> SplitChoices(int64_t steps, int64_t tiles, int64_t units) {
+  const int64_t most = std::min<int64_t>(steps, kMaxSplits);
+  std::vector<int64_t> choices;
+  for (int64_t splits = 1; splits <= most; splits *= 2) choices.push_back(splits);
+  for (int64_t a_unit = 1; a_unit <= 4; ++a_unit) {
+    const int64_t splits = a_unit * units / std::max<int64_t>(tiles, 1);
+    if (splits > 1 && splits <= most) choices.push_back(splits);
+  }
+  return choices;
+}
+
 void AddCandidates(const UnitChoice& choice, const ProductForm& form, const target::DeviceProfile& profile,
                    DType accumulator, std::vector<ProductCandidate>& candidates) {
   const Extents e = ExtentsOf(form);
@@ -179,11 +191,12 @@ void AddCandidates(const UnitChoice& choice, const ProductForm& form, const targ
     const int units = std::max(profile.compute_units, 1);
     const double step_cycles = StepCycles(config, profile);
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
-    for (int64_t splits = 1; splits <= std::min<int64_t>(steps, kMaxSplits); splits *= 2) {
+    const int64_t tiles = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch;
+    for (const int64_t splits : SplitChoices(steps, tiles, units)) {
       config.splits = EvenSplits(steps, splits);
       // A loop that comes round after several steps needs as many of them in every part.
       config.steps_at_once = steps % (int64_t{config.splits} * row.steps_at_once) == 0 ? row.steps_at_once : 1;
-      candidates.push_back({config, TileCycles(row, e, splits, units, step_cycles)});
+      candidates.push_back({config, TileCycles(row, e, config.splits, units, step_cycles)});
     }
   }
 }
