@@ -39,6 +39,36 @@ struct CompileOptions {
 };
 int Compile(const CompileOptions& options);
 
+// `dragoman explain FILE... [--profile JSON] [--json]`: the kernels of programs (artifacts, texts, or what `compile -o`
+// and the cache keep), with times of this machine's device where no profile is given.
+struct ExplainOptions {
+  std::vector<std::string> inputs;
+  std::string profile;  // path; empty: the best device of this machine, which runs them
+  int runs = 5;
+  size_t explained = 20;  // kernels whose reasons are printed
+  bool explains_all = false;
+  bool json = false;
+};
+int Explain(const ExplainOptions& options);
+
+// `dragoman tune FILE... [--reorder]`: times the tiles that each product of the programs could have, and keeps the
+// quickest in the cache, from where whatever is compiled for this device takes them.
+struct TuneOptions {
+  std::vector<std::string> inputs;
+  bool reorders = false;
+};
+int Tune(const TuneOptions& options);
+
+// `dragoman bench [--json] [-o FILE] [--only TEXT]`: what this machine's device reaches, and what workloads do on it.
+struct BenchOptions {
+  bool json = false;
+  bool small = false;  // sizes; slow devices and those of little memory have them anyway
+  double seconds = 60;
+  std::string only;
+  std::string output;  // JSON to send; empty: none
+};
+int Bench(const BenchOptions& options);
+
 // `dragoman evaluate FILE [--data FILE] -o FILE`: runs a program's main on the host, op by op and slowly, to tell what
 // its results should be. Inputs and results are raw elements, one tensor after the other.
 struct EvaluateOptions {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "base/os_testing.h"
 
@@ -123,6 +124,32 @@ TEST_F(Command, EvaluateSaysWhichDataAreMissing) {
   EXPECT_FALSE(std::filesystem::exists(program + ".out"));
 }
 
+TEST_F(Command, ExplainsAProgramForARecordedDevice) {
+  const CommandRun run =
+      RunCommand({"explain", "tests/data/artifacts/mlp_step.bc", "--profile", kProfile, "--why", "1"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, StartsWith("program jit_mlp_step on AMD Radeon RX 7900 XTX"));
+  EXPECT_THAT(run.out, HasSubstr("not timed"));
+  EXPECT_THAT(run.out, HasSubstr("make_artifacts.py:31\n"));
+  EXPECT_THAT(run.out, HasSubstr("\n    form: "));
+}
+
+TEST_F(Command, ExplainTimesTheKernelsOnTheDeviceAtHand) {
+  const std::string saved = Write("saved.bin", "");
+  const std::string program = Write("program.ir", kOurs);
+  EXPECT_EQ(RunCommand({"compile", program, "-o", saved}).code, 0);
+  for (const std::string& path : {program, saved}) {
+    const CommandRun run = RunCommand({"explain", path, "--runs", "2", "--json"});
+    ASSERT_EQ(run.code, 0) << run.err;
+    const auto json = nlohmann::json::parse(run.out);
+    ASSERT_EQ(json["kernels"].size(), 1u) << run.out;
+    EXPECT_EQ(json["kernels"][0]["bytes"], 3 * 2 * 4);
+    EXPECT_EQ(json["kernels"][0]["reasons"].empty(), path == saved);
+    EXPECT_GT(json["kernels"][0]["seconds"], 0);
+    EXPECT_EQ(json["executions"], 2);
+  }
+}
+
 TEST_F(Command, DevicesNamesTheProfileThatIsLaidOverThem) {
   os::SetVariable("DRAGOMAN_PROFILE", kProfile);
   const CommandRun run = RunCommand({"devices"});
@@ -142,6 +169,9 @@ TEST_F(Command, EveryErrorBeginsAlike) {
       {"compile", "tests/data/artifacts/mlp_step.bc", "--profile", kProfile, "-o", "there/is/no/folder"},
       {"compile", "tests/data/artifacts/refused_op.bc", "--profile", kProfile},
       {"evaluate", "there/is/no/such.bc", "-o", "x"},
+      {"explain", "there/is/no/such.bc"},
+      {"explain", "tests/data/artifacts/mlp_step.bc", "--profile", "there/is/no.json"},
+      {"explain", "tests/data/artifacts/mlp_step.bc", "--runs", "0"},
       {"devices", "--profile", "1000"},
       {"devices", "--there-is-no-such-option"},
       {"compile"},

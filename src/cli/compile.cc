@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <fstream>
 
+#include "base/cache_folder.h"
 #include "base/format.h"
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "compiler/compiler.h"
+#include "compiler/tuning_cache.h"
 #include "runtime/plan.h"
 #include "runtime/runtime.h"
 #include "target/profile_json.h"
@@ -16,25 +18,10 @@
 namespace dragoman::cli {
 namespace {
 
-Status WriteFile(const std::string& path, const void* data, size_t size_bytes) {
-  std::ofstream file(os::PathOf(path), std::ios::binary);
-  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
-  return file ? OkStatus() : Unavailable(Format("The file {} cannot be written.", path));
-}
-
 StatusOr<target::DeviceProfile> FindProfile(const std::string& path) {
   if (!path.empty()) return target::LoadProfile(path);
   ASSIGN_OR_RETURN(const auto reports, runtime::ListDevices());
   return reports.front().profile;
-}
-
-StatusOr<program::Program> CompileFile(const std::vector<char>& bytes, const target::DeviceProfile& profile,
-                                       const compiler::Options& options) {
-  const auto artifact = std::as_bytes(std::span(bytes));
-  const auto format = compiler::ArtifactFormatOf(artifact);
-  if (format.has_value()) return compiler::Compile({artifact, *format}, profile, options);
-  ASSIGN_OR_RETURN(auto module, ParseText(bytes));
-  return compiler::CompileModule(std::move(module), profile, options);
 }
 
 Status WriteOutputs(const program::Program& program, const CompileOptions& options) {
@@ -68,6 +55,7 @@ Status CompileOne(const CompileOptions& options) {
   ASSIGN_OR_RETURN(const auto profile, FindProfile(options.profile));
   compiler::Options compile;
   compile.fuse = options.fuse;
+  if (options.profile.empty()) compile.tuning = compiler::LoadTuning(ProcessCacheFolder().get(), profile);
   compile.skipped_passes = options.skipped_passes;
   if (!options.dumps.empty()) {
     compile.dump = [&](std::string_view stage, std::string_view text) {
@@ -75,10 +63,10 @@ Status CompileOne(const CompileOptions& options) {
     };
   }
   const auto start = std::chrono::steady_clock::now();
-  StatusOr<program::Program> compiled = CompileFile(bytes, profile, compile);
+  const StatusOr<program::ValidProgram> compiled = CompileOrLoad(bytes, profile, compile);
   if (!compiled.ok()) return compiled.status().WithContext(Format("While compiling {}.", options.input));
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-  ASSIGN_OR_RETURN(const auto program, program::ValidProgram::Check(*std::move(compiled)));
+  const program::ValidProgram& program = *compiled;
   if (IsWanted(options, "plan")) RETURN_IF_ERROR(PrintPlan(program, profile));
   std::fputs(Format("{}: {} kernels, {} steps, arena {} bytes, {:.1f} ms\n", options.input, program->kernels.size(),
                     program->steps.size(), program->arena_bytes, elapsed.count())

@@ -6,17 +6,10 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/files.h"
-#include "compiler/artifact.h"
 #include "reference/evaluator.h"
 
 namespace dragoman::cli {
 namespace {
-
-StatusOr<std::unique_ptr<ir::Module>> ReadModule(const std::vector<char>& bytes) {
-  const auto artifact = std::as_bytes(std::span(bytes));
-  const auto format = compiler::ArtifactFormatOf(artifact);
-  return format.has_value() ? compiler::ReadArtifact({artifact, *format}) : ParseText(bytes);
-}
 
 // The parameters' data one after the other, dense.
 StatusOr<std::vector<ir::Literal>> SplitInputs(const ir::Function& function, std::span<const std::byte> data) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 
 #include "cli/cli.h"
 
@@ -33,6 +34,34 @@ CLI::App* AddCompile(CLI::App& app, CompileOptions& options) {
   return command;
 }
 
+CLI::App* AddExplain(CLI::App& app, ExplainOptions& options) {
+  CLI::App* command = app.add_subcommand("explain", "Time a program's kernels, and say why they are what they are");
+  command->add_option("file", options.inputs, "Programs: artifacts, HLO modules, texts, saved programs")->required();
+  command->add_option("--profile", options.profile, "A device profile (JSON): compile for it and time nothing");
+  command->add_option("--runs", options.runs, "Executions, of which the median is printed")->check(CLI::Range(1, 1000));
+  command->add_option("--why", options.explained, "Of how many kernels to print the reasons (20)");
+  command->add_flag("--all", options.explains_all, "Print the reasons of all");
+  command->add_flag("--json", options.json, "Print JSON");
+  return command;
+}
+
+CLI::App* AddTune(CLI::App& app, TuneOptions& options) {
+  CLI::App* command = app.add_subcommand("tune", "Time the tiles of a program's products, and keep the quickest");
+  command->add_option("file", options.inputs, "Programs: artifacts, HLO modules, texts")->required();
+  command->add_flag("--reorder", options.reorders, "Also sum in other orders: last bits of results may change");
+  return command;
+}
+
+CLI::App* AddBench(CLI::App& app, BenchOptions& options) {
+  CLI::App* command = app.add_subcommand("bench", "Measure this machine's device, within a minute");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->add_flag("--small", options.small, "Small sizes, which slow devices have anyway");
+  command->add_option("--seconds", options.seconds, "Begin nothing after so long (60)")->check(CLI::PositiveNumber);
+  command->add_option("--only", options.only, "Only workloads with this in their name");
+  command->add_option("-o,--output", options.output, "Write JSON with the device's profile here, to be sent");
+  return command;
+}
+
 CLI::App* AddEvaluate(CLI::App& app, EvaluateOptions& options) {
   CLI::App* command = app.add_subcommand("evaluate", "Run a program on the host, slowly, for comparison");
   command->add_option("file", options.input, "The program")->required();
@@ -56,6 +85,35 @@ CLI::App* AddMakeKernel(CLI::App& app, std::string& driver) {
   return command;
 }
 
+// What the command line may ask for, and what is done then.
+struct Commands {
+  DevicesOptions devices;
+  bool doctor_json = false;
+  CompileOptions compile;
+  ExplainOptions explain;
+  BenchOptions bench;
+  TuneOptions tune;
+  EvaluateOptions evaluate;
+  CacheOptions cache;
+  std::string driver;
+
+  struct Row {
+    const CLI::App* command;
+    std::function<int()> run;
+  };
+  std::vector<Row> AddTo(CLI::App& app) {
+    return {{AddDevices(app, devices), [this] { return Devices(devices); }},
+            {AddDoctor(app, doctor_json), [this] { return Doctor(doctor_json); }},
+            {AddCompile(app, compile), [this] { return Compile(compile); }},
+            {AddExplain(app, explain), [this] { return Explain(explain); }},
+            {AddTune(app, tune), [this] { return Tune(tune); }},
+            {AddBench(app, bench), [this] { return Bench(bench); }},
+            {AddEvaluate(app, evaluate), [this] { return Evaluate(evaluate); }},
+            {AddCache(app, cache), [this] { return Cache(cache); }},
+            {AddMakeKernel(app, driver), [this] { return MakeKernel(driver); }}};
+  }
+};
+
 }  // namespace
 
 int Main(std::vector<std::string> arguments) {
@@ -65,19 +123,8 @@ int Main(std::vector<std::string> arguments) {
            " for more information.\n";
   });
   app.require_subcommand(1);
-  DevicesOptions devices;
-  bool doctor_json = false;
-  CompileOptions compile;
-  EvaluateOptions evaluate;
-  CacheOptions cache;
-  std::string driver;
-  const CLI::App* devices_command = AddDevices(app, devices);
-  const CLI::App* doctor_command = AddDoctor(app, doctor_json);
-  AddCompile(app, compile);
-  const CLI::App* evaluate_command = AddEvaluate(app, evaluate);
-  const CLI::App* cache_command = AddCache(app, cache);
-  const CLI::App* make_command = AddMakeKernel(app, driver);
-
+  Commands commands;
+  const std::vector<Commands::Row> rows = commands.AddTo(app);
   arguments.erase(arguments.begin());  // the program's name
   std::reverse(arguments.begin(), arguments.end());
   try {
@@ -85,12 +132,9 @@ int Main(std::vector<std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (*devices_command) return Devices(devices);
-  if (*doctor_command) return Doctor(doctor_json);
-  if (*cache_command) return Cache(cache);
-  if (*make_command) return MakeKernel(driver);
-  if (*evaluate_command) return Evaluate(evaluate);
-  return Compile(compile);
+  const auto row =
+      std::find_if(rows.begin(), rows.end(), [](const Commands::Row& each) { return bool(*each.command); });
+  return row->run();
 }
 
 }  // namespace dragoman::cli

@@ -18,16 +18,23 @@
 
 namespace dragoman::kernel {
 struct Kernel;
-}
+struct ProductChoices;
+}  // namespace dragoman::kernel
 
 namespace dragoman::compiler {
 
 struct Options : target::Options {
+  bool explains = false;  // the program says why its steps are what they are
   // Called after each stage with its name and a text form; for `dragoman compile --dump`.
   std::function<void(std::string_view stage, std::string_view text)> dump;
   // Called with each kernel and what it was generated from; for running programs without a device.
   std::function<void(const program::Kernel& generated, const kernel::Kernel& source)> on_kernel;
+  // Called with what could be chosen for each product that has a choice, where `explains` is set; its key stands among
+  // the step's reasons in a line that begins with kProductLine.
+  std::function<void(const kernel::ProductChoices&)> on_product;
 };
+
+inline constexpr std::string_view kProductLine = "product: ";
 
 // For keys of caches: differs where options do that a program depends on (all of target::Options).
 Hash128 Fingerprint(const target::Options& options);

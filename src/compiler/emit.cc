@@ -8,9 +8,11 @@
 
 #include "base/format.h"
 #include "compiler/barriers.h"
+#include "compiler/estimates.h"
 #include "compiler/kernel_table.h"
 #include "compiler/loop_joiner.h"
 #include "fusion/classify.h"
+#include "lower/product_choices.h"
 
 namespace dragoman::compiler {
 namespace {
@@ -20,6 +22,22 @@ using program::Step;
 using program::StepKind;
 
 constexpr uint64_t kUnlimitedWorkgroups = 0xffffffffull;
+
+// One line a reason.
+std::string Explain(const fusion::Group& group, const std::string& form) {
+  std::string text = Format("{} of {} operations:", Name(group.kind), group.members.size());
+  std::map<std::string_view, int> counts;
+  for (const ir::Op* op : group.members) ++counts[ir::Info(op->code).name];
+  for (const auto& [name, count] : counts) text += count == 1 ? Format(" {}", name) : Format(" {} {}", count, name);
+  if (!form.empty()) text += "\nform: " + form;
+  std::vector<std::string> seen;
+  for (const std::string& reason : group.reasons) {
+    if (std::find(seen.begin(), seen.end(), reason) != seen.end()) continue;
+    seen.push_back(reason);
+    text += "\n" + reason;
+  }
+  return text;
+}
 
 void MarkKernels(const std::vector<Step>& steps, std::vector<uint32_t>& is_used) {
   for (const Step& step : steps) {
@@ -55,6 +73,8 @@ class Emitter {
           const Options& options)
       : module_(module),
         storage_(storage),
+        profile_(profile),
+        options_(options),
         kernels_(profile, options.on_kernel),
         barriers_(program_),
         joiner_(program_, kernels_, profile) {}
@@ -185,7 +205,7 @@ class Emitter {
     step.kind = StepKind::kDispatch;
     step.barrier_before = barriers_.Step(AccessesOf(*form.kernel, step.buffers));
     ASSIGN_OR_RETURN(step.kernel, kernels_.Get(form));
-    for (const uint32_t slot : step.buffers) program_.bytes_accessed += program_.slots[slot].size_bytes;
+    program_.bytes_accessed += step.bytes;
     program_.flops += step.flops;
     steps.push_back(std::move(step));
     return OkStatus();
@@ -205,7 +225,9 @@ class Emitter {
       step.params = launch.params;
       step.label = launch.label;
       step.place = PlaceOf(item);
-      if (&launch == &*largest) step.flops = FlopsOf(item);  // others of a product sum or arrange
+      step.reason = ReasonOf(item);
+      step.bytes = BytesOf(launch, item.lowered, *item.group);
+      if (&launch == &*largest) step.flops = FlopsOf(*item.group);  // others of a product sum or arrange
       step.buffers = SlotsOf(launch, item);
       const KernelForm form{launch.kernel, AliasesOf(*launch.kernel, step.buffers)};
       RETURN_IF_ERROR(AddDispatch(form, std::move(step), steps));
@@ -247,10 +269,12 @@ class Emitter {
       step.buffers.insert(step.buffers.end(), slots.begin(), slots.end());
       step.params.insert(step.params.end(), launch.params.begin(), launch.params.end());
       step.segment_starts.push_back(step.segment_starts.back() + static_cast<uint32_t>(launch.workgroups));
-      step.flops += FlopsOf(*item);
+      step.flops += FlopsOf(*item->group);
+      step.bytes += BytesOf(launch, item->lowered, *item->group);
     }
     step.workgroups = step.segment_starts.back();
     step.place = PlaceOf(*batch[0]);
+    step.reason = ReasonOf(*batch[0]);
     step.label = Format("{} x {}", batch.size(), batch[0]->lowered.launches[0].label);
     return step;
   }
@@ -263,6 +287,7 @@ class Emitter {
       step.kind = StepKind::kCopy;
       step.slot_a = SlotOf(copy.from, size);
       step.slot_b = SlotOf(copy.to, size);
+      step.bytes = 2 * static_cast<double>(size);
       step.barrier_before = barriers_.Step({{step.slot_a, false}, {step.slot_b, true}});
       step.label = "copy";
       steps.push_back(std::move(step));
@@ -344,29 +369,26 @@ class Emitter {
     return entry->second;
   }
 
-  static double FlopsOf(const Item& item) {
-    const ir::Op* hero = item.group->hero;
-    if (hero == nullptr) return 0;
-    const double elements = static_cast<double>(hero->type().num_elements());
-    double products = 0;
-    if (hero->code == ir::OpCode::kDotGeneral) {
-      products = elements;
-      for (const int64_t dim : hero->attributes.Ints(ir::AttrKey::kLhsContractingDimensions)) {
-        products *= static_cast<double>(hero->operands[0]->type.dims[dim]);
-      }
-    } else if (hero->code == ir::OpCode::kConvolution) {
-      const TensorType& kernel = hero->operands[1]->type;
-      const int64_t features = kernel.dims[hero->attributes.Int(ir::AttrKey::kKernelOutputFeatureDimension)];
-      products =
-          elements * static_cast<double>(kernel.num_elements()) / static_cast<double>(std::max<int64_t>(1, features));
+  // Of a group, with what its lowering says. Dispatches of one group share it.
+  uint32_t ReasonOf(const Item& item) {
+    if (!options_.explains) return program::kNoReason;
+    std::string text = Explain(*item.group, item.lowered.reason);
+    if (const auto choices = kernel::ChoicesOf(*item.group, {profile_, options_})) {
+      text += "\n" + std::string(kProductLine) + choices->key;
+      if (options_.on_product) options_.on_product(*choices);
     }
-    return 2 * products;
+    const auto [entry, is_new] = reasons_.emplace(std::move(text), static_cast<uint32_t>(program_.reasons.size()));
+    if (is_new) program_.reasons.push_back(entry->first);
+    return entry->second;
   }
 
   const ir::Module& module_;
   const StoragePlan& storage_;
   program::Program program_;
+  const target::DeviceProfile& profile_;
+  const Options& options_;
   std::unordered_map<std::string, uint32_t> places_;  // by text
+  std::unordered_map<std::string, uint32_t> reasons_;
   KernelTable kernels_;
   BarrierPlanner barriers_;
   LoopJoiner joiner_;

@@ -24,6 +24,21 @@ constexpr size_t kMaxParts = 64;
 constexpr int64_t kMaxInstructions = 8192;  // a driver compiles a kernel as a whole
 constexpr int kCopyWorkgroup = 64;
 
+// A dispatch that does what the loop's body does.
+Step OneRound(const Step& loop) {
+  Step round;
+  round.barrier_before = true;
+  round.workgroups = 1;
+  round.place = loop.place;
+  for (const std::vector<Step>& body : loop.bodies) {
+    for (const Step& step : body) {
+      round.flops += step.flops;
+      round.bytes += step.bytes;
+    }
+  }
+  return round;
+}
+
 }  // namespace
 
 StatusOr<std::vector<Step>> LoopJoiner::Join(Step loop) {
@@ -33,14 +48,13 @@ StatusOr<std::vector<Step>> LoopJoiner::Join(Step loop) {
   if (loop.kind == StepKind::kRepeat) most_rounds = std::min(most_rounds, static_cast<int64_t>(loop.count));
   if (most_rounds < 2) return std::vector<Step>{std::move(loop)};
 
-  Step joined;
-  joined.barrier_before = true;
-  joined.workgroups = 1;
+  Step joined = OneRound(loop);
   joined.buffers = parts->slots;
-  joined.place = loop.place;
   const auto with_rounds = [&](uint64_t rounds) {
     Step step = joined;
     step.params = {static_cast<uint32_t>(rounds)};
+    step.flops *= static_cast<double>(rounds);
+    step.bytes *= static_cast<double>(rounds);
     step.label = Format("{} rounds of {} dispatches", rounds, parts->sequence.parts.size());
     return step;
   };

@@ -13,8 +13,8 @@ namespace {
 
 // Everything the program depends on. The text form of a module has all of it but its locations.
 Hash128 Key(const ir::Module& module, const target::DeviceProfile& profile, const Options& options) {
-  return HashString(Format("{}\n{}\n{} {}", HashString(ir::Print(module)).Hex(), target::ToJson(profile), Version(),
-                           Fingerprint(options).Hex()));
+  return HashString(Format("{}\n{}\n{} {}{}", HashString(ir::Print(module)).Hex(), target::ToJson(profile), Version(),
+                           Fingerprint(options).Hex(), options.explains ? " explained" : ""));
 }
 
 // Of where every op comes from.

@@ -114,13 +114,19 @@ int64_t Clusters::UnitedCodeSize(int a, int b) {
   return CodeSizeOf(roots);
 }
 
+std::string_view Clusters::Obstacle(int producer, int consumer) {
+  if (Reads(producer, nullptr).size() + Reads(consumer, nullptr).size() > kMaxReads) {
+    return "one kernel would read too many tensors";
+  }
+  if (UnitedCodeSize(producer, consumer) > kMaxCodeSize) return "one kernel would have too much code";
+  return HasOtherPath(producer, consumer) ? "another kernel between them reads the one's result for the other" : "";
+}
+
 bool Clusters::TryMerge(int producer, int consumer, std::string reason) {
+  if (!Obstacle(producer, consumer).empty()) return false;
   Cluster& from = clusters_[producer];
   Cluster& to = clusters_[consumer];
-  if (Reads(producer, nullptr).size() + Reads(consumer, nullptr).size() > kMaxReads) return false;
-  const int64_t code_size = UnitedCodeSize(producer, consumer);
-  if (code_size > kMaxCodeSize || HasOtherPath(producer, consumer)) return false;
-  to.code_size = code_size;
+  to.code_size = UnitedCodeSize(producer, consumer);
   to.roots.insert(to.roots.end(), from.roots.begin(), from.roots.end());
   std::sort(to.roots.begin(), to.roots.end());
   to.predecessors.insert(to.predecessors.end(), from.predecessors.begin(), from.predecessors.end());

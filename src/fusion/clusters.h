@@ -45,6 +45,8 @@ class Clusters {
   // Merges `producer` into `consumer`, which every rule must do through here; false, and nothing happens, when the
   // kernel would read too many tensors or have more than kMaxCodeSize of code, or when a third cluster lies between.
   bool TryMerge(int producer, int consumer, std::string reason);
+  // Why TryMerge would not, for people; empty where it would.
+  std::string_view Obstacle(int producer, int consumer);
   // Cluster ids in an order that respects dependencies.
   std::vector<int> TopologicalOrder() const;
 
@@ -63,5 +65,7 @@ class Clusters {
 
 // Applies the merging rules.
 void MergeClusters(Clusters& clusters);
+// Why the rules leave the consumer apart from a producer of what it reads, for people.
+std::string WhyApart(Clusters& clusters, int producer, int consumer);
 
 }  // namespace dragoman::fusion

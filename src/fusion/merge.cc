@@ -184,6 +184,28 @@ void ApplyRule(Clusters& clusters, Rule rule) {
   }
 }
 
+// The rows that both might be merged over.
+std::string WhyNotByRows(const Clusters& clusters, int producer, int consumer) {
+  const Cluster& from = clusters.at(producer);
+  const Cluster& to = clusters.at(consumer);
+  const RowShape shape = to.rows.cols > 0 ? to.rows : from.rows;
+  if (shape.cols == 0) return "";
+  if (from.rows.cols > 0 && !(from.rows == shape)) {
+    return Format("its rows are {} of {}, not {} of {}", from.rows.rows, from.rows.cols, shape.rows, shape.cols);
+  }
+  if (!OccupyTheDevice(shape)) return Format("{} rows of {} would not occupy the device", shape.rows, shape.cols);
+  return "";
+}
+
+std::string WhyNotPointwise(const Clusters& clusters, int producer, int consumer) {
+  const int64_t produced = RootElements(clusters, producer), computed = RootElements(clusters, consumer);
+  if (produced != computed) return Format("it has {} elements where this computes {}", produced, computed);
+  const auto pointwise = [&](int reader, const ir::Value* value) {
+    return ReadsPointwise(clusters.graph(), reader, value);
+  };
+  return AllReads(clusters, producer, consumer, pointwise) ? "" : "this reads other elements than those it computes";
+}
+
 }  // namespace
 
 void MergeClusters(Clusters& clusters) {
@@ -191,6 +213,23 @@ void MergeClusters(Clusters& clusters) {
   for (int id = 0; id < clusters.size(); ++id) SimplifyRow(clusters, id);
   MergeSiblings(clusters);
   ApplyRule(clusters, MergePointwise);
+}
+
+std::string WhyApart(Clusters& clusters, int producer, int consumer) {
+  const GroupKind from = clusters.at(producer).kind, to = clusters.at(consumer).kind;
+  std::string why;
+  if (from != GroupKind::kLoop && from != GroupKind::kRow && !HasEpilogue(from)) {
+    why = "nothing is computed from its results before they are written";
+  } else if (to != GroupKind::kLoop && !TakesRows(clusters.at(consumer))) {
+    why = Format("a {} reads its operands from memory", Name(to));
+  }
+  if (why.empty() && TakesRows(clusters.at(producer)) && TakesRows(clusters.at(consumer))) {
+    why = WhyNotByRows(clusters, producer, consumer);
+  }
+  if (why.empty()) why = WhyNotPointwise(clusters, producer, consumer);
+  if (why.empty()) why = clusters.Obstacle(producer, consumer);
+  if (why.empty()) why = Format("no rule joins a {} to it", Name(to));
+  return Format("apart from the {} before it: {}", Name(from), why);
 }
 
 }  // namespace dragoman::fusion

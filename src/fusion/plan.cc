@@ -41,6 +41,14 @@ Group MakeGroup(const Clusters& clusters, int id) {
   return group;
 }
 
+void SayWhyApart(Clusters& clusters, int id, Group& group) {
+  std::vector<std::string>& reasons = group.reasons;
+  for (const int producer : clusters.Predecessors(id)) {
+    std::string why = WhyApart(clusters, producer, id);
+    if (std::find(reasons.begin(), reasons.end(), why) == reasons.end()) reasons.push_back(std::move(why));
+  }
+}
+
 // Results that nobody reads from memory are not written. A group keeps its last one: its kernel needs something to do.
 void DropUnreadOutputs(const ir::Block& block, Plan& plan) {
   std::unordered_set<const ir::Value*> read(block.terminator()->operands.begin(), block.terminator()->operands.end());
@@ -83,7 +91,10 @@ StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& c
   Plan plan;
   size_t live = 0;
   for (int id = 0; id < clusters.size(); ++id) live += clusters.at(id).merged_away ? 0 : 1;
-  for (const int id : clusters.TopologicalOrder()) plan.groups.push_back(MakeGroup(clusters, id));
+  for (const int id : clusters.TopologicalOrder()) {
+    plan.groups.push_back(MakeGroup(clusters, id));
+    if (context.options.fuse) SayWhyApart(clusters, id, plan.groups.back());
+  }
   DropUnreadOutputs(block, plan);
   if (plan.groups.size() != live) return Internal("Fusion made groups that depend on each other in a circle.");
   return plan;

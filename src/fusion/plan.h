@@ -51,7 +51,7 @@ struct Group {
   ir::Op* hero = nullptr;            // the op that names the kind; null for loops
   std::vector<ir::Value*> inputs;    // read from memory, defined outside of `members`; no duplicates
   std::vector<ir::Value*> outputs;   // results of members that are written to memory; no duplicates
-  std::vector<std::string> reasons;  // why each member beyond the first is here, for people
+  std::vector<std::string> reasons;  // why each member beyond the first is here, and groups before it apart, for people
 };
 
 struct Plan {

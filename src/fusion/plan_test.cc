@@ -37,6 +37,7 @@ TEST(PlanBlock, GivesSoftmaxOneKernel) {
 TEST(PlanBlock, GivesEveryOpAKernelWithoutFusion) {
   const Planned planned = PlanText(kSoftmax, /*fuse=*/false);
   EXPECT_EQ(planned.plan.groups.size(), 7u) << planned.plan.ToString();
+  for (const Group& group : planned.plan.groups) EXPECT_TRUE(group.reasons.empty()) << planned.plan.ToString();
 }
 
 TEST(PlanBlock, KeepsColumnReductionsOutOfRows) {
@@ -53,6 +54,9 @@ TEST(PlanBlock, KeepsColumnReductionsOutOfRows) {
   EXPECT_EQ(planned.Count(GroupKind::kRow), 0);
   EXPECT_EQ(planned.Count(GroupKind::kReduce), 1);
   EXPECT_EQ(planned.Count(GroupKind::kLoop), 1);
+  EXPECT_EQ(
+      planned.First(GroupKind::kLoop).reasons,
+      std::vector<std::string>{"apart from the reduce before it: it has 1000 elements where this computes 128000"});
 }
 
 TEST(PlanBlock, PutsBiasAndReluIntoTheProductsEpilogue) {

@@ -8,9 +8,12 @@
 
 #include "base/cache_folder.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "compiler/compiler.h"
 #include "compiler/program_cache.h"
+#include "compiler/tuning_cache.h"
+#include "measure/tune.h"
 #include "pjrt/buffer_types.h"
 #include "pjrt/compile_options.h"
 #include "pjrt/serialized.h"
@@ -57,6 +60,7 @@ StatusOr<bool> ReadFlag(const std::string& name, const OptionValue& value) {
 // Ours begin with dragoman_; those of XLA come along in portable scripts and say nothing to us.
 StatusOr<compiler::Options> ReadCompilerOptions(const CompileOptions& options, const ClientState& client) {
   compiler::Options result;
+  result.explains = !ExplanationFolder().empty();
   result.exact_products = client.exact_products;
   for (const auto& [name, value] : options.overrides) {
     if (name == "dragoman_fuse") {
@@ -124,6 +128,7 @@ std::shared_ptr<ExecutableInfo> Describe(const std::shared_ptr<ClientState>& cli
   info->client = client;
   info->device = device;
   info->executable = std::move(executable);
+  info->explanation = Explanation::Make(*info->executable);
   info->compile_options = request.options;
   info->format = request.format;
   if (IsEchoWanted() || request.format == "hlo") info->artifact = request.artifact;
@@ -150,6 +155,23 @@ Status CheckBufferTypes(const program::Program& program) {
   return check(program.outputs, "Result");
 }
 
+// DRAGOMAN_TUNE=1: products are tuned before a program is compiled, those that are not yet.
+bool TunesPrograms() { return os::EnvironmentVariable("DRAGOMAN_TUNE") == "1"; }
+
+void Tune(const compiler::Artifact& artifact, runtime::Device& device, compiler::Options& options) {
+  const auto make_module = [&] { return compiler::ReadArtifact(artifact); };
+  measure::TuneOptions tune;
+  tune.only_new = true;
+  const auto products = measure::TuneProgram(device, make_module, options, tune);
+  if (!products.ok()) {
+    return Log(LogLevel::kWarning, Format("DRAGOMAN_TUNE: {}", products.status().message()));
+  }
+  const target::Tuning found = measure::TuningOf(*products);
+  for (const auto& [key, name] : found.products) options.tuning.products[key] = name;
+  const auto folder = ProcessCacheFolder();
+  if (folder != nullptr && !found.products.empty()) compiler::AddTuning(*folder, device.profile(), found);
+}
+
 // The same program on two devices is loaded twice.
 Hash128 LoadedKey(const Hash128& key, const PJRT_Device& device) {
   return HashString(key.Hex(), static_cast<uint64_t>(device.description.id));
@@ -169,11 +191,13 @@ StatusOr<std::shared_ptr<const ExecutableInfo>> CompileFor(PJRT_Device* device,
   if (device == nullptr) {
     ASSIGN_OR_RETURN(device, ChooseDevice(*client, options));
   }
-  ASSIGN_OR_RETURN(const compiler::Options compiler_options, ReadCompilerOptions(options, *client));
+  ASSIGN_OR_RETURN(compiler::Options compiler_options, ReadCompilerOptions(options, *client));
+  compiler_options.tuning = compiler::LoadTuning(ProcessCacheFolder().get(), device->device->profile());
   const Hash128 key = ProgramKey(request, device->profile_hash, compiler_options);
   const Hash128 loaded_key = LoadedKey(key, *device);
   std::shared_ptr<runtime::Executable> executable = client->loaded_programs.Find(loaded_key);
   if (executable == nullptr) {
+    if (TunesPrograms()) Tune({Bytes(request.artifact), format}, *device->device, compiler_options);
     ASSIGN_OR_RETURN(const program::ValidProgram program,
                      compiler::CompileCached({Bytes(request.artifact), format}, device->device->profile(),
                                              compiler_options, program::DiskCache(ProcessCacheFolder())));

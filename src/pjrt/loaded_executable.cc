@@ -141,7 +141,11 @@ Status Execute(PJRT_LoadedExecutable_Execute_Args& args) {
   const std::shared_ptr<const runtime::HostCallbacks> callbacks = MakeHostCallbacks(*args.options, 0);
   options.callbacks = callbacks.get();
   if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("runs {}", info.program().name));
+  std::vector<runtime::KernelRun> runs;
+  const bool is_timed = info.explanation != nullptr && info.explanation->WantsTimes();
+  if (is_timed) options.runs = &runs;
   ASSIGN_OR_RETURN(const runtime::ExecuteResult result, info.executable->Execute(buffers, options));
+  if (is_timed) info.explanation->Add(runs);
   // The runtime calls them until the work is done.
   if (callbacks != nullptr) result.done->OnReady([callbacks](const Status&) {});
   for (size_t i = 0; i < result.outputs.size(); ++i) {

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "pjrt/c_api.h"
+#include "pjrt/explanation.h"
 #include "pjrt/named_values.h"
 #include "runtime/runtime.h"
 
@@ -110,10 +111,11 @@ struct ExecutableInfo {
   std::shared_ptr<ClientState> client;
   PJRT_Device* device = nullptr;
   std::shared_ptr<runtime::Executable> executable;
-  std::string compile_options;  // as the framework gave them
-  bool is_portable = false;     // may be run on other devices
-  std::string format;           // of the artifact
-  std::string artifact;         // kept where somebody may ask for it: of format "hlo", or to be echoed
+  std::shared_ptr<Explanation> explanation;  // null where none is wanted
+  std::string compile_options;               // as the framework gave them
+  bool is_portable = false;                  // may be run on other devices
+  std::string format;                        // of the artifact
+  std::string artifact;                      // kept where somebody may ask for it: of format "hlo", or to be echoed
   std::string fingerprint;
 
   // What the query functions hand out.

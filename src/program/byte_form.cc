@@ -33,6 +33,10 @@ std::vector<std::byte> Seal(std::span<const std::byte> payload) {
   return bytes;
 }
 
+bool IsSaved(std::span<const std::byte> bytes) {
+  return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), &kMagic, sizeof(kMagic)) == 0;
+}
+
 StatusOr<std::span<const std::byte>> Unseal(std::span<const std::byte> bytes) {
   Header header;
   if (bytes.size() < sizeof(header)) {

@@ -11,7 +11,7 @@
 namespace dragoman::program {
 
 // Raised with every change of Program's fields or of what they mean.
-inline constexpr uint32_t kByteFormVersion = 6;
+inline constexpr uint32_t kByteFormVersion = 7;
 
 std::vector<std::byte> Seal(std::span<const std::byte> payload);
 // The payload inside `bytes`. INVALID_ARGUMENT: not a saved program, of another version, cut short or altered.

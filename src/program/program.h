@@ -72,8 +72,9 @@ enum class StepKind : uint8_t {
   kRecv,
 };
 
-// A step's place in the source: an index into Program::places.
+// A step's place in the source: an index into Program::places. kNoReason: likewise of Program::reasons.
 inline constexpr uint32_t kNoPlace = 0xffffffffu;
+inline constexpr uint32_t kNoReason = 0xffffffffu;
 
 struct Step {
   StepKind kind = StepKind::kDispatch;
@@ -87,7 +88,8 @@ struct Step {
   std::vector<uint32_t> buffers;         // slots; num_segments × kernel.num_buffers
   std::vector<uint32_t> params;          // num_segments × kernel.num_params
   std::vector<uint32_t> segment_starts;  // num_segments + 1 when segmented
-  double flops = 0;                      // of products; for estimates of time
+  double flops = 0;                      // estimated, as are the bytes it moves to and from memory
+  double bytes = 0;
 
   // kCopy: whole slots of equal size; kSend, kRecv: slot a
   uint32_t slot_a = 0;  // source (copy), predicate (while), index (case)
@@ -101,6 +103,7 @@ struct Step {
   int64_t channel_id = 0;  // kSend, kRecv
   std::string label;       // for people
   uint32_t place = kNoPlace;
+  uint32_t reason = kNoReason;
 };
 
 struct Program {
@@ -113,6 +116,8 @@ struct Program {
   std::vector<Step> steps;
   // "train.py:17 in jit(step)/dense/dot_general", each once: where steps come from.
   std::vector<std::string> places;
+  // Why steps are what they are, for people: lines, each text once. Empty unless compiler::Options::explains.
+  std::vector<std::string> reasons;
   // Of all places of the source. A cache that finds a program for another source of the same meaning forgets `places`
   // where this differs.
   Hash128 source_places;
@@ -127,6 +132,9 @@ struct Program {
   double flops = 0;
   double bytes_accessed = 0;
 };
+
+// Every step, those of bodies after the step that holds them: a step's number is its index here.
+std::vector<const Step*> AllSteps(const Program& program);
 
 // Checks every index and size; a loaded or hand-made program that passes cannot make the runtime touch wrong memory
 // except through its kernels. INVALID_ARGUMENT otherwise.
@@ -155,6 +163,7 @@ std::string Print(const Program& program);
 // A self-describing byte form with a version and a checksum. Parse gives DATA_LOSS-free errors: INVALID_ARGUMENT for
 // damaged or foreign bytes.
 std::vector<std::byte> Save(const Program& program);
+bool IsSaved(std::span<const std::byte> bytes);  // by how they begin
 StatusOr<ValidProgram> Load(std::span<const std::byte> bytes);
 
 }  // namespace dragoman::program

@@ -91,14 +91,14 @@ void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Step> {
   archive(value.kind, value.barrier_before, value.kernel, value.workgroups, value.num_segments, value.buffers,
-          value.params, value.segment_starts, value.flops, value.slot_a, value.slot_b, value.count, value.bodies,
-          value.channel_id, value.label, value.place);
+          value.params, value.segment_starts, value.flops, value.bytes, value.slot_a, value.slot_b, value.count,
+          value.bodies, value.channel_id, value.label, value.place, value.reason);
 }
 template <typename Archive, typename Value>
 void Fields(Archive& archive, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Program> {
   archive(value.name, value.parameters, value.outputs, value.kernels, value.constants, value.slots, value.steps,
-          value.places, value.source_places, value.arena_bytes, value.has_random_seed, value.forwarded_parameters,
-          value.flops, value.bytes_accessed);
+          value.places, value.reasons, value.source_places, value.arena_bytes, value.has_random_seed,
+          value.forwarded_parameters, value.flops, value.bytes_accessed);
 }
 
 template <typename T>

@@ -37,8 +37,10 @@ inline std::vector<Step> FullSteps() {
                       .buffers = {kParameterSlot, kArenaSlot},
                       .params = {32},
                       .flops = 1.5,
+                      .bytes = 2.5,
                       .label = "add",
-                      .place = 1};
+                      .place = 1,
+                      .reason = 0};
   const Step merged{.kernel = 1,
                     .workgroups = 3,
                     .num_segments = 2,
@@ -68,6 +70,7 @@ inline Program FullProgram() {
                    {SlotKind::kConstant, 0, 0, 4}};
   program.steps = FullSteps();
   program.places = {"a.py:1", "a.py:2 in add"};
+  program.reasons = {"there is no other"};
   program.source_places = {11, 12};
   program.arena_bytes = 512;
   program.has_random_seed = true;

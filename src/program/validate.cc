@@ -18,6 +18,13 @@ void ForgetPlaces(std::vector<Step>& steps) {
   }
 }
 
+void AddSteps(const std::vector<Step>& steps, std::vector<const Step*>& all) {
+  for (const Step& step : steps) {
+    all.push_back(&step);
+    for (const auto& body : step.bodies) AddSteps(body, all);
+  }
+}
+
 class Validator {
  public:
   explicit Validator(const Program& program) : program_(program) {}
@@ -191,6 +198,10 @@ class Validator {
   }
 
   Status CheckStep(const Step& step) {
+    if (step.reason != kNoReason && step.reason >= program_.reasons.size()) {
+      return InvalidArgument(
+          Format("A step has reason {}, but the program has {} reasons.", step.reason, program_.reasons.size()));
+    }
     if (step.place != kNoPlace && step.place >= program_.places.size()) {
       return InvalidArgument(
           Format("A step has place {}, but the program has {} places.", step.place, program_.places.size()));
@@ -281,6 +292,12 @@ class Validator {
 Status Validate(const Program& program) {
   const Status status = Validator(program).Run();
   return program.name.empty() ? status : status.WithContext("In program " + program.name + ".");
+}
+
+std::vector<const Step*> AllSteps(const Program& program) {
+  std::vector<const Step*> all;
+  AddSteps(program.steps, all);
+  return all;
 }
 
 ValidProgram ValidProgram::WithoutPlaces() const {

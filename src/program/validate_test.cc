@@ -98,6 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         FieldFault{"kind", [](Program& p) { p.steps[0].kind = static_cast<StepKind>(100); }, "'add' has no known kind"},
         FieldFault{"place", [](Program& p) { p.steps[0].place = 2; }, "place 2, but the program has 2"},
+        FieldFault{"reason", [](Program& p) { p.steps[0].reason = 1; }, "reason 1, but the program has 1"},
         FieldFault{"kernel", [](Program& p) { p.steps[0].kernel = 2; }, "'add' runs kernel 2 of 2"},
         FieldFault{"no_segments", [](Program& p) { p.steps[kMergedStep].num_segments = 0; }, "has 0 segments"},
         FieldFault{"segments", [](Program& p) { p.steps[kDispatchStep].num_segments = 2; }, "has 2 segments"},

@@ -51,6 +51,19 @@ bool IsOneRun(const Plan& plan) {
   return std::accumulate(node.ops.begin(), node.ops.end(), 0.0, add) <= plan.max_submission_seconds;
 }
 
+bool IsBarrier(const Op& op) { return op.kind == OpKind::kBarrier || op.kind == OpKind::kBarrierBeforeIndirect; }
+
+uint32_t CountDispatches(const std::vector<Node>& nodes) {
+  uint32_t count = 0;
+  for (const Node& node : nodes) {
+    for (const auto* ops : {&node.ops, &node.iteration_ops, &node.check_ops}) {
+      for (const Op& op : *ops) count += IsBarrier(op) ? 0 : 1;
+    }
+    for (const auto& body : node.bodies) count += CountDispatches(body);
+  }
+  return count;
+}
+
 const std::vector<Patch>& PatchesOf(const Plan& plan, Base base) { return plan.patches[static_cast<int>(base)]; }
 
 }  // namespace
@@ -76,7 +89,7 @@ Status ExecutableImpl::Initialize() {
   for (const auto& spec : program_->outputs) output_bytes_.push_back(spec.type.size_bytes());
   RETURN_IF_ERROR(UploadConstants());
   // The first execution should find everything ready.
-  ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance, MakeInstance());
+  ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance, MakeInstance(/*is_timed=*/false));
   instances_.push_back(std::move(instance));
   return OkStatus();
 }
@@ -119,7 +132,6 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(std::span<const Op> ops, Ins
                                                     bool is_last) {
   ASSIGN_OR_RETURN(const VkCommandBuffer buffer, instance.command_pool->Allocate());
   ASSIGN_OR_RETURN(vulkan::Recorder recorder, vulkan::Recorder::Begin(*core_->device, buffer, /*is_reusable=*/true));
-  const Allocation& table = *instance.table;
   recorder.Wait(is_first ? vulkan::Barrier::kStart : vulkan::Barrier::kBeforeIndirect);
   bool needs_barrier = false;  // the one just recorded covers what the first steps ask for
   for (const Op& op : ops) {
@@ -137,13 +149,7 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(std::span<const Op> ops, Ins
       case OpKind::kDispatchIndirect:
         break;
     }
-    recorder.Bind(pipelines_[op.kernel]->get());
-    recorder.SetRecords(table.address() + op.record_offset, op.num_segments, op.num_workgroups);
-    if (op.kind == OpKind::kDispatch) {
-      recorder.Dispatch(op.x, op.y, op.base_y);
-    } else {
-      recorder.DispatchIndirect(table.memory(), table.offset_bytes() + op.sizes_offset);
-    }
+    RecordDispatch(op, instance, recorder);
   }
   // Where the host does not see tensors it reads only what copies bring it.
   if (is_last && (core_->device->IsHostVisible(MemoryKind::kDevice) || !plan_.is_asynchronous || HasHostOutputs())) {
@@ -153,7 +159,45 @@ StatusOr<VkCommandBuffer> ExecutableImpl::RecordOps(std::span<const Op> ops, Ins
   return buffer;
 }
 
+void ExecutableImpl::RecordDispatch(const Op& op, const Instance& instance, vulkan::Recorder& recorder) const {
+  const Allocation& table = *instance.table;
+  recorder.Bind(pipelines_[op.kernel]->get());
+  recorder.SetRecords(table.address() + op.record_offset, op.num_segments, op.num_workgroups);
+  if (op.kind == OpKind::kDispatch) {
+    recorder.Dispatch(op.x, op.y, op.base_y);
+  } else {
+    recorder.DispatchIndirect(table.memory(), table.offset_bytes() + op.sizes_offset);
+  }
+}
+
+StatusOr<RecordedRun> ExecutableImpl::RecordTimed(std::span<const Op> ops, Instance& instance) {
+  RecordedRun run{.first_timestamp = instance.num_timestamps};
+  for (const Op& op : ops) {
+    if (!IsBarrier(op)) run.steps.push_back(op.step);
+  }
+  const auto num_timestamps = static_cast<uint32_t>(2 * run.steps.size());
+  instance.num_timestamps += num_timestamps;
+  ASSIGN_OR_RETURN(run.buffer, instance.command_pool->Allocate());
+  ASSIGN_OR_RETURN(vulkan::Recorder recorder,
+                   vulkan::Recorder::Begin(*core_->device, run.buffer, /*is_reusable=*/true));
+  if (num_timestamps != 0) recorder.Reset(*instance.timestamps, run.first_timestamp, num_timestamps);
+  uint32_t timestamp = run.first_timestamp;
+  for (const Op& op : ops) {
+    if (IsBarrier(op)) continue;
+    recorder.Wait(vulkan::Barrier::kBeforeIndirect);
+    recorder.Write(*instance.timestamps, timestamp++);
+    RecordDispatch(op, instance, recorder);
+    recorder.Write(*instance.timestamps, timestamp++);
+  }
+  RETURN_IF_ERROR(recorder.End());
+  return run;
+}
+
 Status ExecutableImpl::RecordRuns(std::span<const Op> ops, Instance& instance, std::vector<RecordedRun>& runs) {
+  if (instance.timestamps.has_value()) {
+    ASSIGN_OR_RETURN(runs.emplace_back(), RecordTimed(ops, instance));
+    return OkStatus();
+  }
   for (size_t begin = 0; begin < ops.size();) {
     size_t end = begin + 1;
     double seconds = ops[begin].seconds;
@@ -182,7 +226,7 @@ Status ExecutableImpl::RecordNodes(const std::vector<Node>& nodes, Instance& ins
 
 Status ExecutableImpl::RecordAll(Instance& instance) {
   const auto& nodes = plan_.nodes;
-  if (IsOneRun(plan_)) {
+  if (IsOneRun(plan_) && !instance.timestamps.has_value()) {
     const std::span<const Op> ops = nodes.empty() ? std::span<const Op>() : nodes[0].ops;
     ASSIGN_OR_RETURN(const VkCommandBuffer buffer, RecordOps(ops, instance, /*is_first=*/true, /*is_last=*/true));
     instance.submissions = {{buffer}};
@@ -191,7 +235,7 @@ Status ExecutableImpl::RecordAll(Instance& instance) {
   ASSIGN_OR_RETURN(instance.start, RecordOps({}, instance, true, false));
   ASSIGN_OR_RETURN(instance.end, RecordOps({}, instance, false, true));
   RETURN_IF_ERROR(RecordNodes(nodes, instance, instance.nodes));
-  if (!plan_.is_asynchronous) return OkStatus();
+  if (!plan_.is_asynchronous || instance.timestamps.has_value()) return OkStatus();
   SubmissionList list(plan_.max_submission_seconds);
   list.Add({instance.start, 0});
   list.Add(nodes, instance.nodes);
@@ -200,8 +244,12 @@ Status ExecutableImpl::RecordAll(Instance& instance) {
   return OkStatus();
 }
 
-StatusOr<std::unique_ptr<Instance>> ExecutableImpl::MakeInstance() {
+StatusOr<std::unique_ptr<Instance>> ExecutableImpl::MakeInstance(bool is_timed) {
   auto instance = std::make_unique<Instance>();
+  if (is_timed) {
+    const uint32_t count = std::max(2 * CountDispatches(plan_.nodes), 1u);
+    ASSIGN_OR_RETURN(instance->timestamps, vulkan::Timestamps::Create(*core_->device, count));
+  }
   ASSIGN_OR_RETURN(instance->command_pool, vulkan::CommandPool::Create(*core_->device));
   ASSIGN_OR_RETURN(instance->table, core_->heap(MemoryKind::kTable).Allocate(plan_.table.size()));
   std::memcpy(instance->table->host(), plan_.table.data(), plan_.table.size());
@@ -220,13 +268,13 @@ StatusOr<std::unique_ptr<Instance>> ExecutableImpl::MakeInstance() {
   return instance;
 }
 
-StatusOr<Instance*> ExecutableImpl::TakeInstance() {
+StatusOr<Instance*> ExecutableImpl::TakeInstance(bool is_timed) {
   while (true) {
     std::optional<Moment> oldest;
     {
       const std::lock_guard lock(instances_mutex_);
       for (const auto& instance : instances_) {
-        if (instance->is_taken) continue;
+        if (instance->is_taken || instance->timestamps.has_value() != is_timed) continue;
         if (core_->queue->IsComplete(instance->last_use)) {
           instance->is_taken = true;
           return instance.get();
@@ -234,7 +282,7 @@ StatusOr<Instance*> ExecutableImpl::TakeInstance() {
         oldest = std::min(oldest.value_or(instance->last_use), instance->last_use);
       }
       if (instances_.size() < kMaxInstances || !oldest) {
-        ASSIGN_OR_RETURN(std::unique_ptr<Instance> made, MakeInstance());
+        ASSIGN_OR_RETURN(std::unique_ptr<Instance> made, MakeInstance(is_timed));
         made->is_taken = true;
         instances_.push_back(std::move(made));
         return instances_.back().get();
@@ -375,8 +423,8 @@ void ExecutableImpl::FillTable(Instance& instance, const Bindings& bindings, con
 
 // Programs that the host drives are many submissions, between which others may run: they cannot share the scratch
 // arena.
-StatusOr<Allocations> ExecutableImpl::GetArena() const {
-  if (plan_.is_asynchronous) return core_->scratch->Get(plan_.arena);
+StatusOr<Allocations> ExecutableImpl::GetArena(bool is_shared) const {
+  if (is_shared) return core_->scratch->Get(plan_.arena);
   Allocations arena;
   for (const ArenaChunk& chunk : plan_.arena) {
     ASSIGN_OR_RETURN(arena.emplace_back(), core_->heap(MemoryKind::kDevice).Allocate(chunk.size_bytes));
@@ -385,20 +433,23 @@ StatusOr<Allocations> ExecutableImpl::GetArena() const {
 }
 
 StatusOr<Moment> ExecutableImpl::RunWith(Instance& instance, const Allocations& arena, Bindings& bindings,
-                                         const HostCallbacks* callbacks) {
+                                         const ExecuteOptions& options) {
   RETURN_IF_ERROR(RecordCopies(bindings));
   FillTable(instance, bindings, arena);
-  if (plan_.is_asynchronous) return core_->queue->Submit(instance.submissions, bindings.has_started);
-  HostDriver driver(*core_->queue, instance, callbacks);
+  if (plan_.is_asynchronous && options.runs == nullptr) {
+    return core_->queue->Submit(instance.submissions, bindings.has_started);
+  }
+  HostDriver driver(*core_->queue, instance, options);
   const StatusOr<Moment> done = driver.Run(plan_);
   bindings.has_started = driver.has_started();
   return done;
 }
 
 StatusOr<Moment> ExecutableImpl::Run(Bindings& bindings, const ExecuteOptions& options) {
-  ASSIGN_OR_RETURN(const Allocations arena, GetArena());
-  ASSIGN_OR_RETURN(Instance* const instance, TakeInstance());
-  const StatusOr<Moment> done = RunWith(*instance, arena, bindings, options.callbacks);
+  const bool is_timed = options.runs != nullptr;
+  ASSIGN_OR_RETURN(const Allocations arena, GetArena(plan_.is_asynchronous && !is_timed));
+  ASSIGN_OR_RETURN(Instance* const instance, TakeInstance(is_timed));
+  const StatusOr<Moment> done = RunWith(*instance, arena, bindings, options);
   ReleaseInstance(*instance, done);
   return done;
 }

@@ -13,15 +13,19 @@
 #include "runtime/plan.h"
 #include "runtime/runtime.h"
 #include "vulkan/command_buffer.h"
+#include "vulkan/timestamps.h"
 
 namespace dragoman::runtime {
 
 inline constexpr size_t kMaxInstances = 4;
 
-// A command buffer, and how long the device may take for it.
+// A command buffer, and how long the device may take for it. Where kernels are timed: a timestamp before and after each
+// operation that is no barrier, from `first_timestamp` on.
 struct RecordedRun {
   VkCommandBuffer buffer = VK_NULL_HANDLE;
   double seconds = 0;
+  uint32_t first_timestamp = 0;
+  std::vector<uint32_t> steps;  // of these operations
 };
 
 // The command buffers of one Node, in Node's fields' order: one for each, or several where one would take too long.
@@ -40,7 +44,9 @@ struct Instance {
   std::shared_ptr<Allocation> upload;
   std::optional<vulkan::CommandPool> command_pool;
   std::vector<RecordedNode> nodes;
-  VkCommandBuffer start = VK_NULL_HANDLE;  // go first and last in each submission of several command buffers
+  std::optional<vulkan::Timestamps> timestamps;  // kernels are timed, and run one after the other
+  uint32_t num_timestamps = 0;                   // taken
+  VkCommandBuffer start = VK_NULL_HANDLE;        // go first and last in each submission of several command buffers
   VkCommandBuffer end = VK_NULL_HANDLE;
   std::vector<std::vector<VkCommandBuffer>> submissions;  // when the plan is asynchronous: all of it, mostly one
   std::vector<uint64_t> arena;                            // addresses of its chunks that the table holds
@@ -74,12 +80,15 @@ class ExecutableImpl final : public Executable {
   Status MakePipelines();
   Status UploadConstants();
 
-  StatusOr<Instance*> TakeInstance();
-  StatusOr<std::unique_ptr<Instance>> MakeInstance();
+  StatusOr<Instance*> TakeInstance(bool is_timed);
+  StatusOr<std::unique_ptr<Instance>> MakeInstance(bool is_timed);
   Status RecordNodes(const std::vector<Node>& nodes, Instance& instance, std::vector<RecordedNode>& recorded);
   Status RecordRuns(std::span<const Op> ops, Instance& instance, std::vector<RecordedRun>& runs);
   // With the barriers that a submission starts or ends with, where asked.
   StatusOr<VkCommandBuffer> RecordOps(std::span<const Op> ops, Instance& instance, bool is_first, bool is_last);
+  void RecordDispatch(const Op& op, const Instance& instance, vulkan::Recorder& recorder) const;
+  // Each operation by itself, between two timestamps.
+  StatusOr<RecordedRun> RecordTimed(std::span<const Op> ops, Instance& instance);
   Status RecordAll(Instance& instance);
   // `done`: when its execution ends, if it did not fail.
   void ReleaseInstance(Instance& instance, const StatusOr<Moment>& done);
@@ -93,10 +102,10 @@ class ExecutableImpl final : public Executable {
   bool Unbind(std::span<const std::shared_ptr<Buffer>> arguments, const ExecuteOptions& options, Bindings& bindings);
   bool HasHostOutputs() const;
   Status RecordCopies(const Bindings& bindings);
-  StatusOr<Allocations> GetArena() const;
+  StatusOr<Allocations> GetArena(bool is_shared) const;
   StatusOr<Moment> Run(Bindings& bindings, const ExecuteOptions& options);
   StatusOr<Moment> RunWith(Instance& instance, const Allocations& arena, Bindings& bindings,
-                           const HostCallbacks* callbacks);
+                           const ExecuteOptions& options);
   void FillTable(Instance& instance, const Bindings& bindings, const Allocations& arena) const;
   std::vector<std::shared_ptr<Buffer>> WrapOutputs(Bindings& bindings, const std::shared_ptr<Event>& ready,
                                                    const Moment& ready_moment) const;

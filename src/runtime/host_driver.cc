@@ -51,6 +51,7 @@ Status HostDriver::Append(const std::vector<RecordedRun>& runs, uint64_t count) 
       if (gathered_.empty()) gathered_.push_back(instance_.start);
       gathered_.push_back(run.buffer);
       gathered_seconds_ += run.seconds;
+      if (runs_ != nullptr) RETURN_IF_ERROR(Time(run));
     }
   }
   return OkStatus();
@@ -62,6 +63,21 @@ Status HostDriver::Submit() {
   ASSIGN_OR_RETURN(submitted_, queue_.Submit(gathered_));
   gathered_.clear();
   gathered_seconds_ = 0;
+  return OkStatus();
+}
+
+Status HostDriver::Time(const RecordedRun& run) {
+  RETURN_IF_ERROR(Submit());
+  RETURN_IF_ERROR(queue_.Wait(submitted_));
+  if (run.steps.empty()) return OkStatus();
+  const vulkan::Timestamps& clock = *instance_.timestamps;
+  const auto count = static_cast<uint32_t>(2 * run.steps.size());
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> times, clock.Read(run.first_timestamp, count));
+  if (!first_timestamp_) first_timestamp_ = times[0];
+  for (size_t i = 0; i < run.steps.size(); ++i) {
+    const double begin = clock.SecondsBetween(*first_timestamp_, times[2 * i]);
+    runs_->push_back({run.steps[i], begin, clock.SecondsBetween(times[2 * i], times[2 * i + 1])});
+  }
   return OkStatus();
 }
 

@@ -24,8 +24,9 @@ class SubmissionList {
 
 class HostDriver {
  public:
-  HostDriver(Queue& queue, const Instance& instance, const HostCallbacks* callbacks)
-      : queue_(queue), instance_(instance), callbacks_(callbacks) {}
+  // `options.runs`: only of an instance with timestamps.
+  HostDriver(Queue& queue, const Instance& instance, const ExecuteOptions& options)
+      : queue_(queue), instance_(instance), callbacks_(options.callbacks), runs_(options.runs) {}
 
   // Gives the moment of the last submission.
   StatusOr<Moment> Run(const Plan& plan);
@@ -45,12 +46,16 @@ class HostDriver {
   // Submits what is gathered whenever it becomes too much.
   Status Append(const std::vector<RecordedRun>& runs, uint64_t count = 1);
   Status Submit();
+  // Submits, waits and notes how long everything took.
+  Status Time(const RecordedRun& run);
   // Submits and waits, then what the node's check_ops copied can be read.
   StatusOr<const std::byte*> Look(const Node& node, const RecordedNode& recorded);
 
   Queue& queue_;
   const Instance& instance_;
   const HostCallbacks* callbacks_;
+  std::vector<KernelRun>* const runs_;
+  std::optional<uint64_t> first_timestamp_;
   double max_seconds_ = 0;                 // of one submission
   std::vector<VkCommandBuffer> gathered_;  // to be submitted
   double gathered_seconds_ = 0;

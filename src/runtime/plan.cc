@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <unordered_map>
 
 #include "base/format.h"
 #include "runtime/builtin_kernels.h"
@@ -83,7 +84,11 @@ uint64_t AlignUp(uint64_t value, uint64_t alignment) { return (value + alignment
 
 class Planner {
  public:
-  Planner(const Program& program, const PlanOptions& options) : program_(program), options_(options) {}
+  Planner(const Program& program, const PlanOptions& options) : program_(program), options_(options) {
+    for (const Step* step : program::AllSteps(program)) {
+      numbers_.emplace(step, static_cast<uint32_t>(numbers_.size()));
+    }
+  }
 
   StatusOr<Plan> Run() {
     ASSIGN_OR_RETURN(plan_.arena, CutArena(program_, options_.max_chunk_bytes));
@@ -257,7 +262,7 @@ class Planner {
     AddDispatch({.kernel = step.kernel,
                  .record_offset = start,
                  .num_segments = step.num_segments,
-                 .place = step.place,
+                 .step = numbers_.at(&step),
                  .seconds = SecondsOf(step)},
                 step.workgroups, ops, region);
   }
@@ -282,7 +287,9 @@ class Planner {
   }
 
   void CopyStep(const Step& step, std::vector<Op>& ops, Region* region) {
+    const size_t begin = ops.size();
     Copy(PlaceOf(step.slot_a), PlaceOf(step.slot_b), program_.slots[step.slot_b].size_bytes, ops, region);
+    for (size_t i = begin; i < ops.size(); ++i) ops[i].step = numbers_.at(&step);
   }
 
   // A region for `capacity` dispatches, decided by a test of the slot where `parent` (or nothing) holds.
@@ -470,6 +477,7 @@ class Planner {
 
   const Program& program_;
   const PlanOptions& options_;
+  std::unordered_map<const Step*, uint32_t> numbers_;
   Plan plan_;
   uint32_t one_offset_ = 0;  // of a word that is 1: the parent of outermost predicates
   bool is_too_large_ = false;

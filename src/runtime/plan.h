@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "program/program.h"
 #include "runtime/arena_chunks.h"
+#include "runtime/runtime.h"
 
 namespace dragoman::runtime {
 
@@ -39,11 +40,11 @@ struct Op {
   uint32_t num_segments = 1;
   uint32_t x = 1;
   uint32_t y = 1;
-  uint32_t num_workgroups = 1;         // at most x * y: kernels end the rounded-up tail themselves
-  uint32_t sizes_offset = 0;           // kDispatchIndirect: in the table
-  uint32_t base_y = 0;                 // kDispatch: the first row of workgroups; the rows before it are another piece
-  uint32_t place = program::kNoPlace;  // of the step
-  double seconds = 0;                  // the device may take so long, by PlanOptions' speeds
+  uint32_t num_workgroups = 1;    // at most x * y: kernels end the rounded-up tail themselves
+  uint32_t sizes_offset = 0;      // kDispatchIndirect: in the table
+  uint32_t base_y = 0;            // kDispatch: the first row of workgroups; the rows before it are another piece
+  uint32_t step = kNoStepNumber;  // its number (program::AllSteps); none where the operation is of no single one
+  double seconds = 0;             // the device may take so long, by PlanOptions' speeds
 };
 
 enum class NodeKind : uint8_t {

@@ -55,22 +55,19 @@ TEST(MakePlan, RecordHoldsAddressesAndThenParams) {
   EXPECT_EQ(WordAt(plan, record + 24), 6u);
 }
 
-TEST(MakePlan, DispatchesSayWhichPlaceOfTheSourceTheyComeFrom) {
+TEST(MakePlan, DispatchesSayWhichStepTheyAreOf) {
   ProgramBuilder builder;
   const uint32_t parameter = builder.Parameter(100), output = builder.Output(100);
   program::Step repeat{.kind = program::StepKind::kRepeat, .count = 2};
   repeat.bodies = {{builder.Scale(parameter, output, 5, 6)}};
-  repeat.bodies[0][0].place = 7;
   builder.Do(builder.Scale(parameter, output, 5, 6));
   builder.Do(std::move(repeat));
-  program::Program program = builder.program();
-  program.places = std::vector<std::string>(8, "step.py:1");
-  const Plan plan = *PlanOf(program, {});
-  std::vector<uint32_t> places;
+  const Plan plan = *PlanOf(builder.program(), {});
+  std::vector<uint32_t> steps;
   for (const Op& op : plan.nodes[0].ops) {
-    if (op.kind == OpKind::kDispatch) places.push_back(op.place);
+    if (op.kind == OpKind::kDispatch) steps.push_back(op.step);
   }
-  EXPECT_EQ(places, (std::vector<uint32_t>{program::kNoPlace, 7, 7}));
+  EXPECT_EQ(steps, (std::vector<uint32_t>{0, 2, 2}));
 }
 
 TEST(PrintPlan, ShowsThePlacesOfAddressesAndTheOperations) {

@@ -81,9 +81,22 @@ struct HostCallbacks {
   std::function<Status(int64_t channel_id, std::span<std::byte> data)> recv;
 };
 
+// Of a kernel that no single step asks for: the runtime's own, which steer loops and branches.
+inline constexpr uint32_t kNoStepNumber = 0xffffffffu;
+
+// A kernel's run on the device, by the device's own clock.
+struct KernelRun {
+  uint32_t step = kNoStepNumber;  // program::AllSteps
+  double begin = 0;               // seconds after the execution's first kernel began
+  double seconds = 0;
+};
+
 struct ExecuteOptions {
   std::vector<bool> is_donated;  // per parameter; empty: none
   const HostCallbacks* callbacks = nullptr;
+  // Receives what ran, in order. Kernels then run one after the other and Execute returns when they are done; what the
+  // kernels of a predicated loop that had ended took is there too. UNIMPLEMENTED: the device has no clock for it.
+  std::vector<KernelRun>* runs = nullptr;
 };
 
 struct ExecuteResult {

@@ -104,4 +104,12 @@ void Recorder::Copy(const Memory& source, uint64_t source_offset, const Memory& 
   device_->functions().vkCmdCopyBuffer(buffer_, source.buffer.get(), target.buffer.get(), 1, &region);
 }
 
+void Recorder::Reset(const Timestamps& timestamps, uint32_t first, uint32_t count) {
+  device_->functions().vkCmdResetQueryPool(buffer_, timestamps.handle(), first, count);
+}
+
+void Recorder::Write(const Timestamps& timestamps, uint32_t index) {
+  device_->functions().vkCmdWriteTimestamp(buffer_, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, timestamps.handle(), index);
+}
+
 }  // namespace dragoman::vulkan

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "vulkan/device.h"
+#include "vulkan/timestamps.h"
 
 namespace dragoman::vulkan {
 
@@ -46,6 +47,10 @@ class Recorder {
   void DispatchIndirect(const Memory& sizes, uint64_t offset_bytes);
   void Copy(const Memory& source, uint64_t source_offset, const Memory& target, uint64_t target_offset,
             uint64_t size_bytes);
+  // Before the command buffer writes any of them.
+  void Reset(const Timestamps& timestamps, uint32_t first, uint32_t count);
+  // When everything recorded so far is done.
+  void Write(const Timestamps& timestamps, uint32_t index);
 
  private:
   Recorder(Device& device, VkCommandBuffer buffer) : device_(&device), buffer_(buffer) {}

@@ -67,7 +67,12 @@ namespace dragoman::vulkan {
   X(vkCmdDispatchBase)                      \
   X(vkCmdDispatchIndirect)                  \
   X(vkCmdPipelineBarrier)                   \
-  X(vkCmdCopyBuffer)
+  X(vkCmdCopyBuffer)                        \
+  X(vkCreateQueryPool)                      \
+  X(vkDestroyQueryPool)                     \
+  X(vkCmdResetQueryPool)                    \
+  X(vkCmdWriteTimestamp)                    \
+  X(vkGetQueryPoolResults)
 
 struct GlobalFunctions {
   PFN_vkGetInstanceProcAddr vkGetInstanceProcAddr = nullptr;

@@ -46,6 +46,7 @@ using OwnedShaderModule = Owned<VkShaderModule, &DeviceFunctions::vkDestroyShade
 using OwnedPipeline = Owned<VkPipeline, &DeviceFunctions::vkDestroyPipeline>;
 using OwnedPipelineLayout = Owned<VkPipelineLayout, &DeviceFunctions::vkDestroyPipelineLayout>;
 using OwnedPipelineCache = Owned<VkPipelineCache, &DeviceFunctions::vkDestroyPipelineCache>;
+using OwnedQueryPool = Owned<VkQueryPool, &DeviceFunctions::vkDestroyQueryPool>;
 using OwnedCommandPool = Owned<VkCommandPool, &DeviceFunctions::vkDestroyCommandPool>;
 
 }  // namespace dragoman::vulkan

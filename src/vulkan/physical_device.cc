@@ -230,8 +230,11 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
     functions.vkGetPhysicalDeviceProperties2(handle, &properties.core);
     functions.vkGetPhysicalDeviceFeatures2(handle, &features.core);
   }
-  const int queue_family = ChooseQueueFamily(ListQueueFamilies(functions, handle));
+  const std::vector<VkQueueFamilyProperties> families = ListQueueFamilies(functions, handle);
+  const int queue_family = ChooseQueueFamily(families);
   device.queue_family = static_cast<uint32_t>(std::max(queue_family, 0));
+  if (queue_family >= 0) device.timestamp_bits = families[queue_family].timestampValidBits;
+  device.timestamp_period_ns = basic.limits.timestampPeriod;
   std::copy_n(basic.pipelineCacheUUID, VK_UUID_SIZE, device.pipeline_cache_uuid.begin());
   FillIdentity(basic, device.profile);
   FillFeatures(features, device.profile);

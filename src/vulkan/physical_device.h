@@ -18,6 +18,8 @@ struct PhysicalDevice {
   target::DeviceProfile profile;
   std::string refusal;  // empty: usable. Otherwise one sentence: why not, and what to do.
   uint32_t queue_family = 0;
+  uint32_t timestamp_bits = 0;     // of the family's timestamps; 0: it has none
+  double timestamp_period_ns = 0;  // of one count
   ExtensionSet extensions;
   VkPhysicalDeviceMemoryProperties memory{};
   std::array<uint8_t, VK_UUID_SIZE> pipeline_cache_uuid{};
