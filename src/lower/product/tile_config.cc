@@ -85,14 +85,15 @@ constexpr double kAloneRate = 0.67;        // of a workgroup on matrix units who
 constexpr double kDispatchCycles = 4000;   // one more dispatch behind a barrier
 constexpr int kMaxSplits = 256;
 
-double TileCycles(const TileRow& row, TileUnit unit, const Extents& e, int64_t splits, int units, double step_cycles) {
+double TileCycles(const TileRow& row, const ProductConfig& config, const Extents& e, int units, double step_cycles) {
+  const int splits = config.splits;
   const int64_t workgroups = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch * splits;
   const double a_unit = static_cast<double>(CeilDiv(workgroups, units));
   const double steps = static_cast<double>(CeilDiv(CeilDiv(e.k, row.tile_k), splits));
   const double work = steps * row.tile_m * row.tile_n * row.tile_k / (target::kMultiplyAddsInCycle * row.rate);
   // Up to four workgroups of a unit wait at the same time.
   const double rounds = static_cast<double>(CeilDiv(static_cast<int64_t>(a_unit), 4));
-  const double rate = IsMatrix(unit) && a_unit == 1 ? kAloneRate : 1;
+  const double rate = IsMatrix(config.unit) && a_unit == 1 ? kAloneRate : 1;
   double cycles = std::max(a_unit * work / rate, rounds * std::max(work, steps * step_cycles));
   if (splits > 1) {
     const double traffic = static_cast<double>(e.results()) * static_cast<double>(splits + 1) * 8;
@@ -198,7 +199,7 @@ void AddCandidates(const UnitChoice& choice, const ProductForm& form, const targ
       config.splits = EvenSplits(steps, splits);
       // A loop that comes round after several steps needs as many of them in every part.
       config.steps_at_once = steps % (int64_t{config.splits} * row.steps_at_once) == 0 ? row.steps_at_once : 1;
-      candidates.push_back({config, TileCycles(row, choice.unit, e, config.splits, units, step_cycles)});
+      candidates.push_back({config, TileCycles(row, config, e, units, step_cycles)});
     }
   }
 }
