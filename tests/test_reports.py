@@ -39,3 +39,38 @@ def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path):
     done = run_python(STEP, JAX_PLATFORMS="dragoman", DRAGOMAN_EXPLAIN=str(file))
     assert done.returncode == 0, done.stderr
     assert "cannot be written" in done.stderr
+
+
+PROFILE = """
+import gzip, json, pathlib, sys
+import jax, jax.numpy as jnp, numpy
+step = jax.jit(lambda w, x: jnp.tanh(x @ w).sum(0))
+w, x = numpy.ones((16, 8), "float32"), numpy.ones((32, 16), "float32")
+expected = numpy.asarray(step(w, x))
+with jax.profiler.trace(sys.argv[1], create_perfetto_trace=True):
+    for _ in range(3):
+        result = numpy.asarray(step(w, x))
+assert (result == expected).all()
+assert (numpy.asarray(step(w, x)) == expected).all()
+(file,) = pathlib.Path(sys.argv[1]).rglob("perfetto_trace.json.gz")
+events = json.loads(gzip.open(file).read())["traceEvents"]
+processes = {e["pid"]: e["args"]["name"] for e in events if e.get("name") == "process_name"}
+threads = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e.get("name") == "thread_name"}
+of_device = [e for e in events if e.get("ph") == "X" and "/device:GPU:0" in processes.get(e["pid"], "")]
+for e in of_device:
+    print(threads[e["pid"], e["tid"]], "|", e["name"], "|", e["dur"], e.get("args"))
+host = [e for e in events if e.get("ph") == "X" and "host" in processes.get(e["pid"], "")]
+low, high = min(e["ts"] for e in host), max(e["ts"] + e["dur"] for e in host)
+assert all(low <= e["ts"] <= high for e in of_device)
+"""
+
+
+def test_jaxs_profiler_shows_kernels_and_transfers(tmp_path):
+    done = run_python(PROFILE, str(tmp_path), JAX_PLATFORMS="dragoman")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    kernels = [line for line in lines if line.startswith("Kernels | dot_general")]
+    assert len(kernels) == 3 and "<string>:" in kernels[0] and "FLOPs" in kernels[0], done.stdout
+    assert sum(line.startswith("Programs | jit__lambda") for line in lines) == 3, done.stdout
+    assert any("| host to device |" in line for line in lines), done.stdout
+    assert any("| device to host |" in line for line in lines), done.stdout
