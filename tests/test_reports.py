@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the library says about the speed of programs: files, tables and traces."""
 
-from processes import run_python
+from processes import ROOT, run_python
 
 STEP = """
 import jax, jax.numpy as jnp
@@ -74,3 +74,28 @@ def test_jaxs_profiler_shows_kernels_and_transfers(tmp_path):
     assert sum(line.startswith("Programs | jit__lambda") for line in lines) == 3, done.stdout
     assert any("| host to device |" in line for line in lines), done.stdout
     assert any("| device to host |" in line for line in lines), done.stdout
+
+
+PRODUCT = """
+import jax, numpy
+rng = numpy.random.default_rng(0)
+x, y = (rng.normal(size=(128, 128)).astype("float32") for _ in range(2))
+print(numpy.asarray(jax.jit(lambda x, y: x @ y)(x, y)).tobytes().hex()[:4000])
+"""
+
+
+def test_a_variable_tunes_products_for_all_later_programs(tmp_path):
+    common = {
+        "JAX_PLATFORMS": "dragoman",
+        "DRAGOMAN_PROFILE": str(ROOT / "tests/profiles/navi31.json"),  # tiles are for GPUs
+        "DRAGOMAN_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    before = run_python(PRODUCT, **common)
+    tuned = run_python(PRODUCT, **common, DRAGOMAN_TUNE="1")
+    folder = tmp_path / "reports"
+    after = run_python(PRODUCT, **common, DRAGOMAN_EXPLAIN=str(folder))
+    for done in (before, tuned, after):
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == before.stdout
+    (report,) = [path for path in folder.iterdir() if "lambda" in path.name]
+    assert "was measured to be the fastest" in report.read_text()
