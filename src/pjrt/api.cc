@@ -31,6 +31,7 @@ PJRT_Api MakeApi() {
   FillExecutableSlots(api);
   FillLoadedExecutableSlots(api);
   FillHostCallbackSlots(api);
+  api.extension_start = ProfilerExtensionBase();
   return api;
 }
 

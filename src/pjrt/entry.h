@@ -59,5 +59,7 @@ void FillTransferSlots(PJRT_Api& api);
 void FillExecutableSlots(PJRT_Api& api);
 void FillLoadedExecutableSlots(PJRT_Api& api);
 void FillHostCallbackSlots(PJRT_Api& api);
+// What a framework's profiler asks (profiler.cc).
+PJRT_Extension_Base* ProfilerExtensionBase();
 
 }  // namespace dragoman::pjrt

@@ -9,6 +9,7 @@
 #include "pjrt/entry.h"
 #include "pjrt/host_callbacks.h"
 #include "pjrt/objects.h"
+#include "pjrt/trace.h"
 
 struct PJRT_DeviceAssignmentSerialized {
   std::string bytes;
@@ -130,6 +131,26 @@ StatusOr<std::vector<std::shared_ptr<runtime::Buffer>>> ReadArguments(const Exec
   return buffers;
 }
 
+// Timed where somebody wants to know how long its kernels take.
+StatusOr<runtime::ExecuteResult> Run(const ExecutableInfo& info,
+                                     std::span<const std::shared_ptr<runtime::Buffer>> buffers,
+                                     runtime::ExecuteOptions& options) {
+  Trace& trace = Trace::OfProcess();
+  const bool is_explained = info.explanation != nullptr && info.explanation->WantsTimes();
+  const bool is_traced = trace.is_on();
+  if (!is_explained && !is_traced) return info.executable->Execute(buffers, options);
+  std::vector<runtime::KernelRun> runs;
+  options.runs = &runs;
+  auto result = info.executable->Execute(buffers, options);
+  options.runs = nullptr;
+  // Where the device has no clock nothing has begun yet.
+  if (result.status().code() == StatusCode::kUnimplemented) return info.executable->Execute(buffers, options);
+  if (!result.ok()) return result;
+  if (is_explained) info.explanation->Add(runs);
+  if (is_traced) trace.AddExecution(*info.executable, runs, Trace::Clock::now());
+  return result;
+}
+
 Status Execute(PJRT_LoadedExecutable_Execute_Args& args) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const ExecutableInfo> loaded, LoadedOn(*args.executable, args.execute_device));
   const ExecutableInfo& info = *loaded;
@@ -141,11 +162,7 @@ Status Execute(PJRT_LoadedExecutable_Execute_Args& args) {
   const std::shared_ptr<const runtime::HostCallbacks> callbacks = MakeHostCallbacks(*args.options, 0);
   options.callbacks = callbacks.get();
   if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, Format("runs {}", info.program().name));
-  std::vector<runtime::KernelRun> runs;
-  const bool is_timed = info.explanation != nullptr && info.explanation->WantsTimes();
-  if (is_timed) options.runs = &runs;
-  ASSIGN_OR_RETURN(const runtime::ExecuteResult result, info.executable->Execute(buffers, options));
-  if (is_timed) info.explanation->Add(runs);
+  ASSIGN_OR_RETURN(const runtime::ExecuteResult result, Run(info, buffers, options));
   // The runtime calls them until the work is done.
   if (callbacks != nullptr) result.done->OnReady([callbacks](const Status&) {});
   for (size_t i = 0; i < result.outputs.size(); ++i) {

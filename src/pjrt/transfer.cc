@@ -8,6 +8,7 @@
 #include "pjrt/entry.h"
 #include "pjrt/host_layout.h"
 #include "pjrt/objects.h"
+#include "pjrt/trace.h"
 
 namespace dragoman::pjrt {
 namespace {
@@ -36,8 +37,13 @@ Status BufferFromHostBuffer(PJRT_Client_BufferFromHostBuffer_Args& args) {
     view.byte_strides.assign(args.byte_strides, args.byte_strides + args.num_byte_strides);
   }
   PJRT_Memory& memory = Target(*args.client->state, args.memory, args.device);
+  const auto begin = Trace::Clock::now();
   ASSIGN_OR_RETURN(std::shared_ptr<runtime::Buffer> buffer,
                    memory.device->device->FromHost(type, view, memory.placement()));
+  Trace& trace = Trace::OfProcess();
+  if (trace.is_on()) {
+    trace.AddTransfer(memory.device->device->index(), "host to device", buffer->size_bytes(), begin);
+  }
   // FromHost has copied: the caller's memory is free at once, whatever the semantics asked for.
   args.done_with_host_buffer = NewEvent(runtime::ReadyEvent());
   args.buffer = NewBuffer(args.client->state, memory, std::move(buffer));
@@ -72,6 +78,17 @@ Status CheckReadable(const PJRT_Buffer& buffer) {
   return OkStatus();
 }
 
+// The event of a copy to the host, which a trace learns about.
+std::shared_ptr<runtime::Event> Traced(const PJRT_Buffer& buffer, std::shared_ptr<runtime::Event> done) {
+  if (!Trace::OfProcess().is_on()) return done;
+  const int device = buffer.device().device->index();
+  const uint64_t size_bytes = buffer.buffer->size_bytes();
+  done->OnReady([device, size_bytes, begin = Trace::Clock::now()](const Status&) {
+    Trace::OfProcess().AddTransfer(device, "device to host", size_bytes, begin);
+  });
+  return done;
+}
+
 Status ToHostBuffer(PJRT_Buffer_ToHostBuffer_Args& args) {
   const PJRT_Buffer& buffer = *args.src;
   const TensorType& type = buffer.buffer->type();
@@ -88,11 +105,12 @@ Status ToHostBuffer(PJRT_Buffer_ToHostBuffer_Args& args) {
   if (layout.size_bytes == 0) {
     args.event = NewEvent(buffer.buffer->ready());
   } else if (layout.is_row_major) {
-    args.event = NewEvent(buffer.device().device->ToHost(buffer.buffer, args.dst, layout.size_bytes));
+    args.event = NewEvent(Traced(buffer, buffer.device().device->ToHost(buffer.buffer, args.dst, layout.size_bytes)));
   } else {
-    args.event = NewEvent(ToHostThen(buffer, [type, layout, dst = args.dst](const std::vector<std::byte>& bytes) {
+    const auto scatter = [type, layout, dst = args.dst](const std::vector<std::byte>& bytes) {
       ScatterToLayout(type, layout, bytes.data(), static_cast<std::byte*>(dst));
-    }));
+    };
+    args.event = NewEvent(Traced(buffer, ToHostThen(buffer, scatter)));
   }
   return OkStatus();
 }
