@@ -62,8 +62,8 @@ StatusOr<std::vector<std::shared_ptr<runtime::Buffer>>> MakeArguments(runtime::D
 StatusOr<StepTimes> TimeProgram(runtime::Device& device, const program::ValidProgram& program,
                                 const Repetition& repetition) {
   if (TalksWithTheHost(*program)) {
-    return Unimplemented(
-        Format("The program {} calls back to Python as it runs, so it cannot be timed outside of it.", program->name));
+    return Unimplemented(Format("The program{} calls back to Python as it runs, so it cannot be timed outside of it.",
+                                program->name.empty() ? "" : " " + program->name));
   }
   ASSIGN_OR_RETURN(const auto executable, device.Load(program));
   ASSIGN_OR_RETURN(const auto arguments, MakeArguments(device, *program));

@@ -2,6 +2,7 @@
 #include "pjrt/explanation.h"
 
 #include <atomic>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>
