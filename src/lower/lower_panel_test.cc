@@ -17,12 +17,24 @@ HeroTest PanelTest(const char* name, int width, int height, const char* dtype) {
                          is_lu ? ", %o" : "", name, more));
 }
 
+// Those that keep a panel in memory, and those that hold it in registers, by subgroups of these sizes.
+std::vector<target::DeviceProfile> PanelProfiles() {
+  std::vector<target::DeviceProfile> profiles = HeroProfiles();
+  for (const int size : {8, 32, 64}) {
+    target::DeviceProfile gpu = HeroProfiles()[1];
+    gpu.subgroup_basic = gpu.subgroup_shuffle = gpu.subgroup_size_control = true;
+    gpu.subgroup_size = gpu.subgroup_min_size = gpu.subgroup_max_size = size;
+    profiles.push_back(gpu);
+  }
+  return profiles;
+}
+
 // From the first row of a matrix, from a later one, and where the last columns have no diagonal.
 TEST(LowerPanel, FactorsPanels) {
-  for (const target::DeviceProfile& profile : HeroProfiles()) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
     for (const char* name : {"lu_panel", "qr_panel"}) {
       for (const auto& [width, height, first] : {std::tuple{1, 1, 0}, std::tuple{3, 7, 0}, std::tuple{8, 90, 40},
-                                                 std::tuple{4, 10, 8}, std::tuple{5, 3, 0}}) {
+                                                 std::tuple{4, 10, 8}, std::tuple{5, 3, 0}, std::tuple{16, 300, 17}}) {
         for (const char* dtype : {"f32", "f64", "c64"}) {
           SCOPED_TRACE(Format("{} {} {} {} {}", name, width, height, first, dtype));
           HeroTest test = PanelTest(name, width, height, dtype);
@@ -36,7 +48,7 @@ TEST(LowerPanel, FactorsPanels) {
 }
 
 TEST(LowerPanel, PivotsOfZeroLeaveTheirColumns) {
-  for (const target::DeviceProfile& profile : HeroProfiles()) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
     HeroTest test = PanelTest("lu_panel", 2, 3, "f32");
     test.SetDoubles(0, {0, 0, 0, 1, 2, 4, 3, 3, 3, 3, 3, 3});
     test.SetInts(1, {0});
@@ -45,7 +57,7 @@ TEST(LowerPanel, PivotsOfZeroLeaveTheirColumns) {
 }
 
 TEST(LowerPanel, ReflectorsOfHugeAndTinyColumnsAreRight) {
-  for (const target::DeviceProfile& profile : HeroProfiles()) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
     HeroTest test = PanelTest("qr_panel", 1, 4, "f32");
     test.SetDoubles(0, {3e30, 1e30, -2e30, 1e30, 3e-30, 1e-30, -2e-30, 1e-30});
     test.SetInts(1, {0});

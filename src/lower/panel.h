@@ -15,4 +15,8 @@ StatusOr<Dispatch> RotateBlocksKernel(const fusion::Group& group, const target::
 StatusOr<Dispatch> LuPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile);
 StatusOr<Dispatch> QrPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile);
 
+// The same of panels that HeldPanelFor lets a workgroup hold in registers; no temporaries.
+StatusOr<Dispatch> HeldLuPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile);
+StatusOr<Dispatch> HeldQrPanelKernel(const fusion::Group& group, const target::DeviceProfile& profile);
+
 }  // namespace dragoman::kernel
