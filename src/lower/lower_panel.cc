@@ -16,6 +16,8 @@ constexpr struct {
 } kPanelKernels[] = {
     {ir::OpCode::kJacobiRotations, JacobiRotationsKernel, nullptr},
     {ir::OpCode::kRotateBlocks, RotateBlocksKernel, nullptr},
+    {ir::OpCode::kCholeskyPanel, CholeskyPanelKernel, nullptr},
+    {ir::OpCode::kLuUpdate, LuUpdateKernel, nullptr},
     {ir::OpCode::kLuPanel, LuPanelKernel, HeldLuPanelKernel},
     {ir::OpCode::kQrPanel, QrPanelKernel, HeldQrPanelKernel},
 };

@@ -23,11 +23,12 @@ Panels PanelsOf(int64_t steps, int64_t rows, int64_t columns, DType dtype, const
   // Rather a narrow panel in registers than a wide one in memory.
   constexpr int64_t kNarrowest = 8;
   const target::HeldPanel held = target::HeldPanelOf(rows, SizeBytes(dtype) / 4, profile);
-  if (held.width >= kNarrowest) {
+  const bool are_held = held.width >= kNarrowest;
+  if (are_held) {
     width = std::min(width, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(held.width))));
   }
   const int64_t count = CeilDiv(steps, width);
-  return {width, count, std::max(rows, width * count), std::max(columns, width * count)};
+  return {width, count, are_held, std::max(rows, width * count), std::max(columns, width * count)};
 }
 
 Value* PadToPanels(Value* matrix, const Panels& panels, Builder& b) {
