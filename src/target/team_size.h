@@ -29,8 +29,8 @@ struct HeldPanel {
   int rows = 0;         // of each; 0: there is no such workgroup
   int width = 0;        // columns, at most, that fit; 0: the panel is too high
 };
-// Of `height` rows of elements of `words` 32-bit values. Not on a CPU nor with few registers; and the invocations combine
-// what they find by subgroup operations.
+// Of `height` rows of elements of `words` 32-bit values. Not on a CPU nor with few registers; and the invocations
+// combine what they find by subgroup operations.
 inline HeldPanel HeldPanelOf(int64_t height, int words, const DeviceProfile& profile) {
   constexpr int kMostInvocations = 256;  // few, so that the shuffles and the reads of shared memory are few
   constexpr int kRegisters = 128;        // of an invocation
