@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "fusion/classify.h"
 #include "ir/structure.h"
 #include "kernel/drop_unused.h"
 #include "kernel/lift_extents.h"
@@ -22,9 +23,22 @@ bool SameTypes(const std::vector<ir::Value*>& a, const std::vector<ir::Value*>& 
                     [](const ir::Value* x, const ir::Value* y) { return x->type == y->type; });
 }
 
+// Kernels have inline constants in their code, also those that are inputs.
+const ir::Op* InlineConstant(const ir::Value* value) {
+  return value->op != nullptr && fusion::IsInlineConstant(*value->op) ? value->op : nullptr;
+}
+bool SameConstants(const std::vector<ir::Value*>& a, const std::vector<ir::Value*>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ir::Value* x, const ir::Value* y) {
+    const ir::Op *of_x = InlineConstant(x), *of_y = InlineConstant(y);
+    if (of_x == nullptr || of_y == nullptr) return of_x == of_y;
+    return of_x->attributes.GetLiteral(ir::AttrKey::kValue) == of_y->attributes.GetLiteral(ir::AttrKey::kValue);
+  });
+}
+
 // Which value of `b` stands where one of `a` does, if the groups differ in nothing but their values.
 std::optional<ir::Correspondence> Match(const fusion::Group& a, const fusion::Group& b) {
   if (a.kind != b.kind || !SameTypes(a.inputs, b.inputs) || !SameTypes(a.outputs, b.outputs)) return std::nullopt;
+  if (!SameConstants(a.inputs, b.inputs)) return std::nullopt;
   ir::Correspondence values;
   for (size_t i = 0; i < a.inputs.size(); ++i) values[a.inputs[i]] = b.inputs[i];
   if (!ir::SameOps(a.members, b.members, values)) return std::nullopt;

@@ -69,6 +69,24 @@ TEST_F(LoweredGroupsTest, OneValueReadTwiceIsNotTwoValues) {
   EXPECT_FALSE(Share(0, 1));
 }
 
+// A constant start is part of the kernel, another value is not, nor is another constant.
+TEST_F(LoweredGroupsTest, ConstantInputsAreTheKernelsOwn) {
+  Plan(
+      R"((%x: tensor<8xf32>, %y: tensor<8xf32>, %z: tensor<8xf32>, %w: tensor<8xf32>, %u: tensor<2xf32>, %i: tensor<si32>) {
+  %one = constant() {value = dense<1>} : tensor<si32>
+  %three = constant() {value = dense<3>} : tensor<si32>
+  %a = dynamic_update_slice(%x, %u, %one) : tensor<8xf32>
+  %b = dynamic_update_slice(%y, %u, %i) : tensor<8xf32>
+  %c = dynamic_update_slice(%z, %u, %three) : tensor<8xf32>
+  %d = dynamic_update_slice(%w, %u, %one) : tensor<8xf32>
+  return(%a, %b, %c, %d)
+})");
+  ASSERT_EQ(lowered_.size(), 4u);
+  EXPECT_FALSE(Share(0, 1));
+  EXPECT_FALSE(Share(0, 2));
+  EXPECT_TRUE(Share(0, 3));
+}
+
 // "%name = reduce(...)" over `dimension`; names inside the region are its own.
 std::string Reduce(const std::string& name, const std::string& of, const std::string& type, const std::string& by,
                    int dimension) {

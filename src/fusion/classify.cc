@@ -63,6 +63,8 @@ constexpr KindRow kKinds[] = {
     {OpCode::kRotateBlocks, GroupKind::kPanel},
     {OpCode::kLuPanel, GroupKind::kPanel},
     {OpCode::kQrPanel, GroupKind::kPanel},
+    {OpCode::kLuUpdate, GroupKind::kPanel},
+    {OpCode::kCholeskyPanel, GroupKind::kPanel},
     {OpCode::kWhile, GroupKind::kWhile},
     {OpCode::kCase, GroupKind::kCase},
     {OpCode::kSend, GroupKind::kHostTransfer},
@@ -120,6 +122,10 @@ bool CanComputeOperandInPlace(const ir::Op& user, int operand) {
   if (user.code == OpCode::kReduce) return true;
   if (IsUpdate(user)) return TakesUpdatesInPlace(user) && operand >= static_cast<int>(user.results.size());
   if (user.code == OpCode::kFourier) return operand == 0;
+  // What a panel is cut out of a matrix by.
+  const bool is_panel =
+      user.code == OpCode::kLuPanel || user.code == OpCode::kQrPanel || user.code == OpCode::kCholeskyPanel;
+  if (is_panel || user.code == OpCode::kTriangularSolve) return true;
   return false;
 }
 

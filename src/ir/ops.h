@@ -80,6 +80,8 @@ enum class OpKind : uint8_t {
   X(kRotateBlocks, "rotate_blocks", 2, 2, 0, kLinalg, AttrKey::kBothSides)                                             \
   X(kLuPanel, "lu_panel", 2, 2, 0, kLinalg)                                                                            \
   X(kQrPanel, "qr_panel", 2, 2, 0, kLinalg)                                                                            \
+  X(kLuUpdate, "lu_update", 4, 4, 0, kLinalg)                                                                          \
+  X(kCholeskyPanel, "cholesky_panel", 2, 2, 0, kLinalg)                                                                \
   X(kFft, "fft", 1, 1, 0, kLinalg, AttrKey::kFftType, AttrKey::kFftLength)                                             \
   X(kFourier, "fourier", 2, 2, 0, kLinalg, AttrKey::kDimension, AttrKey::kFftType, AttrKey::kPermutation)              \
   X(kBatchNormTraining, "batch_norm_training", 3, 3, 0, kLinalg, AttrKey::kEpsilon, AttrKey::kFeatureIndex)            \

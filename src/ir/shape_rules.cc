@@ -37,6 +37,8 @@ constexpr Row kRows[] = {
     {OpCode::kRotateBlocks, RotateBlocksTypes},
     {OpCode::kLuPanel, LuPanelTypes},
     {OpCode::kQrPanel, QrPanelTypes},
+    {OpCode::kLuUpdate, LuUpdateTypes},
+    {OpCode::kCholeskyPanel, CholeskyPanelTypes},
     {OpCode::kFft, FftTypes},
     {OpCode::kFourier, FourierTypes},
     {OpCode::kBatchNormTraining, BatchNormTrainingTypes},

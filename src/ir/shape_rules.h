@@ -56,6 +56,8 @@ Types JacobiRotationsTypes(const Op& op);
 Types RotateBlocksTypes(const Op& op);
 Types LuPanelTypes(const Op& op);
 Types QrPanelTypes(const Op& op);
+Types LuUpdateTypes(const Op& op);
+Types CholeskyPanelTypes(const Op& op);
 Types FftTypes(const Op& op);
 Types FourierTypes(const Op& op);
 Types BatchNormTrainingTypes(const Op& op);

@@ -167,12 +167,16 @@ Types RotateBlocksTypes(const Op& op) {
   return std::vector<TensorType>{a};
 }
 
+Status ExpectFirstRow(const Value& first) {
+  RULE_EXPECT(first.type == (TensorType{DType::kS32, {}}), "The first row is {}, expected is a scalar of s32.",
+              first.type.ToString());
+  return OkStatus();
+}
+
 Status ExpectPanel(const Op& op) {
   const TensorType& a = op.operands[0]->type;
   RULE_EXPECT(a.rank() == 3 && IsFloatOrComplex(a.dtype), "{} is no stack of panels.", a.ToString());
-  RULE_EXPECT(op.operands[1]->type == (TensorType{DType::kS32, {}}),
-              "The first row is {}, expected is a scalar of s32.", op.operands[1]->type.ToString());
-  return OkStatus();
+  return ExpectFirstRow(*op.operands[1]);
 }
 
 Types LuPanelTypes(const Op& op) {
@@ -185,6 +189,25 @@ Types QrPanelTypes(const Op& op) {
   RETURN_IF_ERROR(ExpectPanel(op));
   const TensorType& a = op.operands[0]->type;
   return std::vector<TensorType>{a, {a.dtype, {a.dims[0], a.dims[1]}}};
+}
+
+// The matrix [count, m, n], then the panel and the order that lu_panel made, and the panel's first row.
+Types LuUpdateTypes(const Op& op) {
+  const TensorType& a = op.operands[0]->type;
+  const TensorType& panel = op.operands[1]->type;
+  RULE_EXPECT(a.rank() == 3 && IsFloatOrComplex(a.dtype) && panel.rank() == 3 && panel.dtype == a.dtype &&
+                  panel.dims[0] == a.dims[0] && panel.dims[2] == a.dims[1],
+              "{} is no panel of {}.", panel.ToString(), a.ToString());
+  const TensorType& order = op.operands[2]->type;
+  RULE_EXPECT(order == (TensorType{DType::kS32, {a.dims[0], a.dims[1]}}), "{} does not order the rows of {}.",
+              order.ToString(), a.ToString());
+  RETURN_IF_ERROR(ExpectFirstRow(*op.operands[3]));
+  return std::vector<TensorType>{a};
+}
+
+Types CholeskyPanelTypes(const Op& op) {
+  RETURN_IF_ERROR(ExpectPanel(op));
+  return std::vector<TensorType>{op.operands[0]->type};
 }
 
 Types FftTypes(const Op& op) {

@@ -16,8 +16,9 @@ class BlockKernel {
       : op_(*group.hero), b_(profile), e_(b_, group), field_(b_, op_.type(0).dtype), team_(e_, team_size) {}
 
   // An element of an operand; Finish says what went wrong.
-  Scalar At(const ir::Value* value, V linear) {
-    const auto loaded = e_.At(value, Index::FromLinear(linear));
+  Scalar At(const ir::Value* value, V linear) { return At(value, Index::FromLinear(linear)); }
+  Scalar At(const ir::Value* value, const Index& index) {
+    const auto loaded = e_.At(value, index);
     if (loaded.ok()) return *loaded;
     status_ = loaded.status();
     return field_.Zero();

@@ -109,11 +109,9 @@ class JacobiKernel : public BlockKernel {
     const KType type = field_.type();
     const V zero = b_.Zero(type), one = b_.Float(type, 1);
     const V size = field_.Abs(off);
-    // What is too small for a phase to be exact; the matrix's largest element is about 1.
-    const V is_done = b_.Compare(KOp::kFLt, size, b_.Float(type, type == KType::kF64 ? 1e-290 : 1e-30));
-    const V divisor = b_.Select(is_done, one, size);
-    const V tau = b_.FDiv(b_.FMul(b_.FSub(q, p), b_.Float(type, 0.5)), divisor);
-    const V t = b_.Select(is_done, zero, Tangent(tau));
+    // What is too small for its square; the matrix's largest element is about 1.
+    const V is_done = b_.Compare(KOp::kFLt, size, b_.Float(type, type == KType::kF64 ? 1e-150 : 1e-18));
+    const V t = b_.Select(is_done, zero, Tangent(b_.FSub(q, p), b_.FAdd(size, size)));
     const V c = b_.FDiv(one, b_.Unary(KOp::kSqrt, b_.Fma(t, t, one)));
     const V s = b_.FMul(t, c);
     // What is missing to c^2 + s^2 = 1: drivers' roots and quotients are off by a few units in the last place, which
@@ -127,21 +125,16 @@ class JacobiKernel : public BlockKernel {
       field_.Store(phases_, i, {b_.Select(b_.Compare(KOp::kFLt, off.re, zero), b_.Float(type, -1), one), {}});
       return;
     }
+    const V divisor = b_.Select(is_done, one, size);
     const Scalar phase{b_.FDiv(off.re, divisor), b_.FDiv(off.im, divisor)};
     field_.Store(phases_, i, field_.Select(is_done, field_.One(), phase));
   }
 
-  // Of the smaller angle: sign(tau) / (|tau| + sqrt(1 + tau^2)), where the square may not overflow.
-  V Tangent(V tau) {
-    const KType type = field_.type();
-    const V one = b_.Float(type, 1);
-    const V magnitude = field_.AbsReal(tau);
-    const V is_large = b_.Compare(KOp::kFLt, one, magnitude);
-    const V large = b_.Select(is_large, magnitude, one), small = b_.Select(is_large, one, magnitude);
-    const V ratio = b_.FDiv(small, large);
-    const V root = b_.FMul(large, b_.Unary(KOp::kSqrt, b_.Fma(ratio, ratio, one)));
-    const V t = b_.FDiv(one, b_.FAdd(magnitude, root));
-    return b_.Select(b_.Compare(KOp::kFLt, tau, b_.Zero(type)), b_.Unary(KOp::kFNeg, t), t);
+  // Of the smaller angle, whose double's is twice / difference.
+  V Tangent(V difference, V twice) {
+    const V root = b_.Unary(KOp::kSqrt, b_.Fma(difference, difference, b_.FMul(twice, twice)));
+    const V t = b_.FDiv(twice, b_.FAdd(field_.AbsReal(difference), root));
+    return b_.Select(b_.Compare(KOp::kFLt, difference, b_.Zero(field_.type())), b_.Unary(KOp::kFNeg, t), t);
   }
 
   Rotation RotationAt(V i) { return {b_.LoadShared(cosines_, i), b_.LoadShared(sines_, i), field_.Load(phases_, i)}; }

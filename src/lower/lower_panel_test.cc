@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/format.h"
 #include "lower/hero_testing.h"
 
@@ -17,12 +20,24 @@ HeroTest PanelTest(const char* name, int width, int height, const char* dtype) {
                          is_lu ? ", %o" : "", name, more));
 }
 
+// Those that keep a panel in memory, and those that hold it in registers, by subgroups of these sizes.
+std::vector<target::DeviceProfile> PanelProfiles() {
+  std::vector<target::DeviceProfile> profiles = HeroProfiles();
+  for (const int size : {8, 32, 64}) {
+    target::DeviceProfile gpu = HeroProfiles()[1];
+    gpu.subgroup_basic = gpu.subgroup_shuffle = gpu.subgroup_size_control = true;
+    gpu.subgroup_size = gpu.subgroup_min_size = gpu.subgroup_max_size = size;
+    profiles.push_back(gpu);
+  }
+  return profiles;
+}
+
 // From the first row of a matrix, from a later one, and where the last columns have no diagonal.
 TEST(LowerPanel, FactorsPanels) {
-  for (const target::DeviceProfile& profile : HeroProfiles()) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
     for (const char* name : {"lu_panel", "qr_panel"}) {
       for (const auto& [width, height, first] : {std::tuple{1, 1, 0}, std::tuple{3, 7, 0}, std::tuple{8, 90, 40},
-                                                 std::tuple{4, 10, 8}, std::tuple{5, 3, 0}}) {
+                                                 std::tuple{4, 10, 8}, std::tuple{5, 3, 0}, std::tuple{16, 300, 17}}) {
         for (const char* dtype : {"f32", "f64", "c64"}) {
           SCOPED_TRACE(Format("{} {} {} {} {}", name, width, height, first, dtype));
           HeroTest test = PanelTest(name, width, height, dtype);
@@ -36,7 +51,7 @@ TEST(LowerPanel, FactorsPanels) {
 }
 
 TEST(LowerPanel, PivotsOfZeroLeaveTheirColumns) {
-  for (const target::DeviceProfile& profile : HeroProfiles()) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
     HeroTest test = PanelTest("lu_panel", 2, 3, "f32");
     test.SetDoubles(0, {0, 0, 0, 1, 2, 4, 3, 3, 3, 3, 3, 3});
     test.SetInts(1, {0});
@@ -45,7 +60,7 @@ TEST(LowerPanel, PivotsOfZeroLeaveTheirColumns) {
 }
 
 TEST(LowerPanel, ReflectorsOfHugeAndTinyColumnsAreRight) {
-  for (const target::DeviceProfile& profile : HeroProfiles()) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
     HeroTest test = PanelTest("qr_panel", 1, 4, "f32");
     test.SetDoubles(0, {3e30, 1e30, -2e30, 1e30, 3e-30, 1e-30, -2e-30, 1e-30});
     test.SetInts(1, {0});
@@ -53,6 +68,57 @@ TEST(LowerPanel, ReflectorsOfHugeAndTinyColumnsAreRight) {
     ASSERT_EQ(results.size(), 2u);
     EXPECT_NEAR(reference::ElementAsDouble(results[0], 0) / -3.87298e30, 1, 1e-5);
     EXPECT_NEAR(reference::ElementAsDouble(results[0], 4) / -3.87298e-30, 1, 1e-5);
+  }
+}
+
+// Rows of the panel in the middle, at the beginning and where it reaches below the last row.
+TEST(LowerPanel, UpdatesWhatIsBesideAPanelOfLu) {
+  for (const target::DeviceProfile& profile : PanelProfiles()) {
+    for (const auto& [width, rows, columns, first] :
+         {std::tuple{1, 1, 1, 0}, std::tuple{3, 7, 5, 2}, std::tuple{8, 70, 300, 40}, std::tuple{4, 6, 140, 4}}) {
+      for (const char* dtype : {"f32", "f64", "c64"}) {
+        SCOPED_TRACE(Format("{} {} {} {} {}", width, rows, columns, first, dtype));
+        HeroTest test(fusion::GroupKind::kPanel,
+                      Format("(%a: tensor<2x{0}x{1}x{3}>, %p: tensor<2x{2}x{0}x{3}>, %o: tensor<2x{0}xsi32>, %f: "
+                             "tensor<si32>) {{ %r = lu_update(%a, %p, %o, %f) : tensor<2x{0}x{1}x{3}> return(%r) }}",
+                             rows, columns, width, dtype));
+        for (int i = 0; i < 2 && dtype[0] == 'f'; ++i) test.SetUniform(i, -1, 1);
+        std::vector<int64_t> order;
+        for (int64_t i = 0; i < int64_t{2} * rows; ++i) order.push_back(i % rows);
+        std::reverse(order.begin() + first, order.begin() + rows);
+        std::rotate(order.begin() + rows + first, order.end() - 1, order.end());
+        test.SetInts(2, order);
+        test.SetInts(3, {first});
+        test.ExpectMatches(profile, 0, dtype[0] == 'c' ? 1e-3 : 1e-4);
+      }
+    }
+  }
+}
+
+// Diagonally dominant, and nothing to be read before the diagonal.
+TEST(LowerPanel, FactorsPanelsOfHermitianMatrices) {
+  for (const target::DeviceProfile& profile : HeroProfiles()) {
+    for (const auto& [width, columns, first] : {std::tuple{4, 4, 0}, std::tuple{8, 24, 8}, std::tuple{16, 50, 32}}) {
+      for (const char* dtype : {"f32", "f64", "c64"}) {
+        SCOPED_TRACE(Format("{} {} {} {}", width, columns, first, dtype));
+        HeroTest test(fusion::GroupKind::kPanel,
+                      Format("(%a: tensor<2x{0}x{1}x{2}>, %f: tensor<si32>) {{ %r = cholesky_panel(%a, %f) : "
+                             "tensor<2x{0}x{1}x{2}> return(%r) }}",
+                             width, columns, dtype));
+        const int parts = dtype[0] == 'c' ? 2 : 1;
+        std::vector<double> values(int64_t{2} * width * columns * parts);
+        for (size_t i = 0; i < values.size(); ++i) {
+          const auto place = static_cast<int64_t>(i) / parts;
+          const int64_t row = place / columns % width, column = place % columns;
+          values[i] = column < first + row ? NAN : static_cast<double>((i * 7) % 11) / 11 - 0.5;
+          if (column == first + row) values[i] = i % parts == 0 ? width : 0;
+        }
+        const TensorType parts_type{RealPart(test.inputs[0].type().dtype), {static_cast<int64_t>(values.size())}};
+        test.inputs[0] = ir::Literal(test.inputs[0].type(), reference::LiteralFromDoubles(parts_type, values).Dense());
+        test.SetInts(1, {first});
+        test.ExpectMatches(profile, 0, 1e-5);
+      }
+    }
   }
 }
 

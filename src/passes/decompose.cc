@@ -36,20 +36,19 @@ constexpr struct {
     {"Qr", DecomposeQr},
 };
 
-// Those whose blocks depend on the device.
 constexpr struct {
   OpCode code;
-  StatusOr<Replacement> (*rule)(Op& op, RewriteContext& context, int64_t block);
+  StatusOr<Replacement> (*rule)(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 } kBlockedOps[] = {
     {OpCode::kCholesky, DecomposeCholesky},
+    {OpCode::kFft, DecomposeFft},
     {OpCode::kTriangularSolve, DecomposeTriangularSolve},
 };
 
 StatusOr<Replacement> Apply(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
   for (const auto& [code, rule] : kBlockedOps) {
-    if (op.code == code) return rule(op, context, SmallMatrixRows(op.type().dtype, profile));
+    if (op.code == code) return rule(op, context, profile);
   }
-  if (op.code == OpCode::kFft) return DecomposeFft(op, context, profile);
   for (const auto& [code, rule] : kOps) {
     if (op.code == code) return rule(op, context);
   }
@@ -84,6 +83,11 @@ Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_
   attributes.Set(AttrKey::kUnitDiagonal, static_cast<int64_t>(has_unit_diagonal));
   attributes.Set(AttrKey::kTransposeA, kNoTranspose);
   return builder.Make(OpCode::kTriangularSolve, {triangle, right}, std::move(attributes));
+}
+
+bool HasPanels(DType dtype) {
+  const DType real = RealPart(dtype);
+  return real == DType::kF32 || real == DType::kF64;
 }
 
 int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A = L L^H by blocks of rows of U = L^H: the diagonal block by the kernel for small matrices, the rows beside it by
-// solving with that block, the rest by a product (right-looking; Golub and Van Loan, Matrix Computations, section 4.2).
-// Complex matrices by elimination, which leaves the rows of L^H times the roots of the pivots.
+// A = L L^H by panels of rows of U = L^H: a panel by one kernel, the rest by a product (right-looking; Golub and Van
+// Loan, Matrix Computations, section 4.2).
 #include <limits>
 
 #include "base/arithmetic.h"
@@ -10,61 +9,43 @@
 namespace dragoman::passes {
 namespace {
 
-// Above this the loop over blocks is split in two, so that the second half works on a quarter of the matrix.
-constexpr int64_t kMaxLoopRows = 512;
-
 Value* CompareRowsToColumns(ComparisonDirection direction, const Dims& dims, Builder& b) {
   return b.Compare(direction, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
 }
 
 Value* Adjoint(Value* matrix, Builder& b) { return Conjugate(b.Transpose(matrix, {0, 2, 1}), b); }
 
-Value* LowerTriangle(Value* matrix, Builder& b) {
-  Value* is_kept = CompareRowsToColumns(ComparisonDirection::kGe, matrix->type.dims, b);
-  return b.Select(is_kept, matrix, b.SplatLike(matrix, 0));
-}
-
-// --- by blocks
-
-Value* SmallCholesky(Value* matrix, Builder& b) {
-  Attributes attributes;
-  attributes.Set(AttrKey::kLower, int64_t{1});
-  return b.Make(OpCode::kCholesky, {matrix}, std::move(attributes))->result();
-}
-
-// Rows [first, first + block) of U, in place of A's; then their products leave the rows below.
-Value* FactorBlock(Value* matrix, Value* first, int64_t block, Builder& b) {
-  const Dims dims = matrix->type.dims;
+// Carried: what is left of A, and U. Rows [first, first + block) of U, whose products then leave the rows below.
+std::vector<Value*> FactorBlock(const std::vector<Value*>& carried, Value* first, int64_t block, Builder& b) {
+  Value* matrix = carried[0];
+  const Dims& dims = matrix->type.dims;
   Value* zero = b.Scalar(DType::kS32, 0);
-  Value* diagonal = b.DynamicSlice(matrix, {zero, first, first}, {dims[0], block, block});
   Value* rows = b.DynamicSlice(matrix, {zero, first, zero}, {dims[0], block, dims[2]});
-  rows = SmallTriangularSolve(SmallCholesky(diagonal, b), rows, true, false, b)->result();
-  Value* is_later_column = CompareIndex(2, ComparisonDirection::kGe, first, rows->type.dims, b);
-  rows = b.Select(is_later_column, rows, b.SplatLike(rows, 0));
-  Value* products =
-      b.Dot(rows, rows, {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {1}, .rhs_contracting = {1}});
+  Value* upper = b.Make(OpCode::kCholeskyPanel, {rows, first})->result();
+  Value* products = b.Dot(Conjugate(upper, b), upper,
+                          {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {1}, .rhs_contracting = {1}});
   Value* end = b.Add(first, b.Scalar(DType::kS32, static_cast<double>(block)));
   Value* is_later_row = CompareIndex(1, ComparisonDirection::kGe, end, dims, b);
   Value* rest = b.Select(is_later_row, b.Subtract(matrix, products), matrix);
-  return b.DynamicUpdateSlice(rest, rows, {zero, first, zero});
+  return {rest, b.DynamicUpdateSlice(carried[1], upper, {zero, first, zero})};
 }
 
-// U in the upper triangle; of a symmetric matrix of whole blocks.
+// U of a Hermitian matrix of whole blocks.
 Value* FactorBlocks(Value* matrix, int64_t block, Builder& b) {
   const Dims dims = matrix->type.dims;
   const int64_t num_blocks = dims[1] / block;
   const bool splits = dims[1] > kMaxLoopRows;
   const int64_t num_looped = splits ? num_blocks / 2 : num_blocks;
-  const auto step = [block](Builder& body, Value* i, const std::vector<Value*>& carried) -> std::vector<Value*> {
+  const auto step = [block](Builder& body, Value* i, const std::vector<Value*>& carried) {
     Value* first = body.Multiply(i, body.Scalar(DType::kS32, static_cast<double>(block)));
-    return {FactorBlock(carried[0], first, block, body)};
+    return FactorBlock(carried, first, block, body);
   };
-  matrix = b.ForLoop(num_looped, {matrix}, step)[0];
-  if (!splits) return matrix;
+  const std::vector<Value*> results = b.ForLoop(num_looped, {matrix, b.Splat(matrix->type, 0)}, step);
+  if (!splits) return results[1];
   const int64_t done = num_looped * block;
-  Value* rest = b.Slice(matrix, {0, done, done}, dims);
+  Value* rest = b.Slice(results[0], {0, done, done}, dims);
   Value* place = b.Scalar(DType::kS32, static_cast<double>(done));
-  return b.DynamicUpdateSlice(matrix, FactorBlocks(rest, block, b), {b.Scalar(DType::kS32, 0), place, place});
+  return b.DynamicUpdateSlice(results[1], FactorBlocks(rest, block, b), {b.Scalar(DType::kS32, 0), place, place});
 }
 
 // To whole blocks, with ones on the added diagonal.
@@ -80,41 +61,6 @@ Value* PadToBlocks(Value* matrix, int64_t block, Builder& b) {
   return b.Select(b.And(is_added, is_diagonal), b.SplatLike(matrix, 1), matrix);
 }
 
-Value* FactorByBlocks(Value* matrix, int64_t block, Builder& b) {
-  const int64_t count = matrix->type.dims[0];
-  const int64_t n = matrix->type.dims[1];
-  Value* upper = FactorBlocks(PadToBlocks(matrix, block, b), block, b);
-  if (upper->type.dims[1] != n) upper = b.Slice(upper, {0, 0, 0}, {count, n, n});
-  return LowerTriangle(Adjoint(upper, b), b);
-}
-
-// --- by elimination
-
-// Pivot j is eliminated from the rows below: one pointwise step on [count, n, n].
-std::vector<Value*> EliminationStep(Builder& b, Value* j, const std::vector<Value*>& carried) {
-  Value* matrix = carried[0];
-  const Dims dims = matrix->type.dims;
-  const Dims column_dims = {dims[0], dims[1]};
-  Value* zero = b.Scalar(DType::kS32, 0);
-  Value* row = b.Reshape(b.DynamicSlice(matrix, {zero, j, zero}, {dims[0], 1, dims[2]}), {dims[0], dims[2]});
-  Value* column = b.Reshape(b.DynamicSlice(matrix, {zero, zero, j}, {dims[0], dims[1], 1}), column_dims);
-  Value* pivot = b.Reshape(b.DynamicSlice(matrix, {zero, j, j}, {dims[0], 1, 1}), {dims[0]});
-  Value* multipliers = b.Divide(column, b.Broadcast(pivot, column_dims, {0}));
-  Value* is_below = CompareIndex(1, ComparisonDirection::kGt, j, column_dims, b);
-  multipliers = b.Select(is_below, multipliers, b.SplatLike(multipliers, 0));
-  Value* change = b.Multiply(b.Broadcast(multipliers, dims, {0, 1}), b.Broadcast(row, dims, {0, 2}));
-  return {b.Subtract(matrix, change)};
-}
-
-Value* FactorByElimination(Value* matrix, Builder& b) {
-  const Dims dims = matrix->type.dims;
-  Value* eliminated = b.ForLoop(dims[1], {matrix}, EliminationStep)[0];
-  Value* is_diagonal = CompareRowsToColumns(ComparisonDirection::kEq, dims, b);
-  Value* pivots = b.Sum(b.Select(is_diagonal, eliminated, b.SplatLike(eliminated, 0)), {2});
-  Value* roots = FromReal(b.Unary(OpCode::kSqrt, RealOf(pivots, b)), matrix->type.dtype, b);
-  return LowerTriangle(Adjoint(b.Divide(eliminated, b.Broadcast(roots, dims, {0, 1})), b), b);
-}
-
 // NaN in the whole triangle of a matrix one of whose pivots was not positive.
 Value* MarkFailures(Value* factor, Builder& b) {
   const Dims dims = factor->type.dims;
@@ -127,20 +73,32 @@ Value* MarkFailures(Value* factor, Builder& b) {
   return b.Select(is_kept, factor, b.SplatLike(factor, std::numeric_limits<double>::quiet_NaN()));
 }
 
+// A square of invocations holds a panel's block on the diagonal, four rows by four columns each
+// (lower/cholesky_panel.cc).
+int64_t RowsOfPanel(int64_t n, const target::DeviceProfile& profile) {
+  const int64_t most = profile.widest_workgroup() >= 256 ? 64 : 32;
+  int64_t rows = 4;
+  while (rows < most && rows < n) rows *= 2;
+  return rows;
+}
+
 }  // namespace
 
-StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, int64_t block) {
+StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
   const Stack stack = op.type().num_elements() == 0 ? Stack{} : StackOf(op.type());
-  if (stack.count == 0 || stack.rows <= block) return Replacement();
+  const bool is_small = stack.rows <= SmallMatrixRows(op.type().dtype, profile);
+  if (stack.count == 0 || is_small || !HasPanels(op.type().dtype)) return Replacement();
   Builder& b = context.builder;
   const bool is_lower = op.attributes.Int(AttrKey::kLower) != 0;
   Value* matrix = b.Reshape(op.operands[0], {stack.count, stack.rows, stack.rows});
-  // U = L^H, of the matrix whose lower triangle is the conjugate of the upper one at hand.
-  if (!is_lower) matrix = Adjoint(matrix, b);
-  Value* counts = CompareRowsToColumns(ComparisonDirection::kGe, matrix->type.dims, b);
+  // U = L^H is made of the upper triangle, the products of its rows of both.
+  if (is_lower) matrix = Adjoint(matrix, b);
+  Value* counts = CompareRowsToColumns(ComparisonDirection::kLe, matrix->type.dims, b);
   matrix = b.Select(counts, matrix, Adjoint(matrix, b));
-  Value* factor = block > 0 ? FactorByBlocks(matrix, block, b) : FactorByElimination(matrix, b);
-  factor = MarkFailures(factor, b);
+  const int64_t block = RowsOfPanel(stack.rows, profile);
+  Value* factor = FactorBlocks(PadToBlocks(matrix, block, b), block, b);
+  factor = b.Slice(factor, {0, 0, 0}, {stack.count, stack.rows, stack.rows});
+  factor = MarkFailures(Adjoint(factor, b), b);
   if (!is_lower) factor = Adjoint(factor, b);
   return ReplaceWith(b.Reshape(factor, op.type().dims));
 }

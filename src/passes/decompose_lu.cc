@@ -58,6 +58,32 @@ std::vector<Value*> PanelStep(Builder& b, Value* first, const std::vector<Value*
   return {matrix, pivots, GatherRows(carried[2], order, b)};
 }
 
+// The same where panels are quick: they are narrow then, and one kernel does the rest of a step.
+std::vector<Value*> HeldPanelStep(Builder& b, Value* first, const std::vector<Value*>& carried, const Panels& panels) {
+  Value* before = PanelColumns(carried[0], first, panels, b);
+  const int64_t count = before->type.dims[0];
+  const Op* factored =
+      b.MakeTyped(OpCode::kLuPanel, {before, first},
+                  {before->type, {DType::kS32, {count, panels.width}}, {DType::kS32, {count, panels.rows}}});
+  Value* order = factored->result(2);
+  Value* matrix = b.Make(OpCode::kLuUpdate, {carried[0], factored->result(0), order, first})->result();
+  Value* pivots = b.DynamicUpdateSlice(carried[1], factored->result(1), {b.Scalar(DType::kS32, 0), first});
+  return {matrix, pivots, GatherRows(carried[2], order, b)};
+}
+
+// Two steps an iteration: the second writes where the first read.
+std::vector<Value*> HeldPanelSteps(std::vector<Value*> carried, const Panels& panels, Builder& b) {
+  const int64_t odd = panels.count % 2;
+  if (odd != 0) carried = HeldPanelStep(b, b.Scalar(DType::kS32, 0), carried, panels);
+  const auto two_steps = [&](Builder& body, Value* index, const std::vector<Value*>& now) {
+    Value* twice = body.Multiply(index, body.Scalar(DType::kS32, 2));
+    Value* first = FirstOf(body.Add(twice, body.Scalar(DType::kS32, static_cast<double>(odd))), panels, body);
+    Value* second = body.Add(first, body.Scalar(DType::kS32, static_cast<double>(panels.width)));
+    return HeldPanelStep(body, second, HeldPanelStep(body, first, now, panels), panels);
+  };
+  return panels.count == odd ? carried : b.ForLoop(panels.count / 2, carried, two_steps);
+}
+
 }  // namespace
 
 StatusOr<Replacement> DecomposeLu(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
@@ -83,7 +109,8 @@ StatusOr<Replacement> DecomposeLu(Op& op, RewriteContext& context, const target:
   const auto step = [&](Builder& body, Value* index, const std::vector<Value*>& carried) {
     return PanelStep(body, FirstOf(index, panels, body), carried, panels);
   };
-  const std::vector<Value*> results = b.ForLoop(panels.count, {matrix, pivots, order}, step);
+  const std::vector<Value*> results = panels.are_held ? HeldPanelSteps({matrix, pivots, order}, panels, b)
+                                                      : b.ForLoop(panels.count, {matrix, pivots, order}, step);
   matrix = b.Slice(results[0], {0, 0, 0}, {stack.count, stack.rows, stack.columns});
   return Replacement({b.Reshape(matrix, type.dims), b.Reshape(b.SliceDim(results[1], 1, 0, steps), op.type(1).dims),
                       b.Reshape(b.SliceDim(results[2], 1, 0, stack.rows), op.type(2).dims)});

@@ -75,11 +75,6 @@ Dims WithLast(Dims dims, int64_t last) {
   return dims;
 }
 
-bool HasKernels(DType dtype) {
-  const DType real = RealPart(dtype);
-  return real == DType::kF32 || real == DType::kF64;
-}
-
 }  // namespace
 
 StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
@@ -88,7 +83,7 @@ StatusOr<Replacement> DecomposeQr(Op& op, RewriteContext& context, const target:
   const TensorType& type = op.operands[0]->type;
   const Stack stack = StackOf(type);
   const int64_t steps = std::min(stack.rows, stack.columns);
-  if (op.type(1).dims != WithLast(stack.batch, steps) || !HasKernels(type.dtype)) return Replacement();
+  if (op.type(1).dims != WithLast(stack.batch, steps) || !HasPanels(type.dtype)) return Replacement();
   if (stack.count == 0 || steps == 0) return Replacement({op.operands[0], b.Splat(op.type(1), 0)});
   const Panels panels = PanelsOf(steps, stack.rows, stack.columns, type.dtype, profile);
   Value* matrix = PadToPanels(b.Reshape(op.operands[0], {stack.count, stack.rows, stack.columns}), panels, b);
@@ -107,7 +102,7 @@ StatusOr<Replacement> DecomposeHouseholderProduct(Op& op, RewriteContext& contex
   if (op.operands.size() != 2 || op.results.size() != 1 || op.operands[0]->type.rank() < 2) return Replacement();
   Builder& b = context.builder;
   const TensorType& type = op.operands[0]->type;
-  if (!HasKernels(type.dtype)) return Replacement();
+  if (!HasPanels(type.dtype)) return Replacement();
   const Stack stack = StackOf(type);
   const int64_t steps = op.operands[1]->type.dims.back();
   const Dims dims = {stack.count, stack.rows, stack.columns};

@@ -21,12 +21,12 @@ StatusOr<Replacement> DecomposeLu(Op& op, RewriteContext& context, const target:
 StatusOr<Replacement> DecomposeEigh(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // Sorts by the called comparator and keeps the first elements: exact.
 StatusOr<Replacement> DecomposeApproxTopK(Op& op, RewriteContext& context);
-// Into blocks that the kernels for small matrices take, NaN in all of the triangle where a matrix is not positive
-// definite, zeros in the other one. Complex matrices pivot by pivot.
-StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, int64_t block);
+// Into panels, unless the kernel for small matrices takes it; NaN in all of the triangle where a matrix is not positive
+// definite, zeros in the other one.
+StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // Into blocks likewise, of left-hand systems without transposition; complex ones row by row. Does not read the other
 // triangle.
-StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, int64_t block);
+StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // Into transforms of lines that one kernel holds (fourier): mixed radix, and chirps for large prime factors.
 StatusOr<Replacement> DecomposeFft(Op& op, RewriteContext& context, const target::DeviceProfile& profile);
 // x [..., c, ...], scale [c], offset [c] → (x - mean) / sqrt(variance + epsilon) * scale + offset, mean [c], variance
@@ -49,6 +49,10 @@ struct Stack {
 Stack StackOf(const TensorType& type);
 // The op that lower/lower_triangular_solve.cc serves: T X = B with a small T [count, n, n], B [count, n, m].
 Op* SmallTriangularSolve(Value* triangle, Value* right, bool is_lower, bool has_unit_diagonal, Builder& builder);
+// Above this a loop over blocks of rows is split in two, so that the second half works on a smaller matrix.
+inline constexpr int64_t kMaxLoopRows = 512;
+// Whether there are kernels for panels of matrices of this type.
+bool HasPanels(DType dtype);
 // How many rows a matrix may have for the kernels in lower/small_matrix.h; 0 for element types that they do not take.
 int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile);
 // How many rows the blocks have that lower/rotate_blocks.cc takes; 0 where none fit.

@@ -69,29 +69,60 @@ System Padded(System system, int64_t block, Builder& b) {
   return system;
 }
 
-// One block of rows an iteration: what is known by a product, then the block's own small system.
-Value* SolveByBlocks(const System& given, int64_t block, Builder& b) {
-  const System system = Padded(given, block, b);
+// The part of a system whose rows are still to be solved, after the first `done` (of a lower triangle) or the last.
+System Rest(const System& system, Value* right, int64_t done, Builder& b) {
+  const Dims& dims = right->type.dims;
+  const int64_t n = dims[1], from = system.is_lower ? done : 0, to = from + n - done;
+  System rest = system;
+  rest.triangle = b.Slice(system.triangle, {0, from, from}, {dims[0], to, to});
+  rest.right = b.Slice(right, {0, from, 0}, {dims[0], to, dims[2]});
+  return rest;
+}
+
+// Carried: what is left of the right side, and the solution. A block of rows is solved, then taken out of the rows that
+// come later.
+std::vector<Value*> SolveBlock(const System& system, Value* first, int64_t block, const std::vector<Value*>& carried,
+                               Builder& b) {
+  const Dims& dims = carried[0]->type.dims;
+  Value* zero = b.Scalar(DType::kS32, 0);
+  Value* diagonal = b.DynamicSlice(system.triangle, {zero, first, first}, {dims[0], block, block});
+  Value* rows = b.DynamicSlice(carried[0], {zero, first, zero}, {dims[0], block, dims[2]});
+  Value* solved = SmallTriangularSolve(diagonal, rows, system.is_lower, system.has_unit_diagonal, b)->result();
+  Value* columns = b.DynamicSlice(system.triangle, {zero, zero, first}, {dims[0], dims[1], block});
+  Value* products = b.Dot(columns, solved,
+                          {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {2}, .rhs_contracting = {1}});
+  Value* end = b.Add(first, b.Scalar(DType::kS32, static_cast<double>(block)));
+  Value* is_later = system.is_lower ? CompareIndex(1, ComparisonDirection::kGe, end, dims, b)
+                                    : CompareIndex(1, ComparisonDirection::kLt, first, dims, b);
+  Value* rest = b.Select(is_later, b.Subtract(carried[0], products), carried[0]);
+  return {rest, b.DynamicUpdateSlice(carried[1], solved, {zero, first, zero})};
+}
+
+// Of whole blocks.
+Value* SolveBlocks(const System& system, int64_t block, Builder& b) {
   const Dims dims = system.right->type.dims;
   const int64_t num_blocks = dims[1] / block;
-  Value* strict = StrictTriangle(system, b);
-  const auto step = [&](Builder& body, Value* t, const std::vector<Value*>& carried) -> std::vector<Value*> {
-    Value* zero = body.Scalar(DType::kS32, 0);
+  const bool splits = dims[1] > kMaxLoopRows;
+  const int64_t num_looped = splits ? num_blocks / 2 : num_blocks;
+  const auto step = [&](Builder& body, Value* t, const std::vector<Value*>& carried) {
     Value* i = t;
     if (!system.is_lower) i = body.Subtract(body.Scalar(DType::kS32, static_cast<double>(num_blocks - 1)), t);
     Value* first = body.Multiply(i, body.Scalar(DType::kS32, static_cast<double>(block)));
-    Value* rows = body.DynamicSlice(strict, {zero, first, zero}, {dims[0], block, dims[1]});
-    Value* known = body.Dot(rows, carried[0],
-                            {.lhs_batching = {0}, .rhs_batching = {0}, .lhs_contracting = {2}, .rhs_contracting = {1}});
-    Value* right = body.DynamicSlice(system.right, {zero, first, zero}, {dims[0], block, dims[2]});
-    Value* diagonal = body.DynamicSlice(system.triangle, {zero, first, first}, {dims[0], block, block});
-    Op* solved =
-        SmallTriangularSolve(diagonal, body.Subtract(right, known), system.is_lower, system.has_unit_diagonal, body);
-    return {body.DynamicUpdateSlice(carried[0], solved->result(), {zero, first, zero})};
+    return SolveBlock(system, first, block, carried, body);
   };
-  Value* solution = b.ForLoop(num_blocks, {b.Splat(system.right->type, 0)}, step)[0];
+  const std::vector<Value*> results = b.ForLoop(num_looped, {system.right, b.Splat(system.right->type, 0)}, step);
+  if (!splits) return results[1];
+  const int64_t done = num_looped * block;
+  Value* solved = SolveBlocks(Rest(system, results[0], done, b), block, b);
+  Value* zero = b.Scalar(DType::kS32, 0);
+  Value* place = system.is_lower ? b.Scalar(DType::kS32, static_cast<double>(done)) : zero;
+  return b.DynamicUpdateSlice(results[1], solved, {zero, place, zero});
+}
+
+Value* SolveByBlocks(const System& given, int64_t block, Builder& b) {
+  Value* solution = SolveBlocks(Padded(given, block, b), block, b);
   const int64_t n = given.right->type.dims[1];
-  return n == dims[1] ? solution : b.SliceDim(solution, 1, 0, n);
+  return n == solution->type.dims[1] ? solution : b.SliceDim(solution, 1, 0, n);
 }
 
 Value* Solve(const System& system, int64_t block, Builder& b) {
@@ -109,7 +140,8 @@ bool IsSmallSystem(const Op& op, int64_t block) {
 
 }  // namespace
 
-StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, int64_t block) {
+StatusOr<Replacement> DecomposeTriangularSolve(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
+  const int64_t block = SmallMatrixRows(op.type().dtype, profile);
   if (op.type().num_elements() == 0 || IsSmallSystem(op, block)) return Replacement();
   Builder& b = context.builder;
   const Stack stack = StackOf(op.type());

@@ -2,6 +2,7 @@
 #include "passes/panels.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/arithmetic.h"
 #include "target/team_size.h"
@@ -19,8 +20,15 @@ Panels PanelsOf(int64_t steps, int64_t rows, int64_t columns, DType dtype, const
   const int64_t rounds = CeilDiv(rows, int64_t{target::PanelInvocations(profile)});
   const int64_t limit = profile.max_loop_iterations;
   while (limit > 0 && width > 1 && 4 * width * width * rounds > limit) width /= 2;
+  // Rather a narrow panel in registers than a wide one in memory.
+  constexpr int64_t kNarrowest = 8;
+  const target::HeldPanel held = target::HeldPanelOf(rows, SizeBytes(dtype) / 4, profile);
+  const bool are_held = held.width >= kNarrowest;
+  if (are_held) {
+    width = std::min(width, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(held.width))));
+  }
   const int64_t count = CeilDiv(steps, width);
-  return {width, count, std::max(rows, width * count), std::max(columns, width * count)};
+  return {width, count, are_held, std::max(rows, width * count), std::max(columns, width * count)};
 }
 
 Value* PadToPanels(Value* matrix, const Panels& panels, Builder& b) {

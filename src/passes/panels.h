@@ -10,6 +10,7 @@ namespace dragoman::passes {
 struct Panels {
   int64_t width;
   int64_t count;
+  bool are_held;  // by the kernel, in registers
   // Of the matrix, padded with zeros so that all panels and the rows of their diagonals are whole.
   int64_t rows;
   int64_t columns;

@@ -45,4 +45,22 @@ Results EvaluateCholesky(const OpCall& call) {
   return std::vector<Literal>{std::move(writer).Finish()};
 }
 
+Results EvaluateCholeskyPanel(const OpCall& call) {
+  TensorWriter writer(call.op.type());
+  const int64_t first = TensorReader(call.operands[1])[0].integer;
+  for (int64_t batch = 0; batch < NumMatrices(writer.type()); ++batch) {
+    const Matrix a = MatrixAt(call.operands[0], batch);
+    Matrix u(a.num_rows(), a.num_columns());
+    for (int64_t i = 0; i < a.num_rows(); ++i) {
+      for (int64_t j = first + i; j < a.num_columns(); ++j) {
+        u(i, j) = a(i, j);
+        for (int64_t k = 0; k < i; ++k) u(i, j) -= std::conj(u(k, first + i)) * u(k, j);
+        u(i, j) = j == first + i ? std::sqrt(u(i, j).real()) : u(i, j) / u(i, first + i).real();
+      }
+    }
+    WriteMatrix(u, batch, writer);
+  }
+  return std::vector<Literal>{std::move(writer).Finish()};
+}
+
 }  // namespace dragoman::reference

@@ -49,6 +49,8 @@ constexpr StructuredRow kStructuredRows[] = {
     {OpCode::kRotateBlocks, EvaluateRotateBlocks},
     {OpCode::kLuPanel, EvaluateLuPanel},
     {OpCode::kQrPanel, EvaluateQrPanel},
+    {OpCode::kLuUpdate, EvaluateLuUpdate},
+    {OpCode::kCholeskyPanel, EvaluateCholeskyPanel},
     {OpCode::kFft, EvaluateFft},
     {OpCode::kFourier, EvaluateFourier},
     {OpCode::kBatchNormTraining, EvaluateBatchNormTraining},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reference/lu.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -56,10 +57,39 @@ Results Eliminate(const OpCall& call, int64_t first, bool is_transposed) {
   return std::vector<Literal>{std::move(packed).Finish(), std::move(pivots).Finish(), std::move(orders).Finish()};
 }
 
+// The rows of `a` from `first` on, in an order in which others keep theirs, less what `panel` has eliminated.
+Matrix Updated(const Matrix& a, const Matrix& panel, const std::vector<int64_t>& order, int64_t first) {
+  Matrix result(a.num_rows(), a.num_columns());
+  const int64_t width = panel.num_columns();
+  for (int64_t j = 0; j < a.num_columns(); ++j) {
+    const bool is_panel = first <= j && j < first + width;
+    for (int64_t i = 0; i < a.num_rows(); ++i) {
+      std::complex<double> sum = is_panel ? panel(i, j - first) : a(order[i], j);
+      const int64_t known = j < first + width ? 0 : std::clamp<int64_t>(i - first, 0, width);
+      for (int64_t k = 0; k < known; ++k) sum -= panel(i, k) * result(first + k, j);
+      result(i, j) = sum;
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 Results EvaluateLu(const OpCall& call) { return Eliminate(call, 0, false); }
 
 Results EvaluateLuPanel(const OpCall& call) { return Eliminate(call, TensorReader(call.operands[1])[0].integer, true); }
+
+Results EvaluateLuUpdate(const OpCall& call) {
+  TensorWriter writer(call.op.type());
+  const TensorReader orders(call.operands[2]);
+  const int64_t num_rows = NumRows(writer.type()), first = TensorReader(call.operands[3])[0].integer;
+  for (int64_t batch = 0; batch < NumMatrices(writer.type()); ++batch) {
+    std::vector<int64_t> order(num_rows);
+    for (int64_t i = 0; i < num_rows; ++i) order[i] = orders[batch * num_rows + i].integer;
+    const Matrix panel = Transposed(MatrixAt(call.operands[1], batch));
+    WriteMatrix(Updated(MatrixAt(call.operands[0], batch), panel, order, first), batch, writer);
+  }
+  return std::vector<Literal>{std::move(writer).Finish()};
+}
 
 }  // namespace dragoman::reference

@@ -44,6 +44,13 @@ Results EvaluateRotateBlocks(const OpCall& call);
 Results EvaluateLuPanel(const OpCall& call);
 // Householder's QR of such a panel from row `first` on: R and the reflectors packed, the factors tau.
 Results EvaluateQrPanel(const OpCall& call);
+// What such a panel of L and U, in whose place of the matrix it comes, makes of the rest of it: rows in their new
+// order, rows of U beside the panel's, and below them what is left of A.
+Results EvaluateLuUpdate(const OpCall& call);
+// Rows [first, first + w) of the Hermitian matrix that is left of A in Cholesky's decomposition, [count, w, n], of
+// which nothing is read before the diagonal, become rows of U = L^H; NaN or infinity from the first row on whose pivot
+// is not positive.
+Results EvaluateCholeskyPanel(const OpCall& call);
 Results EvaluateFft(const OpCall& call);
 Results EvaluateFourier(const OpCall& call);
 Results EvaluateBatchNormTraining(const OpCall& call);

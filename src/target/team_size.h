@@ -23,4 +23,25 @@ inline int PanelInvocations(const DeviceProfile& profile) {
   return TeamSize(std::clamp(profile.shared_memory_bytes / 32, 1, 1024), profile);
 }
 
+// A panel that a workgroup holds in registers: invocation i has rows i, i + invocations, ...
+struct HeldPanel {
+  int invocations = 0;  // a power of two, whole subgroups
+  int rows = 0;         // of each; 0: there is no such workgroup
+  int width = 0;        // columns, at most, that fit; 0: the panel is too high
+};
+// Of `height` rows of elements of `words` 32-bit values. Not on a CPU nor with few registers; and the invocations
+// combine what they find by subgroup operations.
+inline HeldPanel HeldPanelOf(int64_t height, int words, const DeviceProfile& profile) {
+  constexpr int kMostInvocations = 256;  // few, so that the shuffles and the reads of shared memory are few
+  constexpr int kRegisters = 128;        // of an invocation
+  const bool can_exchange = profile.subgroup_basic && profile.subgroup_shuffle && profile.subgroup_size_control;
+  const bool has_registers = profile.type != DeviceType::kCpu && profile.tile_registers >= kRegisters;
+  const int most = TeamSize(kMostInvocations, profile);
+  if (!has_registers || !can_exchange || profile.subgroup_size > most) return {};
+  int invocations = profile.subgroup_size;
+  while (invocations < most && invocations < height) invocations *= 2;
+  const int64_t rows = (height + invocations - 1) / invocations;
+  return {invocations, static_cast<int>(rows), static_cast<int>(kRegisters / (words * rows))};
+}
+
 }  // namespace dragoman::target
