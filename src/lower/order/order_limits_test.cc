@@ -56,8 +56,8 @@ TEST(OrderLimits, RadixSortNeedsManyKeysAWideWorkgroupAndSharedMemory) {
   for (const auto& [workgroup, shared, suits] : {std::tuple{256, 32768, true},
                                                  {255, 32768, false},
                                                  {128, 32768, false},
-                                                 {256, 27648, true},  // counts, masks, sums and places
-                                                 {256, 27647, false},
+                                                 {256, 19456, true},  // counts, sums and places
+                                                 {256, 19455, false},
                                                  {1024, 16384, false}}) {
     profile.max_workgroup_invocations = workgroup;
     profile.shared_memory_bytes = shared;

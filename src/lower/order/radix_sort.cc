@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <utility>
 
 #include "base/arithmetic.h"
@@ -14,14 +13,15 @@ namespace dragoman::kernel {
 namespace {
 
 constexpr int kWorkgroup = 256;
-constexpr int kTeam = 32;  // invocations that rank their keys together: a word holds a bit for each
+constexpr int kTeam = 16;  // invocations that rank their keys together: half of a word holds a bit for each
 constexpr int kTeams = kWorkgroup / kTeam;
 constexpr int kDigitBits = 8;
 constexpr int kDigits = 1 << kDigitBits;
 static_assert(kDigits == kWorkgroup, "an invocation has one digit whose counts it sums");
 constexpr int kCounts = kDigits * kTeams;
-// Keys an invocation, at most. A tile of keys, or of keys and elements, lies where two masks for each count lay.
-constexpr int kItems = 2 * kCounts / kWorkgroup;
+constexpr int kCopies = 4;  // of the counts of a tile, so that fewer invocations meet at one
+// Keys an invocation, at most. A tile of keys, or of keys and elements, lies where the counts lay.
+constexpr int kItems = kCounts / kWorkgroup;
 constexpr int64_t kManyCount = 1 << 21;  // fewer keys take smaller tiles, so that there are enough of them
 constexpr int kChunk = 2048;             // counts that a workgroup sums
 constexpr int64_t kMinCount = 32768;
@@ -53,13 +53,14 @@ class RadixKernel {
         tile_(items_ * kWorkgroup),
         tiles_(CeilDiv(sort.count, tile_)),
         lane_(b_.LocalIndex()),
-        team_(b_.Binary(KOp::kShrU, lane_, b_.I32(std::countr_zero(unsigned{kTeam})))) {}
+        team_(b_.UDiv(lane_, b_.I32(kTeam))) {}
 
   // `source` is the pair of temporaries to read, or -1 to ask for the elements' keys.
   StatusOr<Dispatch> EmitCounts(int source) {
-    counts_ = b_.AddShared(KType::kI32, kCounts);
+    counts_ = b_.AddShared(KType::kI32, kCopies * kDigits);
     const V shift = b_.Param(b_.AddParam());
-    Clear(counts_, kCounts);
+    const V copy = b_.UDiv(lane_, b_.I32(kWorkgroup / kCopies));
+    Clear(kCopies * kDigits);
     b_.Barrier();
     const V base = b_.MulAdd(b_.WorkgroupIndex(), tile_, lane_);
     b_.ForEach(b_.I32(0), b_.I32(tile_), b_.I32(4 * kWorkgroup), [&](V k) {
@@ -67,12 +68,11 @@ class RadixKernel {
       for (int i = 0; i < 4; ++i)
         keys.push_back(LoadItem(source, b_.IAdd(base, b_.IAdd(k, b_.I32(i * kWorkgroup))), false).key);
       for (const V key : keys)
-        b_.SharedAtomic(KOp::kSharedAtomicAdd, counts_, CountIndex(team_, Digit(key, shift)), b_.I32(1));
+        b_.SharedAtomic(KOp::kSharedAtomicAdd, counts_, CountIndex(copy, Digit(key, shift)), b_.I32(1));
     });
     b_.Barrier();
-    const std::vector<V> counts = OwnCounts();
-    V total = counts[0];
-    for (int team = 1; team < kTeams; ++team) total = b_.IAdd(total, counts[team]);
+    V total = b_.I32(0);
+    for (int i = 0; i < kCopies; ++i) total = b_.IAdd(total, b_.LoadShared(counts_, CountIndex(b_.I32(i), lane_)));
     b_.Store(Bind(scratch_.counts, true), b_.MulAdd(lane_, tiles_, b_.WorkgroupIndex()), total);
     RETURN_IF_ERROR(status_);
     return Finish(tiles_, "counts");
@@ -104,22 +104,15 @@ class RadixKernel {
 
   StatusOr<Dispatch> EmitMoves(int source, bool is_last) {
     counts_ = b_.AddShared(KType::kI32, kCounts);
-    masks_ = b_.AddShared(KType::kI32, 2 * kCounts);
     places_ = b_.AddShared(KType::kI32, kDigits);
     const V shift = b_.Param(b_.AddParam());
     const V base = b_.IMul(b_.WorkgroupIndex(), b_.I32(tile_));
-    Clear(counts_, kCounts);
-    Clear(masks_, 2 * kCounts);
+    Clear(kCounts);
     std::vector<Item> items = LoadItems(source, base, shift);
     b_.Barrier();
-    for (int k = 0; k < items_; ++k) Rank(items[k], k % 2 * kCounts);
+    for (Item& item : items) Rank(item);
     FindPlaces();
-    for (const Item& item : items) {
-      const V slot = b_.IAdd(b_.LoadShared(counts_, CountIndex(team_, item.digit)), item.rank);
-      b_.StoreShared(masks_, slot, item.key);
-      if (sort_.carries_elements) b_.StoreShared(masks_, b_.IAdd(slot, b_.I32(tile_)), item.element);
-    }
-    b_.Barrier();
+    StoreTile(items);
     const V size = b_.UMin(b_.ISub(b_.I32(sort_.count), base), b_.I32(tile_));
     b_.ForEach(b_.I32(0), b_.I32(tile_), b_.I32(kWorkgroup), [&](V k) {
       const V slot = b_.IAdd(k, lane_);
@@ -141,9 +134,9 @@ class RadixKernel {
   V Digit(V key, V shift) { return b_.And(b_.Binary(KOp::kShrU, key, shift), b_.I32(kDigits - 1)); }
   V CountIndex(V team, V digit) { return b_.MulAdd(team, kDigits, digit); }
 
-  void Clear(int array, int count) {
+  void Clear(int count) {
     b_.ForEach(b_.I32(0), b_.I32(count), b_.I32(kWorkgroup),
-               [&](V k) { b_.StoreShared(array, b_.IAdd(k, lane_), b_.I32(0)); });
+               [&](V k) { b_.StoreShared(counts_, b_.IAdd(k, lane_), b_.I32(0)); });
   }
 
   // Beyond the end are the largest keys, so that they come after all others of their tile, which is the last.
@@ -176,36 +169,37 @@ class RadixKernel {
     return items;
   }
 
-  // Every invocation of a team sets its bit in the mask of its digit: those below are the keys before its own. The
-  // first of a digit counts them all. `masks`: of two sets in turn; one is cleared while the other is used.
-  void Rank(Item& item, int masks) {
+  // A count has its number in the upper half of its word and a mask in the lower: every invocation of the team sets its
+  // bit, those below are the keys of the digit before its own, and the first of them counts them all.
+  void Rank(Item& item) {
     const V bit = b_.Binary(KOp::kShl, b_.I32(1), b_.And(lane_, b_.I32(kTeam - 1)));
     const V at = CountIndex(team_, item.digit);
-    const V mask_at = b_.IAdd(at, b_.I32(masks));
-    b_.SharedAtomic(KOp::kSharedAtomicOr, masks_, mask_at, bit);
+    b_.SharedAtomic(KOp::kSharedAtomicOr, counts_, at, bit);
     b_.Barrier();
-    const V peers = b_.LoadShared(masks_, mask_at);
-    const V before = b_.Unary(KOp::kPopcount, b_.And(peers, b_.ISub(bit, b_.I32(1))));
-    const V earlier = b_.LoadShared(counts_, at);
+    const V word = b_.LoadShared(counts_, at);
+    const V before = b_.Unary(KOp::kPopcount, b_.And(word, b_.ISub(bit, b_.I32(1))));
+    const V earlier = NumberOf(word);
     item.rank = b_.IAdd(earlier, before);
     b_.Barrier();
     b_.If(b_.IEq(before, b_.I32(0)), [&] {
-      b_.StoreShared(counts_, at, b_.IAdd(earlier, b_.Unary(KOp::kPopcount, peers)));
-      b_.StoreShared(masks_, mask_at, b_.I32(0));
+      const V peers = b_.Unary(KOp::kPopcount, b_.And(word, b_.I32((1 << kTeam) - 1)));
+      b_.StoreShared(counts_, at, b_.Binary(KOp::kShl, b_.IAdd(earlier, peers), b_.I32(kTeam)));
     });
+    b_.Barrier();
   }
+  V NumberOf(V word) { return b_.Binary(KOp::kShrU, word, b_.I32(kTeam)); }
 
   // The teams' counts of the invocation's digit.
   std::vector<V> OwnCounts() {
     std::vector<V> counts;
-    for (int team = 0; team < kTeams; ++team) counts.push_back(b_.LoadShared(counts_, CountIndex(b_.I32(team), lane_)));
+    for (int team = 0; team < kTeams; ++team)
+      counts.push_back(NumberOf(b_.LoadShared(counts_, CountIndex(b_.I32(team), lane_))));
     return counts;
   }
 
   // Turns counts into slots of the tile, digits first, then teams. And what to add to a slot to get its place among all
   // keys, by digit.
   void FindPlaces() {
-    b_.Barrier();
     const std::vector<V> counts = OwnCounts();
     V total = counts[0];
     for (int team = 1; team < kTeams; ++team) total = b_.IAdd(total, counts[team]);
@@ -221,11 +215,23 @@ class RadixKernel {
     b_.Barrier();
   }
 
+  void StoreTile(const std::vector<Item>& items) {
+    std::vector<V> slots;
+    for (const Item& item : items)
+      slots.push_back(b_.IAdd(b_.LoadShared(counts_, CountIndex(team_, item.digit)), item.rank));
+    b_.Barrier();
+    for (size_t k = 0; k < items.size(); ++k) {
+      b_.StoreShared(counts_, slots[k], items[k].key);
+      if (sort_.carries_elements) b_.StoreShared(counts_, b_.IAdd(slots[k], b_.I32(tile_)), items[k].element);
+    }
+    b_.Barrier();
+  }
+
   void WriteSlot(V slot, V shift, int target) {
     Elemental::Scope scope(e_);
-    const V key = b_.LoadShared(masks_, slot);
+    const V key = b_.LoadShared(counts_, slot);
     const V place = b_.IAdd(b_.LoadShared(places_, Digit(key, shift)), slot);
-    const V element = sort_.carries_elements ? b_.LoadShared(masks_, b_.IAdd(slot, b_.I32(tile_))) : key;
+    const V element = sort_.carries_elements ? b_.LoadShared(counts_, b_.IAdd(slot, b_.I32(tile_))) : key;
     if (target < 0) {
       const Status finished = sort_.finish(e_, place, key, element);
       if (!finished.ok()) status_ = finished;
@@ -249,7 +255,6 @@ class RadixKernel {
   const V lane_;
   const V team_;
   int counts_ = 0;
-  int masks_ = 0;
   int places_ = 0;
   Status status_;
 };
@@ -257,7 +262,7 @@ class RadixKernel {
 }  // namespace
 
 bool SuitsRadixSort(int64_t count, const target::DeviceProfile& profile) {
-  constexpr int kSharedBytes = 4 * (3 * kCounts + 2 * kWorkgroup + kDigits);
+  constexpr int kSharedBytes = 4 * (kCounts + 2 * kWorkgroup + kDigits);
   return count >= kMinCount && count <= kMaxCount && profile.widest_workgroup() >= kWorkgroup &&
          profile.shared_memory_bytes >= kSharedBytes && !profile.unrolling_is_costly;
 }
