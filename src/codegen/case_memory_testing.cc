@@ -212,6 +212,26 @@ KernelCase AtomicCase(const DeviceProfile& profile, KOp op) {
   return result;
 }
 
+KernelCase SharedAtomicCase(const DeviceProfile& profile, KOp op) {
+  Builder b(profile);
+  const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
+  const int out = b.AddBuffer({.memory = DType::kU32, .is_written = true});
+  b.AddShared(KType::kF32, 3);
+  const int array = b.AddShared(KType::kI32, kCaseWorkgroupSize);
+  const V local = b.LocalIndex(), i = b.GlobalIndex(kCaseWorkgroupSize);
+  b.StoreShared(array, local, local);
+  b.Barrier();
+  b.SharedAtomic(op, array, b.And(local, b.I32(7)), b.Load(in, i));
+  b.Barrier();
+  b.Store(out, i, b.LoadShared(array, local));
+  KernelCase result;
+  result.name = std::string(Name(op));
+  result.workgroups = 8;
+  result.buffers = {RandomElements(DType::kU32, kCount, 7), RandomElements(DType::kU32, kCount, 8)};
+  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
+  return result;
+}
+
 }  // namespace
 
 std::vector<KernelCase> MemoryCases(const DeviceProfile& profile) {
@@ -234,6 +254,7 @@ std::vector<KernelCase> MemoryCases(const DeviceProfile& profile) {
        {KOp::kAtomicAdd, KOp::kAtomicMin, KOp::kAtomicMax, KOp::kAtomicOr, KOp::kAtomicAnd, KOp::kAtomicExchange}) {
     cases.push_back(AtomicCase(profile, op));
   }
+  for (const KOp op : {KOp::kSharedAtomicAdd, KOp::kSharedAtomicOr}) cases.push_back(SharedAtomicCase(profile, op));
   cases.push_back(ManyBuffersCase(profile));
   return cases;
 }

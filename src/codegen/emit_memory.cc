@@ -181,6 +181,12 @@ void Emitter::EmitStoreShared(const Instruction& inst) {
   module_.EmitVoid(Op::OpStore, WithSharedAccess({pointer, Get(inst.operands[1])}));
 }
 
+void Emitter::EmitSharedAtomic(const Instruction& inst) {
+  const Op core = inst.op == KOp::kSharedAtomicOr ? Op::OpAtomicOr : Op::OpAtomicIAdd;
+  const Id scope = U32(static_cast<uint32_t>(spv::Scope::Workgroup));
+  Set(inst, module_.Emit(core, module_.Int(32), {EmitSharedPointer(inst), scope, U32(0), Get(inst.operands[1])}));
+}
+
 void Emitter::EmitAtomic(const Instruction& inst) {
   if (SizeBytes(kernel_.buffers[inst.buffer].memory) != 4) return Fail("An atomic is on a buffer not of 32-bit words.");
   const auto* row = std::find_if(std::begin(kAtomics), std::end(kAtomics),

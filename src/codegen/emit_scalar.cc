@@ -101,6 +101,8 @@ struct RowTable {
       {KOp::kStore, By(&E::EmitStore)},
       {KOp::kLoadShared, By(&E::EmitLoadShared)},
       {KOp::kStoreShared, By(&E::EmitStoreShared)},
+      {KOp::kSharedAtomicAdd, By(&E::EmitSharedAtomic)},
+      {KOp::kSharedAtomicOr, By(&E::EmitSharedAtomic)},
       {KOp::kAtomicAdd, By(&E::EmitAtomic)},
       {KOp::kAtomicMin, By(&E::EmitAtomic)},
       {KOp::kAtomicMax, By(&E::EmitAtomic)},

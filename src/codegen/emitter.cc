@@ -57,8 +57,7 @@ constexpr FloatControlRow kFloatControls[] = {
 }  // namespace
 
 bool AccessesBuffer(const kernel::Instruction& inst) {
-  const bool is_shared = inst.op == KOp::kLoadShared || inst.op == KOp::kStoreShared || inst.op == KOp::kMatrixLoad ||
-                         inst.op == KOp::kMatrixStore;
+  const bool is_shared = kernel::AccessesShared(inst.op) || inst.op == KOp::kMatrixLoad || inst.op == KOp::kMatrixStore;
   return inst.buffer >= 0 && !is_shared;
 }
 

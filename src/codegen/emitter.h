@@ -96,6 +96,7 @@ class Emitter {
   void EmitLoadShared(const Instruction& inst);
   void EmitStoreShared(const Instruction& inst);
   void EmitAtomic(const Instruction& inst);
+  void EmitSharedAtomic(const Instruction& inst);
   Id EmitSharedPointer(const Instruction& inst);
   std::vector<Id> WithSharedAccess(std::vector<Id> operands) const;
 

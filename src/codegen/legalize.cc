@@ -145,6 +145,8 @@ void Legalizer::Visit(const Instruction& inst) {
       {KOp::kStore, &Legalizer::VisitStore},
       {KOp::kLoadShared, &Legalizer::VisitSharedLoad},
       {KOp::kStoreShared, &Legalizer::VisitSharedStore},
+      {KOp::kSharedAtomicAdd, &Legalizer::VisitSharedAtomic},
+      {KOp::kSharedAtomicOr, &Legalizer::VisitSharedAtomic},
       {KOp::kMatrixZero, &Legalizer::VisitMatrix},
       {KOp::kMatrixLoad, &Legalizer::VisitMatrix},
       {KOp::kMatrixMulAdd, &Legalizer::VisitMatrix},

@@ -133,6 +133,11 @@ void Legalizer::VisitSharedLoad(const Instruction& inst) {
   if (IsSplit(inst.first_result)) map_[inst.first_result].high = builder_.LoadShared(array + 1, index);
 }
 
+void Legalizer::VisitSharedAtomic(const Instruction& inst) {
+  const V index = MemoryIndex(inst.operands[0]);
+  map_[inst.first_result].low = builder_.SharedAtomic(inst.op, shared_[inst.buffer], index, Low(inst.operands[1]));
+}
+
 void Legalizer::VisitSharedStore(const Instruction& inst) {
   const int array = shared_[inst.buffer];
   const V index = MemoryIndex(inst.operands[0]);

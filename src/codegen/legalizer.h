@@ -54,6 +54,7 @@ class Legalizer {
   void VisitLoad(const Instruction& inst);
   void VisitStore(const Instruction& inst);
   void VisitSharedLoad(const Instruction& inst);
+  void VisitSharedAtomic(const Instruction& inst);
   void VisitSharedStore(const Instruction& inst);
   void VisitMatrix(const Instruction& inst);
   std::vector<V> LoadBits(int buffer, V index, int count);

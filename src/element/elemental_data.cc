@@ -50,7 +50,8 @@ StatusOr<std::vector<V>> CombineWithElement(Elemental& elemental, const InlineRe
   }
   const Combiner& combiner = reduction.combiner;
   ASSIGN_OR_RETURN(values, combiner.Lift(elemental, values));
-  ASSIGN_OR_RETURN(const auto next, combiner.Combine(elemental, combiner.Unflatten(carried), values));
+  ASSIGN_OR_RETURN(const auto next,
+                   combiner.Combine(elemental, combiner.Unflatten(carried), values, Combiner::Order::kKept));
   return FlattenScalars(next);
 }
 

@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <bit>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "element/elemental_ops.h"
+#include "fusion/code_size.h"
 #include "fusion/positions.h"
 #include "ir/access.h"
 
@@ -35,6 +39,38 @@ struct Visit {
 constexpr int kMaxCountedOps = 4096;
 
 LaneRule Narrow(LaneRule manner, LaneRule rule) { return manner == LaneRule::kContiguous ? rule : manner; }
+
+// The same in all lanes, as all operands but those in `varying` are.
+bool IsUniform(const ir::Op& op, const std::unordered_map<const ir::Value*, int>& varying) {
+  const bool spreads =
+      ir::IsElementwise(op.code) || op.code == ir::OpCode::kConstant || op.code == ir::OpCode::kBroadcastInDim;
+  return spreads && std::none_of(op.operands.begin(), op.operands.end(),
+                                 [&](const ir::Value* operand) { return varying.contains(operand); });
+}
+
+// What `roots` need but for single elements, as Elemental computes it: operands first, and of these the last.
+std::vector<const ir::Value*> InOrder(const Membership& membership, std::span<const ir::Value* const> roots) {
+  std::unordered_set<const ir::Value*> seen;
+  std::vector<const ir::Value*> order;
+  std::vector<std::pair<const ir::Value*, size_t>> path;  // and how many operands are done
+  const auto enter = [&](const ir::Value* value) {
+    if (value->type.num_elements() > 1 && seen.insert(value).second) path.emplace_back(value, 0);
+  };
+  for (const ir::Value* root : roots) {
+    enter(root);
+    while (!path.empty()) {
+      const ir::Value* value = path.back().first;
+      const bool is_computed = membership.IsComputed(value);
+      if (!is_computed || path.back().second == value->op->operands.size()) {
+        order.push_back(value);
+        path.pop_back();
+      } else {
+        enter(value->op->operands[value->op->operands.size() - ++path.back().second]);
+      }
+    }
+  }
+  return order;
+}
 
 }  // namespace
 
@@ -84,6 +120,35 @@ LaneAccess AnalyzeLanes(const fusion::Group& group, std::span<const ir::Value* c
     }
   }
   return access;
+}
+
+LaneCost CostOfLane(const fusion::Group& group, std::span<const ir::Value* const> roots) {
+  const Membership membership(group);
+  std::unordered_map<const ir::Value*, int> uses;  // of what differs from lane to lane
+  std::vector<const ir::Value*> order;
+  for (const ir::Value* value : InOrder(membership, roots)) {
+    const bool is_computed = membership.IsComputed(value);
+    if (is_computed && IsUniform(*value->op, uses)) continue;
+    order.push_back(value);
+    uses[value] = 0;
+    if (!is_computed) continue;
+    for (const ir::Value* operand : value->op->operands) {
+      if (const auto found = uses.find(operand); found != uses.end()) ++found->second;
+    }
+  }
+  LaneCost cost;
+  int live = 0;
+  for (const ir::Value* value : order) {
+    cost.live = std::max(cost.live, ++live);
+    const bool is_computed = membership.IsComputed(value);
+    cost.code += is_computed ? fusion::CodeSize(*value->op) : fusion::kLoadSize;
+    if (!is_computed) continue;
+    for (const ir::Value* operand : value->op->operands) {
+      const auto found = uses.find(operand);
+      if (found != uses.end() && --found->second == 0) --live;
+    }
+  }
+  return cost;
 }
 
 bool IsLinearAccess(const fusion::Group& group, std::span<const ir::Value* const> roots) {

@@ -12,6 +12,9 @@ namespace dragoman::kernel {
 
 // Of what one invocation computes: longer code spills registers.
 inline constexpr int kMaxOpsTimesLanes = 160;
+// Where no more values than this are needed at once, all lanes counted, length alone does no harm up to a limit.
+inline constexpr int kMaxLiveTimesLanes = 40;
+inline constexpr int kMaxCodeOfFewLive = 1600;  // as fusion/code_size.h counts
 
 // Which values a group computes in place, as opposed to loading them.
 class Membership {
@@ -36,6 +39,13 @@ struct LaneAccess {
 // For `lanes` consecutive positions of each of `roots`, at a multiple of `lanes`. Values in `known` count as given.
 LaneAccess AnalyzeLanes(const fusion::Group& group, std::span<const ir::Value* const> roots, int lanes,
                         const std::unordered_set<const ir::Value*>& known = {});
+
+// What differs from lane to lane.
+struct LaneCost {
+  int live = 0;      // values that are needed later, at most, when each is computed after its operands
+  int64_t code = 0;  // in the units of fusion/code_size.h
+};
+LaneCost CostOfLane(const fusion::Group& group, std::span<const ir::Value* const> roots);
 
 // Whether every element of `roots` depends on elements at the same linear index only, besides uniform ones: then the
 // kernel needs no extents and serves every shape.

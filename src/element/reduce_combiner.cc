@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "element/reduce_choice.h"
 #include "kernel/shared_memory.h"
 
 namespace dragoman::kernel {
@@ -80,6 +81,16 @@ std::optional<Scalar> Identity(Builder& builder, ScalarOp op, DType dtype) {
   }
 }
 
+// Of two pairs of a value and its position.
+void PutLowerFirst(Builder& b, std::vector<Scalar>& pairs, DType position) {
+  const V is_swapped = b.Compare(IsSigned(position) ? KOp::kSLt : KOp::kULt, pairs[3].re, pairs[1].re);
+  for (int i = 0; i < 2; ++i) {
+    const V first = pairs[i].re, second = pairs[i + 2].re;
+    pairs[i].re = b.Select(is_swapped, second, first);
+    pairs[i + 2].re = b.Select(is_swapped, first, second);
+  }
+}
+
 bool IsWidened(std::optional<ScalarOp> operation, DType dtype) {
   if (operation != ScalarOp::kAdd && operation != ScalarOp::kMultiply) return false;
   return IsFloat(dtype) && SmallFloat(dtype).has_value();
@@ -87,15 +98,15 @@ bool IsWidened(std::optional<ScalarOp> operation, DType dtype) {
 
 }  // namespace
 
-Combiner::Combiner(const ir::Block& block, std::span<ir::Value* const> inits) { Add(block, inits); }
+Combiner::Combiner(const ir::Block& block, std::span<ir::Value* const> inits) { Add(block, inits, false); }
 
 Combiner::Combiner(std::span<const ir::Op* const> reduces) {
-  for (const ir::Op* op : reduces) Add(*op->regions[0], InitialValues(*op));
+  for (const ir::Op* op : reduces) Add(*op->regions[0], InitialValues(*op), ChoosesByPosition(*op));
 }
 
-void Combiner::Add(const ir::Block& block, std::span<ir::Value* const> inits) {
+void Combiner::Add(const ir::Block& block, std::span<ir::Value* const> inits, bool chooses_by_position) {
   const std::optional<ScalarOp> operation = SingleOperation(block);
-  parts_.push_back({&block, operation, num_values(), static_cast<int>(inits.size())});
+  parts_.push_back({&block, operation, num_values(), static_cast<int>(inits.size()), chooses_by_position});
   for (const ir::Value* init : inits) {
     inits_.push_back(init);
     accumulators_.push_back(IsWidened(operation, init->type.dtype) ? DType::kF32 : init->type.dtype);
@@ -103,7 +114,8 @@ void Combiner::Add(const ir::Block& block, std::span<ir::Value* const> inits) {
 }
 
 bool Combiner::is_ordered() const {
-  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return !part.operation.has_value(); });
+  return std::any_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return !part.operation.has_value() && !part.chooses_by_position; });
 }
 
 std::vector<KType> Combiner::MachineTypes(const target::DeviceProfile& profile) const {
@@ -164,7 +176,7 @@ StatusOr<std::vector<Scalar>> Combiner::Lift(Elemental& elemental, std::span<con
 }
 
 StatusOr<std::vector<Scalar>> Combiner::Combine(Elemental& elemental, std::span<const Scalar> lhs,
-                                                std::span<const Scalar> rhs) const {
+                                                std::span<const Scalar> rhs, Order order) const {
   std::vector<Scalar> results;
   for (const Part& part : parts_) {
     if (part.operation.has_value()) {
@@ -176,6 +188,8 @@ StatusOr<std::vector<Scalar>> Combiner::Combine(Elemental& elemental, std::span<
     }
     std::vector<Scalar> inputs(lhs.begin() + part.first, lhs.begin() + part.first + part.count);
     inputs.insert(inputs.end(), rhs.begin() + part.first, rhs.begin() + part.first + part.count);
+    if (part.chooses_by_position && order == Order::kAny)
+      PutLowerFirst(elemental.builder(), inputs, accumulators_[part.first + 1]);
     ASSIGN_OR_RETURN(const std::vector<Scalar> combined, elemental.Region(*part.block, inputs));
     results.insert(results.end(), combined.begin(), combined.end());
   }

@@ -34,12 +34,15 @@ class Combiner {
   StatusOr<std::vector<Scalar>> Start(Elemental& elemental) const;
   // Elements as accumulators.
   StatusOr<std::vector<Scalar>> Lift(Elemental& elemental, std::span<const Scalar> elements) const;
-  StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, std::span<const Scalar> lhs,
-                                        std::span<const Scalar> rhs) const;
+  // kKept: all elements of `lhs` come before those of `rhs`, which saves asking where that matters.
+  enum class Order : uint8_t { kAny, kKept };
+  StatusOr<std::vector<Scalar>> Combine(Elemental& elemental, std::span<const Scalar> lhs, std::span<const Scalar> rhs,
+                                        Order order = Order::kAny) const;
   // The results: combined with the initial values where Start was another identity, rounded to the operands' types.
   StatusOr<std::vector<Scalar>> Finish(Elemental& elemental, std::span<const Scalar> accumulators) const;
 
-  // Whether accumulators must be combined in the order of their elements. Known operations do not care.
+  // Whether accumulators must be combined in the order of their elements. Known operations do not care, and what
+  // chooses by position has the order in its accumulators.
   bool is_ordered() const;
 
  private:
@@ -49,8 +52,9 @@ class Combiner {
     std::optional<ScalarOp> operation;  // when the region is one known operation on a single value
     int first;
     int count;
+    bool chooses_by_position;  // element/reduce_choice.h
   };
-  void Add(const ir::Block& block, std::span<ir::Value* const> inits);
+  void Add(const ir::Block& block, std::span<ir::Value* const> inits, bool chooses_by_position);
 
   std::vector<Part> parts_;
   std::vector<const ir::Value*> inits_;

@@ -113,6 +113,11 @@ V Builder::Float(KType type, double value) {
 
 V Builder::Zero(KType type) { return ConstantBits(type, 0); }
 
+std::optional<uint64_t> Builder::ConstantBitsOf(V v) const {
+  if (v.id >= constants_.size() || !constants_[v.id].is_constant) return std::nullopt;
+  return constants_[v.id].bits;
+}
+
 std::optional<int64_t> Builder::ConstantInt(V v) const {
   if (v.id >= constants_.size() || !constants_[v.id].is_constant) return std::nullopt;
   if (v.type == KType::kBool) return static_cast<int64_t>(constants_[v.id].bits);
@@ -194,6 +199,12 @@ V Builder::Atomic(KOp op, int buffer, V index, V value) {
   Append({op, value.type, {index.id, value.id}, result.id, 1, 0, buffer, {}});
   kernel_.buffers[buffer].is_read = true;
   kernel_.buffers[buffer].is_written = true;
+  return result;
+}
+
+V Builder::SharedAtomic(KOp op, int array, V index, V value) {
+  const V result = NewValue(value.type);
+  Append({op, value.type, {index.id, value.id}, result.id, 1, 0, array, {}});
   return result;
 }
 

@@ -72,6 +72,8 @@ class Builder {
   V Bounded(V v, FloatRange range);
   // The value when `v` is an integer constant (sign-extended).
   std::optional<int64_t> ConstantInt(V v) const;
+  // The bits when `v` is a constant of any type.
+  std::optional<uint64_t> ConstantBitsOf(V v) const;
 
   V Param(int number);
   V WorkgroupIndex();
@@ -135,6 +137,7 @@ class Builder {
   V LoadShared(int array, V index);
   void StoreShared(int array, V index, V value);
   V Atomic(KOp op, int buffer, V index, V value);
+  V SharedAtomic(KOp op, int array, V index, V value);
   // Matrices of the kernel's shape; see the op table.
   V MatrixZero();
   V MatrixLoad(KType type, int array, V index, MatrixLayout layout);

@@ -19,7 +19,7 @@ bool HasEffect(KOp op) {
     case KOp::kYield:
       return true;
     default:
-      return Between(op, KOp::kAtomicAdd, KOp::kAtomicExchange);
+      return Between(op, KOp::kSharedAtomicAdd, KOp::kAtomicExchange);
   }
 }
 

@@ -81,6 +81,8 @@ INSTANTIATE_TEST_SUITE_P(DropUnused, Idle, testing::ValuesIn(kIdle), [](const au
 const IdleCase kKept[] = {
     {"Store", [](Builder& b, int data) { b.Store(data, b.I32(3), b.I32(1)); }},
     {"Atomic", [](Builder& b, int data) { b.Atomic(KOp::kAtomicAdd, data, b.I32(3), b.I32(1)); }},
+    {"SharedAtomic",
+     [](Builder& b, int) { b.SharedAtomic(KOp::kSharedAtomicOr, b.AddShared(KType::kI32, 8), b.I32(3), b.I32(1)); }},
     {"SharedAndBarrier",
      [](Builder& b, int) {
        b.StoreShared(b.AddShared(KType::kI32, 8), b.LocalIndex(), b.I32(1));

@@ -188,9 +188,19 @@ class Interpreter {
     return OkStatus();
   }
 
+  // Of shared memory. Several at once do not conflict.
+  Status NoteAtomic(const Instruction& instruction, Touch& touch, int lane) {
+    if (touch.writer != SeveralOf(workgroup_)) RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, interval_));
+    if (Conflicts(touch.reader, touch.read_interval, lane, interval_)) {
+      return Error(instruction, lane, "writes what another invocation reads without a barrier in between");
+    }
+    touch.writer = SeveralOf(workgroup_);
+    touch.write_interval = interval_;
+    return OkStatus();
+  }
+
   Status RunMemory(const Instruction& instruction, int lane) {
-    const bool is_shared = instruction.op == KOp::kLoadShared || instruction.op == KOp::kStoreShared;
-    return is_shared ? RunShared(instruction, lane) : RunBuffer(instruction, lane);
+    return AccessesShared(instruction.op) ? RunShared(instruction, lane) : RunBuffer(instruction, lane);
   }
 
   Status RunShared(const Instruction& instruction, int lane) {
@@ -204,8 +214,16 @@ class Interpreter {
       At(instruction.first_result, lane) = array[index];
       return OkStatus();
     }
-    RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, interval_));
-    array[index] = At(instruction.operands[1], lane);
+    const uint64_t value = At(instruction.operands[1], lane);
+    if (instruction.op == KOp::kStoreShared) {
+      RETURN_IF_ERROR(NoteWrite(instruction, touch, lane, interval_));
+      array[index] = value;
+      return OkStatus();
+    }
+    RETURN_IF_ERROR(NoteAtomic(instruction, touch, lane));
+    const uint64_t old = array[index];
+    array[index] = instruction.op == KOp::kSharedAtomicOr ? old | value : static_cast<uint32_t>(old + value);
+    At(instruction.first_result, lane) = old;
     return OkStatus();
   }
 

@@ -150,6 +150,27 @@ const Conflict kConflicts[] = {
        b.Store(data, i, b.IAdd(b.Load(data, i), b.I32(1)));
      }},
     {"all_count_in_one", "", [](Builder& b, int data) { b.Atomic(KOp::kAtomicAdd, data, b.I32(0), b.I32(1)); }},
+    {"all_count_in_one_shared", "",
+     [](Builder& b, int data) {
+       const int array = b.AddShared(KType::kI32, 2);
+       b.If(b.IEq(b.LocalIndex(), b.I32(0)), [&] { b.StoreShared(array, b.I32(1), b.I32(0)); });
+       b.Barrier();
+       b.SharedAtomic(KOp::kSharedAtomicAdd, array, b.I32(1), b.I32(1));
+       b.Barrier();
+       b.Store(data, b.GlobalIndex(4), b.LoadShared(array, b.I32(1)));
+     }},
+    {"one_counts_another_reads", "another invocation writes",
+     [](Builder& b, int data) {
+       const int array = b.AddShared(KType::kI32, 2);
+       b.SharedAtomic(KOp::kSharedAtomicOr, array, b.I32(1), b.I32(1));
+       b.Store(data, b.GlobalIndex(4), b.LoadShared(array, b.I32(1)));
+     }},
+    {"one_reads_another_counts", "another invocation reads",
+     [](Builder& b, int data) {
+       const int array = b.AddShared(KType::kI32, 2);
+       b.Store(data, b.GlobalIndex(4), b.LoadShared(array, b.I32(1)));
+       b.SharedAtomic(KOp::kSharedAtomicOr, array, b.I32(1), b.I32(1));
+     }},
     {"a_device_barrier_parts_invocations", "",
      [](Builder& b, int data) {
        const V base = b.IMul(b.WorkgroupIndex(), b.I32(4));

@@ -281,13 +281,15 @@ class Verifier {
     if (!Between(op, KOp::kLoad, KOp::kAtomicExchange)) return OkStatus();
     if (instruction.operands.empty() || !IsInt(TypeOf(instruction.operands[0])))
       return Broken(instruction, "its index is not an integer");
-    const bool shared = op == KOp::kLoadShared || op == KOp::kStoreShared;
+    const bool shared = AccessesShared(op);
     const size_t count = shared ? kernel_.shared.size() : kernel_.buffers.size();
     if (instruction.buffer < 0 || static_cast<size_t>(instruction.buffer) >= count)
       return Broken(instruction, "it names no memory of the kernel");
     if (shared) {
       const KType type = kernel_.shared[instruction.buffer].type;
       const KType value = op == KOp::kLoadShared ? instruction.type : TypeOf(instruction.operands[1]);
+      if (Between(op, KOp::kSharedAtomicAdd, KOp::kSharedAtomicOr) && type != KType::kI32)
+        return Broken(instruction, "atomics work on 32-bit integers");
       return type == value ? OkStatus() : Broken(instruction, "its value has another type than the shared array");
     }
     const BufferBinding& buffer = kernel_.buffers[instruction.buffer];

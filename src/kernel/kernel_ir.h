@@ -85,6 +85,7 @@ DType MemoryOf(KType type);
   X(kLoad, "load", 1, t)                /* imm: how many consecutive elements (1, 2, 4); as many results */ \
   X(kStore, "store", -1, v)             /* operands: index, then 1, 2 or 4 values */          \
   X(kLoadShared, "load_shared", 1, t) X(kStoreShared, "store_shared", 2, v)                   \
+  X(kSharedAtomicAdd, "shared_atomic_add", 2, t) X(kSharedAtomicOr, "shared_atomic_or", 2, t) /* array of kI32; the old value */ \
   X(kAtomicAdd, "atomic_add", 2, t)     /* buffer of 32-bit integers; returns the old value */ \
   X(kAtomicMin, "atomic_min", 2, t) X(kAtomicMax, "atomic_max", 2, t) /* unsigned */          \
   X(kAtomicOr, "atomic_or", 2, t) X(kAtomicAnd, "atomic_and", 2, t) X(kAtomicExchange, "atomic_exchange", 2, t) \
@@ -114,6 +115,8 @@ enum class KOp : uint8_t {
 std::string_view Name(KOp op);
 // Whether it stands in the table of ops from `first` to `last`.
 constexpr bool Between(KOp op, KOp first, KOp last) { return op >= first && op <= last; }
+// Single elements of shared arrays; matrices aside.
+constexpr bool AccessesShared(KOp op) { return Between(op, KOp::kLoadShared, KOp::kSharedAtomicOr); }
 
 using ValueId = uint32_t;
 inline constexpr ValueId kNoValue = 0xffffffffu;

@@ -37,7 +37,8 @@ Kernel MakeAll() {
   const V doubled = b.Convert(KOp::kFToF, b.FMul(x, real), KType::kF64);
   b.Store(floats, wide, b.Select(b.ULt(i, limit), x, b.Bitcast(i, KType::kF32)));
   b.Atomic(KOp::kAtomicAdd, ints, i, b.Unary(KOp::kClz, i));
-  b.StoreShared(shared, i, b.Convert(KOp::kFToS, doubled, KType::kI32));
+  b.StoreShared(shared, i,
+                b.SharedAtomic(KOp::kSharedAtomicAdd, shared, i, b.Convert(KOp::kFToS, doubled, KType::kI32)));
   b.Barrier();
   const V a = b.MatrixLoad(KType::kMatrixA, shared, b.I32(0), {8, false});
   const V c = b.MatrixLoad(KType::kMatrixB, shared, b.I32(0), {8, true});
@@ -231,7 +232,8 @@ TEST(Verify, RefusesMemoryThatIsNotThereOrOfAnotherType) {
       {"it names no memory of the kernel", [](Kernel& k) { First(k, KOp::kLoad).buffer = -1; }},
       {"it names no memory of the kernel", [](Kernel& k) { First(k, KOp::kStore).buffer = 2; }},
       {"it names no memory of the kernel", [](Kernel& k) { First(k, KOp::kStoreShared).buffer = 1; }},
-      {"another type than the shared array", [](Kernel& k) { k.shared[0].type = KType::kF32; }},
+      {"it names no memory of the kernel", [](Kernel& k) { First(k, KOp::kSharedAtomicAdd).buffer = 1; }},
+      {"atomics work on 32-bit integers", [](Kernel& k) { k.shared[0].type = KType::kF32; }},
       {"its buffer is complex", [](Kernel& k) { k.buffers[0].memory = DType::kC64; }},
       {"its buffer is not marked as read", [](Kernel& k) { k.buffers[0].is_read = false; }},
       {"its buffer is not marked as written", [](Kernel& k) { k.buffers[0].is_written = false; }},

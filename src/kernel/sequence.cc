@@ -156,6 +156,9 @@ class Inliner {
       case KOp::kStoreShared:
         b_.StoreShared(first_shared_ + inst.buffer, operands[0], operands[1]);
         return {};
+      case KOp::kSharedAtomicAdd:
+      case KOp::kSharedAtomicOr:
+        return {b_.SharedAtomic(inst.op, first_shared_ + inst.buffer, operands[0], operands[1])};
       default:  // atomic
         return {b_.Atomic(inst.op, part_.buffers[inst.buffer], operands[0], operands[1])};
     }

@@ -67,10 +67,32 @@ V FloatMath::Quotient(V x, V y) {
 
 V FloatMath::Divide(V x, V y) {
   if (b_.profile().type == target::DeviceType::kCpu) return b_.FDiv(x, y);
+  if (const std::optional<double> divisor = DivisorWithInverse(y)) {
+    const V inverse = Const(1 / *divisor);
+    int exponent = 0;
+    const bool is_exact = std::fabs(std::frexp(*divisor, &exponent)) == 0.5;
+    return is_exact ? b_.FMul(x, inverse) : Refine(b_.FMul(x, inverse), x, y, inverse);
+  }
   std::tie(x, y) = WithReciprocal(x, y);
-  const V quotient = b_.FDiv(x, y);
+  return Refine(b_.FDiv(x, y), x, y, b_.FDiv(Const(1), y));
+}
+
+// The value of a constant that is normal, as is its inverse. Whole numbers may be lengths, which small programs share
+// kernels for all of.
+std::optional<double> FloatMath::DivisorWithInverse(V y) const {
+  const std::optional<uint64_t> bits = b_.ConstantBitsOf(y);
+  if (!bits.has_value()) return std::nullopt;
+  const double value =
+      type_ == KType::kF64 ? std::bit_cast<double>(*bits) : double{std::bit_cast<float>(static_cast<uint32_t>(*bits))};
+  const double largest = std::ldexp(1.0, k_.exponent_bias - 2);
+  const bool has_inverse = value != std::trunc(value) && std::fabs(value) <= largest && std::fabs(value) >= 1 / largest;
+  return has_inverse ? std::optional(value) : std::nullopt;
+}
+
+// One step of Newton's, exact where the remainder is.
+V FloatMath::Refine(V quotient, V x, V y, V inverse) {
   const V rest = b_.Fma(Neg(quotient), y, x);
-  const V refined = b_.Fma(rest, b_.FDiv(Const(1), y), quotient);
+  const V refined = b_.Fma(rest, inverse, quotient);
   // Infinity and NaN have no rest, and a zero would lose its sign to it: 0 < |refined| < infinity, in one comparison.
   const V is_refined = b_.ULt(b_.ISub(Bits(Abs(refined)), Integer(1)), Integer(BitsOf(kInfinity) - 1));
   return b_.Select(is_refined, refined, quotient);

@@ -5,6 +5,7 @@
 // gives; nowhere else. Results below the smallest normal number are zero. SPIR-V has no such functions for f64 at all.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -97,6 +98,8 @@ class FloatMath {
   V RationalOdd(V x, std::span<const double> numerator, std::span<const double> denominator, double limit);
   std::pair<V, V> WithReciprocal(V x, V y);
   V Quotient(V x, V y);  // the device's own, of any y
+  V Refine(V quotient, V x, V y, V inverse);
+  std::optional<double> DivisorWithInverse(V y) const;
   Angle ReduceAngle(V x);
   Angle ReduceLargeAngle(V x);
   std::vector<V> TwoOverPiFrom(V first_bit, int count, int first_word_bits);

@@ -118,5 +118,49 @@ TEST_P(FloatLimits, QuotientsOfTheLargestNumbersAreKept) {
   }
 }
 
+std::vector<double> DividedBy(double divisor, DType dtype, const std::vector<double>& x, const Arithmetic& arithmetic) {
+  constexpr int kWorkgroup = 8;
+  target::DeviceProfile profile = TestProfile();
+  profile.type = arithmetic.device;
+  Builder b(profile);
+  const int in = b.AddBuffer({.memory = dtype, .is_read = true}),
+            out = b.AddBuffer({.memory = dtype, .is_written = true});
+  const V i = b.GlobalIndex(kWorkgroup);
+  const Scalar operands[] = {{b.Load(in, i), {}}, {b.Float(LoadedType(dtype, true), divisor), {}}};
+  const auto quotient = EmitScalarOp(b, ScalarOp::kDivide, {dtype, dtype}, operands);
+  EXPECT_TRUE(quotient.ok());
+  b.Store(out, i, quotient->re);
+  Kernel kernel = std::move(b).Finish(kWorkgroup);
+  if (arithmetic.divides_by_reciprocal) kernel = CoarseDivision(std::move(kernel)).Run();
+  std::vector<std::byte> operand = EncodeReals(dtype, x), result(operand.size());
+  std::vector<std::byte>* bound[] = {&operand, &result};
+  const auto workgroups = static_cast<uint32_t>(x.size() / kWorkgroup);
+  EXPECT_TRUE(Interpret(kernel, bound, {}, workgroups, {.fuses_fma = arithmetic.fuses_fma}).ok());
+  return DecodeReals(dtype, result);
+}
+
+// By a constant: exact where multiply-adds round once; infinities, NaN and zeros as ever.
+TEST_P(FloatLimits, QuotientsByConstantsAreExact) {
+  for (const double divisor : {0.9, 3.0, -7.0, 0.1, 49.0, 1e-30, 1e30, 8.0, 1.0, 3e38, 1e-38, 0.0, kInfinity}) {
+    std::vector<double> x = {0, -0.0, kInfinity, -kInfinity, std::nan(""), 1e-30, 3e38, -3e38};
+    for (int i = 0; i < 1000; ++i) x.push_back(std::ldexp(1.0 + i * 0.000977, i % 40 - 20));
+    const float rounded = static_cast<float>(divisor);
+    const std::vector<double> quotients = DividedBy(divisor, DType::kF32, x, GetParam());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const float exact = static_cast<float>(x[i]) / rounded;
+      const bool is_small = std::fabs(exact) < 0x1p-126f;
+      SCOPED_TRACE(Format("{} / {}", x[i], divisor));
+      if (std::isnan(exact)) {
+        EXPECT_TRUE(std::isnan(quotients[i]));
+      } else if (std::isinf(exact) || exact == 0) {
+        EXPECT_EQ(quotients[i], exact);
+        EXPECT_EQ(std::signbit(quotients[i]), std::signbit(exact));
+      } else if (!is_small) {
+        EXPECT_NEAR(quotients[i] / exact, 1, GetParam().fuses_fma ? 0 : 2.5e-7);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dragoman::kernel

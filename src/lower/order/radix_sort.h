@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stable sorting of one long row by 32-bit keys: four bits a pass, least significant first. Each pass counts digits by
+// Stable sorting of one long row by 32-bit keys: eight bits a pass, least significant first. Each pass counts digits by
 // tile, turns the counts into places, and moves keys (and element numbers) there through shared memory, so that writes
-// are runs. Needs neither atomics nor subgroup operations.
+// are runs. Atomics in shared memory count and set bits, so that no order of theirs shows; no subgroup operations.
 #pragma once
 
 #include <functional>

@@ -171,6 +171,26 @@ ProductConfig RowConfig(const ProductForm& form, const target::DeviceProfile& pr
   return config;
 }
 
+// Windows that overlap along M's innermost digit: rows along it, while there is work for all compute units.
+void SlideRows(ProductConfig& config, const ProductForm& form, const target::DeviceProfile& profile) {
+  constexpr int kMostTaps = 8, kMostRows = 4;
+  const std::vector<int> m = form.DigitsOf(ProductAxis::kM), k = form.DigitsOf(ProductAxis::kK);
+  if (config.rows > 1 || config.row_axis != ProductAxis::kM || m.empty() || k.empty()) return;
+  const int64_t taps = form.digits[k.back()].extent;
+  const int64_t step = form.lhs.factors[m.back()], tap_step = form.lhs.factors[k.back()];
+  const bool overlaps = tap_step != 0 && step % tap_step == 0 && step / tap_step > 0 && step / tap_step < taps;
+  if (!overlaps || taps > kMostTaps) return;
+  ProductConfig sliding = config;
+  sliding.slides = true;
+  for (sliding.rows = kMostRows; sliding.rows > 1; sliding.rows /= 2) {
+    const bool fits = form.digits[m.back()].extent % sliding.rows == 0;
+    if (fits && DirectInvocations(sliding, form) >= int64_t{profile.compute_units} * 512) {
+      config = sliding;
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 int EvenSplits(int64_t parts, int64_t splits) {
@@ -214,6 +234,7 @@ ProductConfig DirectOnGpu(const ProductForm& form, const target::DeviceProfile& 
   while (is_short && config.rows > 1 && 2 * DirectInvocations(config, form) <= int64_t{profile.compute_units} * 64) {
     config.rows = static_cast<int>(CeilDiv(config.rows, 2));
   }
+  SlideRows(config, form, profile);
   SplitDirect(config, form, DirectInvocations(config, form), int64_t{profile.compute_units} * 1024);
   config.unroll_k = DirectRun(form, config);
   config.reason = std::move(reason);

@@ -2,6 +2,7 @@
 #include "lower/product/direct_product.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/arithmetic.h"
 
@@ -275,6 +276,8 @@ class DirectEmitter {
       lo = b_.IMul(split_, b_.I32(chunk));
       hi = b_.EndOfPart(lo, chunk, extent);
     }
+    if (config_.slides && next_level == level + 1 && next_level == k_digits_.size() && chunk == extent)
+      return Slide(std::move(sums), places, extent);
     if (next_level == level + 1 && next_level == k_digits_.size() && SuitsRuns(extent) && SuitsRuns(chunk)) {
       const LoopRange range = {lo, hi, b_.I32(config_.unroll_k), chunk / config_.unroll_k};
       return b_.For(range, std::move(sums), [&](V k, std::span<const V> carried) {
@@ -296,6 +299,39 @@ class DirectEmitter {
       }
       return Loop(next_level, std::vector<V>(carried.begin(), carried.end()), next);
     });
+  }
+
+  // All steps of K's last digit, loads first.
+  std::vector<V> Slide(std::vector<V> sums, const Places& places, int64_t extent) {
+    std::vector<std::vector<Lanes>> values(extent);  // by step, by operand
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      std::map<std::vector<int64_t>, Lanes> loaded;
+      for (int64_t k = 0; k < extent; ++k) {
+        values[k].emplace_back();
+        for (size_t place = 0; place < places[i].size(); ++place) {
+          const auto [at, is_fresh] = loaded.try_emplace(WhereOf(operands_[i], static_cast<int64_t>(place), k));
+          if (is_fresh) {
+            const Partial stepped = operands_[i].reader.Step(places[i][place], k_digits_.back(), b_.I32(k));
+            at->second = LoadConverted(operands_[i], stepped, operands_[i].lanes);
+          }
+          for (int lane = 0; lane < operands_[i].lanes; ++lane) values[k].back().push_back(Lane(at->second, lane));
+        }
+      }
+    }
+    for (const std::vector<Lanes>& step : values) sums = MultiplyAddTile(sums, step);
+    return sums;
+  }
+
+  // Equal for what is the same element: how far step `k` of a place is from the first step of the first row.
+  std::vector<int64_t> WhereOf(const Operand& operand, int64_t place, int64_t k) const {
+    const int64_t runs = operand.by_column ? config_.columns / operand.lanes : 1;
+    const int64_t row = place / runs;
+    const int row_digit = c_.form.DigitsOf(config_.row_axis).back(), k_digit = k_digits_.back();
+    const LinearMap& linear = operand.reader.linear();
+    std::vector<int64_t> where = {place % runs, linear.factors[row_digit] * row + linear.factors[k_digit] * k};
+    for (const PositionMap& position : linear.positions)
+      where.push_back(position.factors[row_digit] * row + position.factors[k_digit] * k);
+    return where;
   }
 
   void StepAll(Places& places, int digit, V value) {

@@ -56,6 +56,9 @@ struct ProductConfig {
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
   // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
   bool exchanges_rows = false;
+  // kDirect: rows are neighbours along M's innermost digit, and the last digit of K is written out, so that an element
+  // which several of them multiply is loaded once.
+  bool slides = false;
   target::MatrixShape matrix;  // kMatrix
   int subgroup_size = 0;       // kMatrix: required
   std::string reason;

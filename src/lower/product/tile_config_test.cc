@@ -183,6 +183,10 @@ TEST(TileConfig, ComputesDepthwiseConvolutionsDirectly) {
   EXPECT_EQ(config.kernel, ProductKernel::kDirect);
   EXPECT_EQ(config.column_axis, ProductAxis::kBatch);
   EXPECT_EQ(config.columns, 4);
+  EXPECT_TRUE(config.slides);
+  EXPECT_EQ(config.rows, 2);  // of 54
+  EXPECT_FALSE(ChooseConvolution({32, 56, 56, 96}, {3, 1, 1, 96}, dims, LargeGpu()).slides) << "windows do not overlap";
+  EXPECT_FALSE(ChooseConvolution({1, 16, 16, 96}, {3, 3, 1, 96}, dims, LargeGpu()).slides) << "too little work";
 }
 
 TEST(TileConfig, SharesFewShortSumsAmongInvocations) {

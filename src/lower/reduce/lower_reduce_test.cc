@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "element/reduce_combiner.h"
 #include "lower/group_testing.h"
 #include "lower/reduce/kinds.h"
 #include "lower/reduce/reduce_plan.h"
@@ -169,11 +170,13 @@ TEST(LowerReduce, FewLargeResultsTakeTwoPasses) {
   EXPECT_GT(lowered->dispatches[0].workgroups, 16);
 }
 
-std::string ArgMaxOf(const ReduceCase& c, bool has_epilogue) {
+enum class Positions { kGiven, kCounted };
+
+std::string ArgMaxOf(const ReduceCase& c, bool has_epilogue, Positions positions = Positions::kGiven) {
   const std::string in = TypeOf(c.dims, "f32"), index = TypeOf(c.dims, "si32");
   const std::string out = TypeOf(KeptDims(c), "f32"), out_index = TypeOf(KeptDims(c), "si32");
   std::string body = Format(
-      "(%0: {0}, %i: {1}) {{ %a = constant() {{value = dense<0xff800000>}} : tensor<f32> %b = constant() {{value = "
+      "(%0: {0}{5} %a = constant() {{value = dense<0xff800000>}} : tensor<f32> %b = constant() {{value = "
       "dense<0>}} : tensor<si32> %r, %s = reduce(%0, %i, %a, %b) {{dimensions = {2}}} : {3}, {4} (%lv: tensor<f32>, "
       "%li: tensor<si32>, %rv: tensor<f32>, %ri: tensor<si32>) {{ %gt = compare(%lv, %rv) {{comparison_direction = 3, "
       "compare_type = 1}} : tensor<i1> %nan = compare(%lv, %lv) {{comparison_direction = 1, compare_type = 1}} : "
@@ -181,7 +184,9 @@ std::string ArgMaxOf(const ReduceCase& c, bool has_epilogue) {
       "= 1}} : tensor<i1> %lt = compare(%li, %ri) {{comparison_direction = 5, compare_type = 3}} : tensor<i1> %tie = "
       "and(%eq, %lt) : tensor<i1> %picki = or(%pick, %tie) : tensor<i1> %v = select(%pick, %lv, %rv) : tensor<f32> "
       "%x = select(%picki, %li, %ri) : tensor<si32> return(%v, %x) }} ",
-      in, index, ListOf(c.reduced), out, out_index);
+      in, index, ListOf(c.reduced), out, out_index,
+      positions == Positions::kGiven ? Format(", %i: {}) {{", index)
+                                     : Format(") {{ %i = iota() {{iota_dimension = {}}} : {}", c.reduced[0], index));
   if (!has_epilogue) return body + "return(%r, %s) }";
   return body + Format("%n = negate(%s) : {} return(%s, %n) }}", out_index);
 }
@@ -190,8 +195,14 @@ TEST(LowerReduce, ArgMaxFindsTheFirstAndPropagatesNan) {
   for (const ReduceCase& c :
        {ReduceCase{{9, 700}, {1}}, ReduceCase{{700, 9}, {0}}, ReduceCase{{30000}, {0}}, ReduceCase{{3, 5}, {1}}}) {
     SCOPED_TRACE(ToString(c.dims));
-    for (const target::DeviceProfile& profile : TestProfiles()) {
-      TestGroup test(ArgMaxOf(c, false), fusion::GroupKind::kReduce);
+    for (const auto& [profile, given] :
+         std::vector<std::pair<target::DeviceProfile, Positions>>{{TestProfiles()[0], Positions::kGiven},
+                                                                  {TestProfiles()[1], Positions::kGiven},
+                                                                  {TestProfiles()[0], Positions::kCounted},
+                                                                  {TestProfiles()[1], Positions::kCounted}}) {
+      TestGroup test(ArgMaxOf(c, false, given), fusion::GroupKind::kReduce);
+      const ir::Op* reduces[] = {test.group.hero};
+      EXPECT_EQ(Combiner(reduces).is_ordered(), given == Positions::kGiven);
       Numbers values = RandomNumbers(test.input_type(0), 3);
       values[values.size() / 3] = std::nan("");
       values[values.size() / 2] = std::nan("");
@@ -199,7 +210,7 @@ TEST(LowerReduce, ArgMaxFindsTheFirstAndPropagatesNan) {
       const int64_t axis = c.reduced[0];
       Numbers positions;
       ForEachIndex(c.dims, [&](const Dims& at) { positions.push_back(static_cast<double>(at[axis])); });
-      test.SetInput(1, positions);
+      if (given == Positions::kGiven) test.SetInput(1, positions);
       test.Run(profile);
       const auto best_of = [&](const Dims& kept) {
         double best = -INFINITY;

@@ -94,10 +94,11 @@ StatusOr<std::vector<Set>> RowKernel::AddAt(std::span<const RowReduction> reduct
     }
     for (int width = lanes_; width > 1; width /= 2) {  // neighbours first: order is kept
       for (int lane = 0; lane < width / 2; ++lane) {
-        ASSIGN_OR_RETURN(sets[lane], combiner.Combine(elemental_, sets[2 * lane], sets[2 * lane + 1]));
+        ASSIGN_OR_RETURN(sets[lane],
+                         combiner.Combine(elemental_, sets[2 * lane], sets[2 * lane + 1], Combiner::Order::kKept));
       }
     }
-    ASSIGN_OR_RETURN(const Set sum, combiner.Combine(elemental_, sums[i], sets[0]));
+    ASSIGN_OR_RETURN(const Set sum, combiner.Combine(elemental_, sums[i], sets[0], Combiner::Order::kKept));
     for (size_t k = 0; k < sum.size(); ++k) {
       sums[i][k].re = b_.Select(position.is_real, sum[k].re, sums[i][k].re);
       if (sum[k].im.id != kNoValue) sums[i][k].im = b_.Select(position.is_real, sum[k].im, sums[i][k].im);

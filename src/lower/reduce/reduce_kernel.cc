@@ -89,7 +89,7 @@ StatusOr<ReduceKernel::Set> ReduceKernel::CombineInOrder(std::vector<Set> sets) 
   while (sets.size() > 1) {
     std::vector<Set> next;
     for (size_t i = 0; i + 1 < sets.size(); i += 2) {
-      ASSIGN_OR_RETURN(Set combined, combiner_.Combine(elemental_, sets[i], sets[i + 1]));
+      ASSIGN_OR_RETURN(Set combined, combiner_.Combine(elemental_, sets[i], sets[i + 1], Combiner::Order::kKept));
       next.push_back(std::move(combined));
     }
     if (sets.size() % 2 == 1) next.push_back(std::move(sets.back()));
@@ -110,7 +110,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AddElements(V kept, V red
   std::vector<Set> results;
   for (int i = 0; i < num_sets(); ++i) {
     ASSIGN_OR_RETURN(const Set sum, CombineInOrder(std::move(by_set[i])));
-    ASSIGN_OR_RETURN(Set result, combiner_.Combine(elemental_, carried[i], sum));
+    ASSIGN_OR_RETURN(Set result, combiner_.Combine(elemental_, carried[i], sum, Combiner::Order::kKept));
     results.push_back(std::move(result));
   }
   return results;

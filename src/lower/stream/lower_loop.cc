@@ -31,6 +31,11 @@ std::vector<const ir::Value*> Outputs(const fusion::Group& group) {
   return {group.outputs.begin(), group.outputs.end()};
 }
 
+bool AreFewLive(const fusion::Group& group, int lanes) {
+  const LaneCost cost = CostOfLane(group, Outputs(group));
+  return cost.code * lanes <= kMaxCodeOfFewLive && cost.live * lanes <= kMaxLiveTimesLanes;
+}
+
 // The largest number of lanes that pays: vector accesses without too much code or too many scattered loads.
 int ChooseLanes(const fusion::Group& group, const target::DeviceProfile& profile, bool is_linear) {
   if (profile.unrolling_is_costly) return 1;
@@ -39,7 +44,7 @@ int ChooseLanes(const fusion::Group& group, const target::DeviceProfile& profile
     if (!is_linear && count % lanes != 0) continue;
     const std::vector<const ir::Value*> outputs = Outputs(group);
     const LaneAccess access = AnalyzeLanes(group, outputs, lanes);
-    if (access.num_ops * lanes > kMaxOpsTimesLanes) continue;
+    if (access.num_ops * lanes > kMaxOpsTimesLanes && !(is_linear && AreFewLive(group, lanes))) continue;
     if (access.separate <= access.contiguous) return lanes;
   }
   return 1;

@@ -164,6 +164,17 @@ TEST(LoopPlan, TakesFewerElementsWhereTheCodeIsLong) {
   }
 }
 
+// Long code of plain operations of which few are needed at once, and with eleven values that are needed at the end.
+TEST(LoopPlan, TakesAsManyElementsAsRegistersHoldWhereTheCodeIsPlain) {
+  for (const auto& [ops, kept, lanes] : {std::tuple{41, 1, 4}, {390, 1, 4}, {410, 1, 2}, {810, 1, 1}, {300, 11, 2}}) {
+    std::string body = "(%0: tensor<4096xf32>) { ";
+    for (int i = 1; i <= ops; ++i) body += Format("%{} = negate(%{}) : tensor<4096xf32> ", i, i - 1);
+    for (int i = 1; i < kept; ++i) body += Format("%{} = add(%{}, %{}) : tensor<4096xf32> ", ops + i, ops + i - 1, i);
+    const TestGroup test(body + Format("return(%{}) }}", ops + kept - 1));
+    EXPECT_EQ(ChooseLoop(test.group, VectorProfile()).lanes, lanes) << ops << " " << kept;
+  }
+}
+
 TEST(LoopPlan, LoopsComeOutTheSameOnEveryDevice) {
   for (const target::DeviceProfile& profile : LimitProfiles()) {
     for (const auto& [count, dtype] :
