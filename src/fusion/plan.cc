@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "fusion/attention.h"
 #include "fusion/classify.h"
 #include "fusion/clusters.h"
 #include "fusion/decide_memory.h"
@@ -84,8 +85,9 @@ StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& c
   size_t live = 0;
   for (int id = 0; id < clusters.size(); ++id) live += clusters.at(id).merged_away ? 0 : 1;
   for (const int id : clusters.TopologicalOrder()) plan.groups.push_back(MakeGroup(clusters, id));
-  DropUnreadOutputs(block, plan);
   if (plan.groups.size() != live) return Internal("Fusion made groups that depend on each other in a circle.");
+  DropUnreadOutputs(block, plan);
+  if (context.options.fuse) JoinAttention(plan, block, context);
   return plan;
 }
 

@@ -21,6 +21,7 @@ namespace dragoman::fusion {
   X(kRow, "row")                 /* several row reductions with the elementwise ops between and after: softmax */ \
   X(kDot, "dot")                 /* dot_general (hero), what it takes its operands through, its epilogue */       \
   X(kConvolution, "convolution") /* convolution (hero), likewise */                                               \
+  X(kAttention, "attention")     /* products into scores, their rows, a product out of them (hero): attention.h */ \
   X(kReduceWindow, "reduce_window")                                                                               \
   X(kSelectAndScatter, "select_and_scatter")                                                                      \
   X(kScan, "scan")                                                                                                \

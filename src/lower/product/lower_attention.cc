@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention: walks over the scores for the reductions of their rows, then one for the products out of them.
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/format.h"
+#include "element/launch.h"
+#include "element/reduce_combiner.h"
+#include "lower/product/kinds.h"
+#include "lower/product/score_walk.h"
+
+namespace dragoman::kernel {
+namespace {
+
+// A reduction of rows. A maximum with the sum of exponentials that it is subtracted in takes one walk: whenever the
+// maximum grows, the sum so far is scaled.
+struct RowReduction {
+  const ir::Op* op = nullptr;
+  const ir::Op* sum = nullptr;
+  int num_values() const { return sum == nullptr ? 1 : 2; }
+};
+using Level = std::vector<RowReduction>;  // that can be taken in one walk
+
+Combiner CombinerOf(const ir::Op& op) { return Combiner(*op.regions[0], InitialValues(op)); }
+
+bool Combines(const ir::Op& op, ir::OpCode code) {
+  return op.code == ir::OpCode::kReduce && op.regions[0]->ops[0]->code == code;
+}
+
+// What a value is a reshape or broadcast of.
+const ir::Value* Source(const ir::Value* value) {
+  while (value->op != nullptr &&
+         (value->op->code == ir::OpCode::kReshape || value->op->code == ir::OpCode::kBroadcastInDim)) {
+    value = value->op->operands[0];
+  }
+  return value;
+}
+
+bool IsMinusInfinity(const ir::Value* value) {
+  if (value->op == nullptr || value->op->code != ir::OpCode::kConstant || value->type.dtype != DType::kF32) return false;
+  const std::vector<std::byte>& bytes = value->op->attributes.GetLiteral(ir::AttrKey::kValue).bytes();
+  float number = 0;
+  if (bytes.size() != sizeof(number)) return false;
+  std::memcpy(&number, bytes.data(), sizeof(number));
+  return number == -std::numeric_limits<float>::infinity();
+}
+
+bool IsMaximumItself(const ir::Value* value, const ir::Op& maximum) {
+  const ir::Op* op = Source(value)->op;
+  if (op == &maximum) return true;
+  if (op == nullptr || op->code != ir::OpCode::kMaximum) return false;
+  const int other = IsMinusInfinity(Source(op->operands[0])) ? 1 : 0;
+  return IsMinusInfinity(Source(op->operands[1 - other])) && Source(op->operands[other])->op == &maximum;
+}
+
+// Whether `sum` adds exp(x - maximum), where the maximum is that of x.
+bool SumsExponentials(const ir::Op& sum, const ir::Op& maximum) {
+  if (!Combines(sum, ir::OpCode::kAdd) || !Combines(maximum, ir::OpCode::kMaximum)) return false;
+  const ir::Op* exponential = Source(sum.operands[0])->op;
+  if (exponential == nullptr || exponential->code != ir::OpCode::kExponential) return false;
+  const ir::Op* difference = Source(exponential->operands[0])->op;
+  return difference != nullptr && difference->code == ir::OpCode::kSubtract &&
+         Source(difference->operands[0]) == Source(maximum.operands[0]) &&
+         IsMaximumItself(difference->operands[1], maximum);
+}
+
+class AttentionKernel : public ScoreWalk {
+ public:
+  AttentionKernel(const fusion::Group& group, const fusion::Attention& attention, const fusion::AttentionTile& tile,
+                  const target::DeviceProfile& profile)
+      : ScoreWalk(group, attention, tile, profile), row_values_(rows_of_lane()) {}
+
+  StatusOr<Dispatch> Emit() {
+    RETURN_IF_ERROR(Begin());
+    FindLevels();
+    for (const Level& level : levels_) RETURN_IF_ERROR(EmitLevel(level));
+    RETURN_IF_ERROR(WriteRows());
+    if (!out_of_.empty()) RETURN_IF_ERROR(MultiplyOut());
+    const fusion::ScoreSpace& space = attention_.space;
+    return FinishDispatch(std::move(b_), elemental_, tile_.workgroup_size(), NumWorkgroups(),
+                          Format("attention {}x{}x{}, {} by {} in {} walks", space.batch, space.rows, space.columns,
+                                 tile_.own(), tile_.swept, levels_.size() + (out_of_.empty() ? 0 : 1)));
+  }
+
+ private:
+  void FindLevels();
+  void PairSums();
+  std::vector<bool> Needs(std::span<const ir::Value* const> roots) const;
+  Status EmitLevel(const Level& level);
+  Values AddRun(const RowReduction& reduction, std::span<const ScoreElement> run, Values sums);
+  Values AddExponentials(const RowReduction& reduction, std::span<const ScoreElement> run, Values sums);
+  Values Combined(const RowReduction& reduction, std::span<const V> a, std::span<const V> b);
+  Status CombineQuarters(const Level& level, const Values& sums);
+  Status WriteRows();
+  Status MultiplyOut();
+  void StoreFactors(std::span<const ScoreElement> run, int row);
+  void PinRow(int row) {
+    for (const auto& [value, scalar] : row_values_[row]) elemental_.Pin(value, scalar);
+  }
+  V Exponential(V value);
+  V IsLowest(V value) { return b_.Compare(KOp::kFEq, value, Lowest()); }
+  V Lowest() { return b_.F32(-std::numeric_limits<float>::infinity()); }
+
+  std::vector<Level> levels_;
+  std::vector<std::unordered_map<const ir::Value*, Scalar>> row_values_;  // of each of an invocation's rows
+};
+
+// A reduction comes after those that its operand is computed from.
+void AttentionKernel::FindLevels() {
+  std::unordered_map<const ir::Value*, size_t> level_of;
+  for (const ir::Op* op : group_.members) {
+    size_t level = 0;
+    for (const ir::Value* operand : op->operands) {
+      if (const auto found = level_of.find(operand); found != level_of.end()) level = std::max(level, found->second);
+    }
+    if (op->code == ir::OpCode::kReduce) {
+      if (levels_.size() <= level) levels_.resize(level + 1);
+      levels_[level++].push_back({op, nullptr});
+    }
+    for (const auto& result : op->results) level_of[result.get()] = level;
+  }
+  PairSums();
+}
+
+void AttentionKernel::PairSums() {
+  for (size_t i = 0; i + 1 < levels_.size(); ++i) {
+    for (RowReduction& maximum : levels_[i]) {
+      const auto is_sum = [&](const RowReduction& each) {
+        return maximum.sum == nullptr && SumsExponentials(*each.op, *maximum.op);
+      };
+      const auto sum = std::find_if(levels_[i + 1].begin(), levels_[i + 1].end(), is_sum);
+      if (sum == levels_[i + 1].end()) continue;
+      maximum.sum = sum->op;
+      levels_[i + 1].erase(sum);
+    }
+  }
+  std::erase_if(levels_, [](const Level& level) { return level.empty(); });
+}
+
+// Which products' scores the values are computed from, rows' values given.
+std::vector<bool> AttentionKernel::Needs(std::span<const ir::Value* const> roots) const {
+  std::unordered_set<const ir::Op*> seen;
+  std::vector<const ir::Value*> pending(roots.begin(), roots.end());
+  const std::unordered_set<const ir::Op*> members(group_.members.begin(), group_.members.end());
+  while (!pending.empty()) {
+    const ir::Op* op = pending.back()->op;
+    pending.pop_back();
+    if (op == nullptr || !members.contains(op) || !seen.insert(op).second) continue;
+    const bool ends = op->code == ir::OpCode::kReduce || op->code == ir::OpCode::kDotGeneral;
+    if (!ends) pending.insert(pending.end(), op->operands.begin(), op->operands.end());
+  }
+  std::vector<bool> needed;
+  for (const ScoreSide& side : into_) needed.push_back(seen.contains(side.score.dot));
+  return needed;
+}
+
+Status AttentionKernel::EmitLevel(const Level& level) {
+  std::vector<const ir::Value*> roots;
+  Values start;
+  for (const RowReduction& reduction : level) {
+    roots.push_back(reduction.op->operands[0]);
+    ASSIGN_OR_RETURN(const std::vector<Scalar> values, CombinerOf(*reduction.op).Start(elemental_));
+    start.push_back(values[0].re);
+    if (reduction.sum != nullptr) start.push_back(b_.F32(0));
+  }
+  const std::vector<bool> needed = Needs(roots);
+  const size_t width = start.size();
+  Values carried;
+  for (int row = 0; row < rows_of_lane(); ++row) carried.insert(carried.end(), start.begin(), start.end());
+  const auto visit_run = [&](int row, std::span<const ScoreElement> run, Values sums) {
+    PinRow(row);
+    size_t next = row * width;
+    for (const RowReduction& reduction : level) {
+      const size_t count = reduction.num_values();
+      const auto first = sums.begin() + static_cast<std::ptrdiff_t>(next);
+      const Values own(first, first + static_cast<std::ptrdiff_t>(count));
+      const Values added = count == 1 ? AddRun(reduction, run, own) : AddExponentials(reduction, run, own);
+      std::copy(added.begin(), added.end(), sums.begin() + static_cast<std::ptrdiff_t>(next));
+      next += count;
+    }
+    return sums;
+  };
+  const Values sums = Walk(needed, false, carried, [&](V first_swept, Values values) {
+    return VisitRuns(first_swept, needed, std::move(values), visit_run);
+  });
+  RETURN_IF_ERROR(status_);
+  return CombineQuarters(level, sums);
+}
+
+ScoreWalk::Values AttentionKernel::AddRun(const RowReduction& reduction, std::span<const ScoreElement> run,
+                                          Values sums) {
+  for (const ScoreElement& element : run) {
+    const StatusOr<V> value = At(reduction.op->operands[0], element);
+    Keep(value.status());
+    if (!value.ok()) return sums;
+    const V sum[] = {*value};
+    sums[0] = b_.Select(element.is_valid, Combined({reduction.op, nullptr}, sums, sum)[0], sums[0]);
+  }
+  return sums;
+}
+
+// `sums`: the maximum, and the sum of exponentials less that. Before the first finite element both are none.
+ScoreWalk::Values AttentionKernel::AddExponentials(const RowReduction& reduction, std::span<const ScoreElement> run,
+                                                   Values sums) {
+  const V maximum = AddRun({reduction.op, nullptr}, run, {sums[0]})[0];
+  elemental_.Pin(reduction.op->result(), {maximum, {}});
+  const V has_none = IsLowest(maximum);
+  V sum = b_.F32(0);
+  for (const ScoreElement& element : run) {
+    const StatusOr<V> value = At(reduction.sum->operands[0], element);
+    Keep(value.status());
+    if (!value.ok()) return sums;
+    const V counts = b_.And(element.is_valid, b_.Not(has_none));
+    sum = b_.FAdd(sum, b_.Select(counts, *value, b_.F32(0)));
+  }
+  const V before[] = {sums[0], sums[1]};
+  const V scale = b_.Select(IsLowest(before[0]), b_.F32(0), Exponential(b_.FSub(before[0], maximum)));
+  return {maximum, b_.Fma(before[1], scale, sum)};
+}
+
+V AttentionKernel::Exponential(V value) {
+  const Scalar operand[] = {{value, {}}};
+  const StatusOr<Scalar> result =
+      EmitScalarOp(b_, ScalarOp::kExponential, {DType::kF32, DType::kF32, nullptr}, operand);
+  Keep(result.status());
+  return result.ok() ? result->re : value;
+}
+
+ScoreWalk::Values AttentionKernel::Combined(const RowReduction& reduction, std::span<const V> a,
+                                            std::span<const V> b) {
+  const Scalar lhs[] = {{a[0], {}}};
+  const Scalar rhs[] = {{b[0], {}}};
+  const auto combined = CombinerOf(*reduction.op).Combine(elemental_, lhs, rhs);
+  Keep(combined.status());
+  if (!combined.ok()) return {a.begin(), a.end()};
+  const V result = (*combined)[0].re;
+  if (reduction.sum == nullptr) return {result};
+  const auto scaled = [&](std::span<const V> part) {
+    const V scale = Exponential(b_.FSub(part[0], result));
+    return b_.Select(IsLowest(part[0]), b_.F32(0), b_.FMul(part[1], scale));
+  };
+  return {result, b_.FAdd(scaled(a), scaled(b))};
+}
+
+// The invocations of a row exchange their sums in shared memory, and all have the same in the end.
+Status AttentionKernel::CombineQuarters(const Level& level, const Values& sums) {
+  const int size = tile_.workgroup_size();
+  const V first_of_row = b_.ISub(local_, quarter_);
+  b_.Barrier();
+  for (size_t i = 0; i < sums.size(); ++i) {
+    b_.StoreShared(array_, b_.IAdd(local_, b_.I32(static_cast<int64_t>(i) * size)), b_.Bitcast(sums[i], KType::kI32));
+  }
+  b_.Barrier();
+  size_t next = 0;
+  for (int row = 0; row < rows_of_lane(); ++row) {
+    for (const RowReduction& reduction : level) {
+      Values total;
+      for (int quarter = 0; quarter < kQuarters; ++quarter) {
+        Values part;
+        for (int i = 0; i < reduction.num_values(); ++i) {
+          const int64_t at = static_cast<int64_t>(next + i) * size + quarter;
+          part.push_back(b_.Bitcast(b_.LoadShared(array_, b_.IAdd(first_of_row, b_.I32(at))), KType::kF32));
+        }
+        total = quarter == 0 ? part : Combined(reduction, total, part);
+      }
+      const Scalar accumulator[] = {{total[0], {}}};
+      ASSIGN_OR_RETURN(const auto result, CombinerOf(*reduction.op).Finish(elemental_, accumulator));
+      row_values_[row][reduction.op->result()] = result[0];
+      if (reduction.sum != nullptr) {
+        // -inf less -inf is NaN in a row that has nothing else.
+        const V nan = b_.F32(std::numeric_limits<float>::quiet_NaN());
+        const Scalar whole[] = {{b_.Select(IsLowest(total[0]), nan, total[1]), {}}};
+        ASSIGN_OR_RETURN(const auto finished, CombinerOf(*reduction.sum).Finish(elemental_, whole));
+        row_values_[row][reduction.sum->result()] = finished[0];
+      }
+      next += reduction.num_values();
+    }
+  }
+  return status_;
+}
+
+// Outputs of one value a row.
+Status AttentionKernel::WriteRows() {
+  std::vector<const ir::Value*> outputs;
+  for (const ir::Value* output : group_.outputs) {
+    const bool is_result = std::any_of(out_of_.begin(), out_of_.end(), [&](const ScoreSide& side) {
+      return std::find(side.view.outputs.begin(), side.view.outputs.end(), output) != side.view.outputs.end();
+    });
+    if (!is_result) outputs.push_back(output);
+  }
+  for (int row = 0; row < rows_of_lane() && !outputs.empty(); ++row) {
+    PinRow(row);
+    b_.If(b_.And(IsRealRow(row), b_.IEq(quarter_, b_.I32(0))), [&] {
+      Elemental::Scope scope(elemental_);
+      const V at = b_.IAdd(b_.IMul(batch_, b_.I32(attention_.space.rows)), OwnIndex(row));
+      for (const ir::Value* output : outputs) {
+        const StatusOr<Scalar> value = elemental_.At(output, Index::FromLinear(at));
+        Keep(value.status());
+        if (value.ok()) elemental_.Store(output, Index::FromLinear(at), *value);
+      }
+    });
+  }
+  return status_;
+}
+
+Status AttentionKernel::MultiplyOut() {
+  std::vector<const ir::Value*> roots;
+  for (const ScoreSide& side : out_of_) roots.push_back(side.factor());
+  const std::vector<bool> needed = Needs(roots);
+  const Values zeros(NumSums(), b_.MatrixZero());
+  const Values sums = Walk(needed, true, zeros, [&](V first_swept, Values carried) {
+    VisitRuns(first_swept, needed, {}, [&](int row, std::span<const ScoreElement> run, Values none) {
+      PinRow(row);
+      StoreFactors(run, row);
+      return none;
+    });
+    b_.Barrier();
+    return Multiply(carried);
+  });
+  RETURN_IF_ERROR(status_);
+  return StoreResults(sums);
+}
+
+void AttentionKernel::StoreFactors(std::span<const ScoreElement> run, int row) {
+  for (size_t i = 0; i + 1 < run.size(); i += 2) {
+    std::vector<Values> pairs(out_of_.size());
+    for (const ScoreElement& element : run.subspan(i, 2)) {
+      for (size_t k = 0; k < out_of_.size(); ++k) {
+        const StatusOr<V> value = At(out_of_[k].factor(), element);
+        Keep(value.status());
+        if (!value.ok()) return;
+        pairs[k].push_back(b_.Select(element.is_valid, *value, b_.Zero(value->type)));
+      }
+    }
+    const V pair = b_.UDiv(run[i].column_in_tile, b_.I32(2));
+    for (size_t k = 0; k < out_of_.size(); ++k) {
+      const ScoreSide& side = out_of_[k];
+      const Values words = WordPacker(b_, side.score.input).Planes(pairs[k][0], pairs[k][1], side.own_planes());
+      for (size_t plane = 0; plane < words.size(); ++plane) {
+        const int first = side.first_score_word + static_cast<int>(plane) * tile_.own() * factor_pitch();
+        const V at = b_.IAdd(b_.MulAdd(RowInTile(row), factor_pitch(), b_.I32(first)), pair);
+        b_.StoreShared(array_, at, words[plane]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+StatusOr<LoweredGroup> LowerAttention(const fusion::Group& group, const target::CompileContext& context) {
+  ASSIGN_OR_RETURN(const fusion::Attention attention, fusion::FindAttention(group));
+  const auto tile = fusion::ChooseAttentionTile(attention, context.profile);
+  if (!tile.has_value()) return Internal("An attention was joined that no tile fits.");
+  LoweredGroup lowered;
+  ASSIGN_OR_RETURN(Dispatch dispatch, AttentionKernel(group, attention, *tile, context.profile).Emit());
+  lowered.dispatches.push_back(std::move(dispatch));
+  lowered.reason = Format("A workgroup has {} {} of the scores and walks over the others, {} at a time.", tile->own(),
+                          attention.by_columns ? "columns" : "rows", tile->swept);
+  return lowered;
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lower/product/score_walk.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/arithmetic.h"
+#include "lower/product/lower_product.h"
+
+namespace dragoman::kernel {
+namespace {
+
+constexpr int kPairsAtOnce = 4;  // of an invocation's columns, written out before the loop over them comes round
+
+// What is computed from a product's result.
+std::vector<ir::Value*> OutputsBehind(const fusion::Group& group, const ir::Op& dot) {
+  std::unordered_set<const ir::Value*> dependent = {dot.result()};
+  for (const ir::Op* op : group.members) {
+    const bool depends = std::any_of(op->operands.begin(), op->operands.end(),
+                                     [&](const ir::Value* operand) { return dependent.contains(operand); });
+    for (const auto& result : op->results) {
+      if (depends) dependent.insert(result.get());
+    }
+  }
+  std::vector<ir::Value*> outputs;
+  for (ir::Value* output : group.outputs) {
+    if (dependent.contains(output)) outputs.push_back(output);
+  }
+  return outputs;
+}
+
+int OwnOperand(const fusion::Attention& attention, const fusion::ScoreProduct& score) {
+  if (score.score_operand >= 0) return score.score_operand;
+  return attention.by_columns ? 1 : 0;
+}
+
+}  // namespace
+
+ScoreSide::ScoreSide(Builder& builder, Elemental& elemental, const fusion::Attention& attention,
+                     const fusion::ScoreProduct& product_of_scores)
+    : score(product_of_scores),
+      own_operand(OwnOperand(attention, score)),
+      view(elemental.group()),
+      product(DotProduct(*score.dot)),
+      context{builder, elemental, view, product, form, 1, -1, OkStatus()} {
+  for (ir::Op* op : elemental.group().members) {
+    if (op == score.dot) view.hero = op;
+  }
+  view.outputs = OutputsBehind(view, *score.dot);
+  for (const int operand : {0, 1}) {
+    if (operand == score.score_operand || !context.status.ok()) continue;
+    context.status = AbsorbProducers(view, operand == 0 ? product.lhs : product.rhs);
+  }
+  form = SimplifyProduct(product);
+}
+
+// An operand's tile on its way through shared memory.
+struct ScoreWalk::Swept {
+  Swept(ScoreSide& of, int operand, TileLoader::Shape shape, DType input, int first_word)
+      : side(of),
+        form(LoadFormOf(of.map(operand), of.score.planes[operand])),
+        loader(of.context, shape, form, of.map(operand), of.linear(operand), ScoreSide::axis(operand)),
+        words(of.context, loader, {form, input, of.score.planes[operand], shape.tile_k, shape.tile}, first_word),
+        planes(of.score.planes[operand]) {}
+  Swept(const Swept&) = delete;
+  Swept& operator=(const Swept&) = delete;
+
+  ScoreSide& side;
+  TileLoader::Form form;
+  TileLoader loader;
+  WordTile words;
+  int planes;
+  StagedTile staged;
+};
+
+ScoreWalk::ScoreWalk(const fusion::Group& group, const fusion::Attention& attention, const fusion::AttentionTile& tile,
+                     const target::DeviceProfile& profile)
+    : group_(group), attention_(attention), tile_(tile), b_(profile), elemental_(b_, group) {}
+
+int ScoreWalk::rows_at_once() const { return tile_.subgroup_size / kQuarters; }
+
+int64_t ScoreWalk::NumWorkgroups() const {
+  return CeilDiv(attention_.own(), tile_.own()) * attention_.space.batch;
+}
+
+Status ScoreWalk::Begin() {
+  b_.RequireSubgroupSize(tile_.subgroup_size);
+  b_.SetMatrixShape(tile_.matrix);
+  for (const fusion::ScoreProduct& product : attention_.into) into_.emplace_back(b_, elemental_, attention_, product);
+  for (const fusion::ScoreProduct& product : attention_.out_of) {
+    out_of_.emplace_back(b_, elemental_, attention_, product);
+  }
+  PlaceWords();
+  Locate();
+  for (ScoreSide& side : out_of_) RETURN_IF_ERROR(side.context.status);
+  for (ScoreSide& side : into_) {
+    RETURN_IF_ERROR(side.context.status);
+    RETURN_IF_ERROR(LoadOwn(side));
+  }
+  return OkStatus();
+}
+
+void ScoreWalk::PlaceWords() {
+  int next = 0;
+  const auto take = [&next](int words) {
+    const int first = next;
+    next += words;
+    return first;
+  };
+  for (std::deque<ScoreSide>* sides : {&into_, &out_of_}) {
+    for (ScoreSide& side : *sides) {
+      const bool is_into = sides == &into_;
+      side.first_word = take(fusion::OperandWords(side.score, side.swept_operand(), tile_.swept));
+      side.first_score_word = take(is_into ? fusion::ScoreWords(tile_) : fusion::FactorWords(tile_, side.score));
+    }
+  }
+  array_ = b_.AddShared(KType::kI32, fusion::SharedWords(attention_, tile_));
+}
+
+void ScoreWalk::Locate() {
+  const int64_t blocks = CeilDiv(attention_.own(), tile_.own());
+  const V id = b_.WorkgroupIndex();
+  first_own_ = b_.IMul(b_.URem(id, b_.I32(blocks)), b_.I32(tile_.own()));
+  batch_ = b_.UDiv(id, b_.I32(blocks));
+  subgroup_ = b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
+  local_ = b_.LocalIndex();
+  part_ = b_.UDiv(local_, b_.I32(tile_.subgroup_size));
+  lane_ = b_.URem(local_, b_.I32(tile_.subgroup_size));
+  quarter_ = b_.URem(lane_, b_.I32(kQuarters));
+}
+
+// A product's own operand goes through shared memory into matrices that stay.
+Status ScoreWalk::LoadOwn(ScoreSide& side) {
+  const int depth = side.depth();
+  Swept tile(side, side.own_operand, {tile_.own(), depth, tile_.workgroup_size()}, side.score.input, 0);
+  tile.loader.Begin(local_, batch_, first_own_);
+  tile.staged = tile.loader.Load(b_.I32(0));
+  b_.Barrier();
+  RETURN_IF_ERROR(tile.words.Store(tile.staged, array_));
+  b_.Barrier();
+  side.own.resize(tile.planes);
+  for (int plane = 0; plane < tile.planes; ++plane) {
+    for (int row = 0; row < row_matrices(); ++row) {
+      for (int k = 0; k < depth; k += tile_.matrix.k) {
+        side.own[plane].push_back(
+            tile.words.Load(KType::kMatrixA, array_, plane, SubgroupRow(row * tile_.matrix.m), b_.I32(k)));
+      }
+    }
+  }
+  return OkStatus();
+}
+
+void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const std::vector<bool>& needed, bool multiplies) {
+  const int size = tile_.workgroup_size();
+  for (size_t i = 0; i < into_.size(); ++i) {
+    if (!needed[i]) continue;
+    ScoreSide& side = into_[i];
+    Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{tile_.swept, side.depth(), size},
+                                     side.score.input, side.first_word);
+    tile.loader.Begin(local_, batch_, b_.IMul(block, b_.I32(tile_.swept)));
+    tile.staged = tile.loader.Load(b_.I32(0));
+  }
+  for (ScoreSide& side : out_of_) {
+    if (!multiplies) continue;
+    Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{side.depth(), tile_.swept, size},
+                                     side.score.input, side.first_word);
+    tile.loader.Begin(local_, batch_, b_.I32(0));
+    tile.staged = tile.loader.Load(block);
+  }
+}
+
+ScoreWalk::Values ScoreWalk::Walk(const std::vector<bool>& needed, bool multiplies, Values carried,
+                                  const Visit& visit) {
+  const int64_t blocks = CeilDiv(attention_.swept(), tile_.swept);
+  const LoopRange range{b_.I32(0), b_.I32(blocks), b_.I32(1), blocks};
+  return b_.For(range, std::move(carried), [&](V block, std::span<const V> values) {
+    Elemental::Scope scope(elemental_);
+    std::deque<Swept> tiles;
+    tiles_ = &tiles;
+    LoadSwept(tiles, block, needed, multiplies);
+    b_.Barrier();  // the tiles before were read
+    for (Swept& tile : tiles) Keep(tile.words.Store(tile.staged, array_));
+    b_.Barrier();
+    for (const Swept& tile : tiles) {
+      if (tile.side.score.score_operand < 0) MakeScores(tile);
+    }
+    b_.Barrier();
+    Values next = visit(b_.IMul(block, b_.I32(tile_.swept)), Values(values.begin(), values.end()));
+    tiles_ = nullptr;
+    return next;
+  });
+}
+
+namespace {
+
+// Halves of f32 on both sides make three products; the small ones come first.
+template <typename A, typename B>
+V MultiplyPlanes(Builder& b, int planes_a, int planes_b, V sum, const A& a, const B& other) {
+  for (int plane_a = planes_a; plane_a-- > 0;) {
+    for (int plane_b = planes_b; plane_b-- > 0;) {
+      if (plane_a + plane_b < 2) sum = b.MatrixMulAdd(a(plane_a), other(plane_b), sum);
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+// The tile of scores, rows by what is walked over, into shared memory.
+void ScoreWalk::MakeScores(const Swept& tile) {
+  const ScoreSide& side = tile.side;
+  const int steps = side.depth() / tile_.matrix.k;
+  for (int column = 0; column < tile_.swept; column += tile_.matrix.n) {
+    Values sums(row_matrices(), b_.MatrixZero());
+    for (int step = 0; step < steps; ++step) {
+      Values other;
+      for (int plane = 0; plane < tile.planes; ++plane) {
+        other.push_back(tile.words.Load(KType::kMatrixB, array_, plane, b_.I32(column), b_.I32(step * tile_.matrix.k)));
+      }
+      for (int row = 0; row < row_matrices(); ++row) {
+        sums[row] = MultiplyPlanes(
+            b_, side.own_planes(), tile.planes, sums[row],
+            [&](int plane) { return side.own[plane][row * steps + step]; }, [&](int plane) { return other[plane]; });
+      }
+    }
+    for (int row = 0; row < row_matrices(); ++row) {
+      const V first = b_.MulAdd(SubgroupRow(row * tile_.matrix.m), score_pitch(), b_.I32(side.first_score_word + column));
+      b_.MatrixStore(array_, first, sums[row], {static_cast<uint32_t>(score_pitch()), false});
+    }
+  }
+}
+
+V ScoreWalk::RowInTile(int row) {
+  const V of_lane = b_.IAdd(b_.UDiv(lane_, b_.I32(kQuarters)), b_.I32(row * rows_at_once()));
+  return b_.IAdd(b_.IMul(part_, b_.I32(tile_.rows)), of_lane);
+}
+
+V ScoreWalk::OwnIndex(int row) {
+  const V index = b_.IAdd(first_own_, RowInTile(row));
+  return own_fits() ? index : b_.UMin(index, b_.I32(attention_.own() - 1));
+}
+
+V ScoreWalk::IsRealRow(int row) {
+  return own_fits() ? b_.Bool(true) : b_.ULt(b_.IAdd(first_own_, RowInTile(row)), b_.I32(attention_.own()));
+}
+
+ScoreElement ScoreWalk::Element(int row, V first_swept, V column) {
+  ScoreElement element;
+  element.column_in_tile = column;
+  element.word = b_.IAdd(b_.IMul(RowInTile(row), b_.I32(score_pitch())), column);
+  V swept = b_.IAdd(first_swept, column);
+  element.is_valid = swept_fits() ? b_.Bool(true) : b_.ULt(swept, b_.I32(attention_.swept()));
+  if (!swept_fits()) swept = b_.UMin(swept, b_.I32(attention_.swept() - 1));
+  const V own = OwnIndex(row);
+  element.column = attention_.by_columns ? own : swept;
+  element.row = b_.IAdd(b_.IMul(batch_, b_.I32(attention_.space.rows)), attention_.by_columns ? swept : own);
+  return element;
+}
+
+ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const std::vector<bool>& needed, Values carried,
+                                       const VisitRun& visit) {
+  constexpr int kStride = 2 * kQuarters;  // columns that a row's invocations take at once
+  const int at_once = std::min(kPairsAtOnce, tile_.swept / kStride);
+  const auto take = [&](V run, Values values) {
+    for (int row = 0; row < rows_of_lane(); ++row) {
+      std::vector<ScoreElement> elements;
+      for (int pair = 0; pair < at_once; ++pair) {
+        const V first = b_.IAdd(b_.IMul(run, b_.I32(at_once * kStride)), b_.IMul(quarter_, b_.I32(2)));
+        const V column = b_.IAdd(first, b_.I32(pair * kStride));
+        elements.push_back(Element(row, first_swept, column));
+        elements.push_back(Element(row, first_swept, b_.IAdd(column, b_.I32(1))));
+      }
+      for (ScoreElement& element : elements) LoadScores(needed, element);
+      values = visit(row, elements, std::move(values));
+    }
+    return values;
+  };
+  const int runs = tile_.swept / (at_once * kStride);
+  if (runs == 1) return take(b_.I32(0), std::move(carried));
+  return b_.For(b_.I32(0), b_.I32(runs), b_.I32(1), std::move(carried), [&](V run, std::span<const V> values) {
+    Elemental::Scope scope(elemental_);
+    return take(run, Values(values.begin(), values.end()));
+  });
+}
+
+void ScoreWalk::LoadScores(const std::vector<bool>& needed, ScoreElement& element) {
+  for (size_t i = 0; i < into_.size(); ++i) {
+    element.scores.emplace_back();
+    if (!needed[i]) continue;
+    const V bits = b_.LoadShared(array_, b_.IAdd(element.word, b_.I32(into_[i].first_score_word)));
+    const StatusOr<Scalar> score = ConvertScalar(b_, {b_.Bitcast(bits, KType::kF32), {}}, DType::kF32,
+                                                 into_[i].score.dot->type().dtype);
+    Keep(score.status());
+    if (score.ok()) element.scores.back() = *score;
+  }
+}
+
+StatusOr<V> ScoreWalk::At(const ir::Value* value, const ScoreElement& element) {
+  for (size_t i = 0; i < into_.size(); ++i) {
+    if (element.scores[i].re.id != kNoValue) elemental_.Pin(into_[i].score.dot->result(), element.scores[i]);
+  }
+  const int64_t columns = attention_.space.columns;
+  const KType type = IndexType(attention_.space.num_elements());
+  Index index = Index::FromLinear(
+      b_.MulAdd(ToIndexType(b_, element.row, type), columns, ToIndexType(b_, element.column, type)));
+  const Dims& dims = value->type.dims;
+  int64_t inner = 1;
+  size_t first = dims.size();
+  while (first > 0 && inner < columns) inner *= dims[--first];
+  if (inner == columns && elemental_.NeedsDims(value)) {
+    index.dims = elemental_.Delinearize(Index::FromLinear(element.row), {dims.begin(), dims.begin() + first});
+    const Values rest = elemental_.Delinearize(Index::FromLinear(element.column), {dims.begin() + first, dims.end()});
+    index.dims.insert(index.dims.end(), rest.begin(), rest.end());
+  }
+  ASSIGN_OR_RETURN(const Scalar scalar, elemental_.At(value, index));
+  return scalar.re;
+}
+
+size_t ScoreWalk::NumSums() const {
+  size_t count = 0;
+  for (const ScoreSide& side : out_of_) count += static_cast<size_t>(row_matrices()) * side.depth() / tile_.matrix.n;
+  return count;
+}
+
+ScoreWalk::Values ScoreWalk::Multiply(std::span<const V> carried) {
+  Values sums(carried.begin(), carried.end());
+  size_t next = 0;
+  for (const Swept& tile : *tiles_) {
+    const ScoreSide& side = tile.side;
+    if (side.score.score_operand < 0) continue;
+    const int columns = side.depth() / tile_.matrix.n;
+    for (int k = 0; k < tile_.swept; k += tile_.matrix.k) {
+      std::vector<Values> factors(row_matrices());
+      for (int row = 0; row < row_matrices(); ++row) {
+        for (int plane = 0; plane < side.own_planes(); ++plane) {
+          const int first = side.first_score_word + plane * tile_.own() * factor_pitch() + k / 2;
+          const V at = b_.MulAdd(SubgroupRow(row * tile_.matrix.m), factor_pitch(), b_.I32(first));
+          factors[row].push_back(
+              b_.MatrixLoad(KType::kMatrixA, array_, at, {static_cast<uint32_t>(factor_pitch()), false}));
+        }
+      }
+      for (int column = 0; column < columns; ++column) {
+        Values other;
+        for (int plane = 0; plane < tile.planes; ++plane) {
+          other.push_back(
+              tile.words.Load(KType::kMatrixB, array_, plane, b_.I32(column * tile_.matrix.n), b_.I32(k)));
+        }
+        for (int row = 0; row < row_matrices(); ++row) {
+          V& sum = sums[next + static_cast<size_t>(row * columns + column)];
+          sum = MultiplyPlanes(
+              b_, side.own_planes(), tile.planes, sum, [&](int plane) { return factors[row][plane]; },
+              [&](int plane) { return other[plane]; });
+        }
+      }
+    }
+    next += static_cast<size_t>(row_matrices()) * columns;
+  }
+  return sums;
+}
+
+Status ScoreWalk::StoreResults(std::span<const V> sums) {
+  size_t next = 0;
+  for (ScoreSide& side : out_of_) {
+    const size_t count = static_cast<size_t>(row_matrices()) * side.depth() / tile_.matrix.n;
+    StoreResult(side, sums.subspan(next, count));
+    next += count;
+    RETURN_IF_ERROR(side.context.status);
+  }
+  return OkStatus();
+}
+
+void ScoreWalk::StoreResult(ScoreSide& side, std::span<const V> sums) {
+  const int pitch = side.depth() + kPaddingWords;
+  const int columns = side.depth() / tile_.matrix.n;
+  b_.Barrier();
+  for (int row = 0; row < row_matrices(); ++row) {
+    const V first = b_.IMul(SubgroupRow(row * tile_.matrix.m), b_.I32(pitch));
+    for (int column = 0; column < columns; ++column) {
+      b_.MatrixStore(array_, b_.IAdd(first, b_.I32(column * tile_.matrix.n)), sums[row * columns + column],
+                     {static_cast<uint32_t>(pitch), false});
+    }
+  }
+  b_.Barrier();
+  const Status status = StoreTile(side.context, StripTile(side));
+  if (side.context.status.ok()) side.context.status = status;
+}
+
+// A subgroup's rows of results, by runs along whichever axis is contiguous in memory.
+ResultTile ScoreWalk::StripTile(const ScoreSide& side) {
+  const int own_run = 4;
+  const ProductAxis own = ScoreSide::axis(side.own_operand);
+  const ProductAxis other = ScoreSide::axis(side.swept_operand());
+  const std::vector<int> own_digits = side.form.DigitsOf(own);
+  const bool is_along_own = !own_digits.empty() && side.form.out.factors[own_digits.back()] == 1;
+  const int depth = side.depth();
+  const int run = is_along_own ? own_run : std::max(4, depth / tile_.subgroup_size);
+  const int across = (is_along_own ? tile_.rows : depth) / run;
+  const int at_once = tile_.subgroup_size / across;
+  const V first = b_.IMul(b_.URem(lane_, b_.I32(across)), b_.I32(run));
+  const V line = b_.UDiv(lane_, b_.I32(across));
+  const V part_row = b_.IMul(part_, b_.I32(tile_.rows));
+  const auto line_of = [=, this](V row) { return b_.MulAdd(row, at_once, line); };
+
+  ResultTile tile;
+  tile.row_axis = is_along_own ? other : own;
+  tile.column_axis = is_along_own ? own : other;
+  tile.rows_fit = is_along_own ? depth == side.score.depth : own_fits();
+  tile.columns_fit = is_along_own ? own_fits() : depth == side.score.depth;
+  tile.num_rows = (is_along_own ? depth : tile_.rows) / at_once;
+  tile.num_columns = run;
+  tile.column_run = run;
+  tile.batch = batch_;
+  tile.split = b_.I32(0);
+  const V own_base = b_.IAdd(first_own_, part_row);
+  tile.row_index = [=, this](V row) { return is_along_own ? line_of(row) : b_.IAdd(own_base, line_of(row)); };
+  tile.column_index = [=, this](int i) {
+    const V column = b_.IAdd(first, b_.I32(i));
+    return is_along_own ? b_.IAdd(own_base, column) : column;
+  };
+  tile.load_row = [=, this](V row) {
+    std::vector<Scalar> values;
+    for (int i = 0; i < run; ++i) {
+      const V along = b_.IAdd(first, b_.I32(i));
+      const V own_row = b_.IAdd(part_row, is_along_own ? along : line_of(row));
+      const V at = b_.MulAdd(own_row, depth + kPaddingWords, is_along_own ? line_of(row) : along);
+      values.push_back({b_.Bitcast(b_.LoadShared(array_, at), KType::kF32), {}});
+    }
+    return values;
+  };
+  return tile;
+}
+
+}  // namespace dragoman::kernel

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk of an attention's workgroup: it has some rows of the scores (or columns), and goes over the columns (rows).
+// Tile by tile the scores come from matrix units into shared memory, invocations take runs of neighbours from there, and
+// what they make of them goes to matrix units again as a factor of other products.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "fusion/attention.h"
+#include "lower/product/product_emitter.h"
+#include "lower/product/word_tile.h"
+
+namespace dragoman::kernel {
+
+// One product of an attention. Its own operand stays with a workgroup, or is made of scores; the other one is walked
+// over.
+struct ScoreSide {
+  ScoreSide(Builder& builder, Elemental& elemental, const fusion::Attention& attention,
+            const fusion::ScoreProduct& product_of_scores);
+  ScoreSide(const ScoreSide&) = delete;
+  ScoreSide& operator=(const ScoreSide&) = delete;
+
+  const OperandMap& map(int operand) const { return operand == 0 ? product.lhs : product.rhs; }
+  const LinearMap& linear(int operand) const { return operand == 0 ? form.lhs : form.rhs; }
+  static ProductAxis axis(int operand) { return operand == 0 ? ProductAxis::kM : ProductAxis::kN; }
+  int swept_operand() const { return 1 - own_operand; }
+  int depth() const { return fusion::PaddedDepth(score); }
+  int own_planes() const { return score.planes[own_operand]; }
+  const ir::Value* factor() const { return score.dot->operands[own_operand]; }
+
+  const fusion::ScoreProduct& score;
+  const int own_operand;
+  fusion::Group view;  // the group with this product as its hero, and what follows it as its outputs
+  Product product;
+  ProductForm form;
+  ProductContext context;
+  int first_word = 0;         // of the operand that is walked over
+  int first_score_word = 0;   // of the scores, or of the factor made of them
+  std::vector<std::vector<V>> own;  // matrices of its own operand, by plane
+};
+
+// An element of the scores, clamped into them.
+struct ScoreElement {
+  V word;  // of its place in each tile of scores
+  V column_in_tile;
+  V row;  // of all batches
+  V column;
+  V is_valid;
+  std::vector<Scalar> scores;  // of each product into them that is needed
+};
+
+class ScoreWalk {
+ public:
+  using Values = std::vector<V>;
+
+ protected:
+  ScoreWalk(const fusion::Group& group, const fusion::Attention& attention, const fusion::AttentionTile& tile,
+            const target::DeviceProfile& profile);
+
+  // Products and places; the operands that stay.
+  Status Begin();
+  // Over all tiles: scores of the products that `needed` names, then `visit`, which returns what it carries on. With
+  // `multiplies` the operands of the products out of scores are in shared memory too.
+  using Visit = std::function<Values(V first_swept, Values carried)>;
+  Values Walk(const std::vector<bool>& needed, bool multiplies, Values carried, const Visit& visit);
+  // For each of an invocation's rows the runs of elements in a tile that it takes, with their scores.
+  using VisitRun = std::function<Values(int row, std::span<const ScoreElement> run, Values carried)>;
+  Values VisitRuns(V first_swept, const std::vector<bool>& needed, Values carried, const VisitRun& visit);
+  // The sums with the factors and operands that are in shared memory. Within a walk.
+  Values Multiply(std::span<const V> sums);
+  size_t NumSums() const;
+  Status StoreResults(std::span<const V> sums);
+
+  // Computed from the element's scores.
+  StatusOr<V> At(const ir::Value* value, const ScoreElement& element);
+  V OwnIndex(int row);  // clamped
+  V IsRealRow(int row);
+  V RowInTile(int row);
+  int rows_at_once() const;
+  int rows_of_lane() const { return tile_.rows / rows_at_once(); }
+  int factor_pitch() const { return tile_.swept / 2 + kPaddingWords; }
+  int64_t NumWorkgroups() const;
+  void Keep(const Status& status) {
+    if (status_.ok()) status_ = status;
+  }
+
+  static constexpr int kQuarters = 4;  // invocations that share a row
+  const fusion::Group& group_;
+  const fusion::Attention& attention_;
+  const fusion::AttentionTile& tile_;
+  Builder b_;
+  Elemental elemental_;
+  std::deque<ScoreSide> into_;
+  std::deque<ScoreSide> out_of_;
+  int array_ = -1;
+  Status status_;
+  V batch_;
+  V local_;
+  V quarter_;
+
+ private:
+  struct Swept;
+  void PlaceWords();
+  void Locate();
+  Status LoadOwn(ScoreSide& side);
+  void LoadSwept(std::deque<Swept>& tiles, V block, const std::vector<bool>& needed, bool multiplies);
+  void MakeScores(const Swept& tile);
+  ScoreElement Element(int row, V first_swept, V column);
+  void LoadScores(const std::vector<bool>& needed, ScoreElement& element);
+  void StoreResult(ScoreSide& side, std::span<const V> sums);
+  ResultTile StripTile(const ScoreSide& side);
+  bool own_fits() const { return attention_.own() % tile_.own() == 0; }
+  bool swept_fits() const { return attention_.swept() % tile_.swept == 0; }
+  int score_pitch() const { return tile_.swept + kPaddingWords; }
+  int row_matrices() const { return tile_.rows / tile_.matrix.m; }
+  V SubgroupRow(int row) { return b_.IAdd(b_.IMul(subgroup_, b_.I32(tile_.rows)), b_.I32(row)); }
+
+  std::deque<Swept>* tiles_ = nullptr;  // of the walk that is being emitted
+  V first_own_;
+  V subgroup_;  // as matrix units number them
+  V part_;      // a subgroup's share of the invocations, by their index alone
+  V lane_;
+};
+
+}  // namespace dragoman::kernel
