@@ -58,6 +58,14 @@ bool AllOf(const Attention& attention, const auto& holds) {
          std::all_of(attention.out_of.begin(), attention.out_of.end(), holds);
 }
 
+// A kernel's matrices have one type.
+void ShareInput(Attention& attention) {
+  if (AllOf(attention, [](const ScoreProduct& product) { return product.input == DType::kF16; })) return;
+  for (std::vector<ScoreProduct>* products : {&attention.into, &attention.out_of}) {
+    for (ScoreProduct& product : *products) TakeAsBF16(product);
+  }
+}
+
 }  // namespace
 
 int PaddedDepth(const ScoreProduct& product) {
@@ -83,7 +91,7 @@ int SharedWords(const Attention& attention, const AttentionTile& tile) {
   }
   for (const ScoreProduct& product : attention.out_of) {
     walk += FactorWords(tile, product) + OperandWords(product, 1 - product.score_operand, tile.swept);
-    ends = std::max(ends, tile.own() * (PaddedDepth(product) + kAttentionPadding));
+    ends = std::max(ends, tile.own() * (PaddedDepth(product) + kAttentionPadding + 1));
   }
   return std::max(walk, ends);
 }
@@ -139,6 +147,7 @@ StatusOr<Attention> FindAttention(const Group& group) {
     scores.insert(op->result());
   }
   if (attention.into.empty()) return Internal("An attention has no scores.");
+  ShareInput(attention);
   return attention;
 }
 

@@ -54,26 +54,28 @@ bool AreInOrder(const Numbers& a, const Numbers& b, const Numbers& c) {
   return std::is_sorted(all.begin(), all.end());
 }
 
-// How matrix units take the operands: f32 as the sum of two bf16, unless it must be exact.
+// How matrix units take the operands: f32 as the sum of two bf16, unless it must be exact, and beside it f16 too.
 bool ChooseInput(const ir::Op& dot, ScoreProduct& product) {
   const bool is_exact = dot.attributes.Int(AttrKey::kPrecision) == static_cast<int64_t>(Precision::kHighest);
-  const DType result = dot.type().dtype;
-  if (result != DType::kF32 && result != DType::kBF16 && result != DType::kF16) return false;
-  bool has_half = false;
-  bool has_single = false;
-  for (int i = 0; i < 2; ++i) {
-    const DType type = dot.operands[i]->type.dtype;
-    if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16) return false;
-    has_half |= type == DType::kF16;
-    has_single |= type == DType::kF32;
-    product.planes[i] = type == DType::kF32 ? 2 : 1;
+  const DType types[] = {dot.operands[0]->type.dtype, dot.operands[1]->type.dtype, dot.type().dtype};
+  const auto is_known = [](DType type) {
+    return type == DType::kF32 || type == DType::kBF16 || type == DType::kF16;
+  };
+  if (!std::all_of(std::begin(types), std::end(types), is_known)) return false;
+  if (types[0] == DType::kF16 && types[1] == DType::kF16) {
+    product.input = DType::kF16;
+    return true;
   }
-  product.input = has_half ? DType::kF16 : DType::kBF16;
-  const bool is_one_type = dot.operands[0]->type.dtype == dot.operands[1]->type.dtype;
-  return has_half ? is_one_type : !has_single || !is_exact;
+  TakeAsBF16(product);
+  return !is_exact || (types[0] != DType::kF32 && types[1] != DType::kF32);
 }
 
 }  // namespace
+
+void TakeAsBF16(ScoreProduct& product) {
+  product.input = DType::kBF16;
+  for (int i = 0; i < 2; ++i) product.planes[i] = product.dot->operands[i]->type.dtype == DType::kBF16 ? 1 : 2;
+}
 
 ScoreSpace SpaceOf(const ir::Op& dot) {
   const DotSide lhs = SideOf(dot, 0);

@@ -10,6 +10,8 @@ namespace dragoman::fusion {
 
 // The space of a dot_general's result as scores: its batch, what lhs has alone and what rhs has alone.
 ScoreSpace SpaceOf(const ir::Op& dot);
+// Elements of other types than bf16 become sums of two.
+void TakeAsBF16(ScoreProduct& product);
 // Nothing for element types that matrix units do not take.
 std::optional<ScoreProduct> ProductIntoScores(const ir::Op& dot);
 // Operand `operand` is scores of `space` in their row-major order. Nothing where its dimensions stand otherwise.

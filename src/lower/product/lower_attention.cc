@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention: walks over the scores for the reductions of their rows, then one for the products out of them.
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <unordered_map>
 #include <unordered_set>
@@ -11,6 +10,7 @@
 #include "element/reduce_combiner.h"
 #include "lower/product/kinds.h"
 #include "lower/product/score_walk.h"
+#include "lower/product/softmax_parts.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -25,47 +25,6 @@ struct RowReduction {
 using Level = std::vector<RowReduction>;  // that can be taken in one walk
 
 Combiner CombinerOf(const ir::Op& op) { return Combiner(*op.regions[0], InitialValues(op)); }
-
-bool Combines(const ir::Op& op, ir::OpCode code) {
-  return op.code == ir::OpCode::kReduce && op.regions[0]->ops[0]->code == code;
-}
-
-// What a value is a reshape or broadcast of.
-const ir::Value* Source(const ir::Value* value) {
-  while (value->op != nullptr &&
-         (value->op->code == ir::OpCode::kReshape || value->op->code == ir::OpCode::kBroadcastInDim)) {
-    value = value->op->operands[0];
-  }
-  return value;
-}
-
-bool IsMinusInfinity(const ir::Value* value) {
-  if (value->op == nullptr || value->op->code != ir::OpCode::kConstant || value->type.dtype != DType::kF32) return false;
-  const std::vector<std::byte>& bytes = value->op->attributes.GetLiteral(ir::AttrKey::kValue).bytes();
-  float number = 0;
-  if (bytes.size() != sizeof(number)) return false;
-  std::memcpy(&number, bytes.data(), sizeof(number));
-  return number == -std::numeric_limits<float>::infinity();
-}
-
-bool IsMaximumItself(const ir::Value* value, const ir::Op& maximum) {
-  const ir::Op* op = Source(value)->op;
-  if (op == &maximum) return true;
-  if (op == nullptr || op->code != ir::OpCode::kMaximum) return false;
-  const int other = IsMinusInfinity(Source(op->operands[0])) ? 1 : 0;
-  return IsMinusInfinity(Source(op->operands[1 - other])) && Source(op->operands[other])->op == &maximum;
-}
-
-// Whether `sum` adds exp(x - maximum), where the maximum is that of x.
-bool SumsExponentials(const ir::Op& sum, const ir::Op& maximum) {
-  if (!Combines(sum, ir::OpCode::kAdd) || !Combines(maximum, ir::OpCode::kMaximum)) return false;
-  const ir::Op* exponential = Source(sum.operands[0])->op;
-  if (exponential == nullptr || exponential->code != ir::OpCode::kExponential) return false;
-  const ir::Op* difference = Source(exponential->operands[0])->op;
-  return difference != nullptr && difference->code == ir::OpCode::kSubtract &&
-         Source(difference->operands[0]) == Source(maximum.operands[0]) &&
-         IsMaximumItself(difference->operands[1], maximum);
-}
 
 class AttentionKernel : public ScoreWalk {
  public:
@@ -88,7 +47,6 @@ class AttentionKernel : public ScoreWalk {
  private:
   void FindLevels();
   void PairSums();
-  std::vector<bool> Needs(std::span<const ir::Value* const> roots) const;
   Status EmitLevel(const Level& level);
   Values AddRun(const RowReduction& reduction, std::span<const ScoreElement> run, Values sums);
   Values AddExponentials(const RowReduction& reduction, std::span<const ScoreElement> run, Values sums);
@@ -96,15 +54,23 @@ class AttentionKernel : public ScoreWalk {
   Status CombineQuarters(const Level& level, const Values& sums);
   Status WriteRows();
   Status MultiplyOut();
-  void StoreFactors(std::span<const ScoreElement> run, int row);
+  struct Factor {
+    const ir::Value* value;
+    std::vector<DType> converts;  // in order, after the value
+    const ir::Value* divisor;
+  };
+  Factor FactorOf(const ScoreSide& side) const;
+  StatusOr<V> FactorAt(const Factor& factor, const ScoreElement& element, const ScoreDemand& demand);
+  void StoreFactors(std::span<const ScoreElement> run, int row, const ScoreDemand& demand);
   void PinRow(int row) {
     for (const auto& [value, scalar] : row_values_[row]) elemental_.Pin(value, scalar);
   }
-  V Exponential(V value);
+  V Exponential(V value) { return b_.Unary(KOp::kExp, value); }
   V IsLowest(V value) { return b_.Compare(KOp::kFEq, value, Lowest()); }
   V Lowest() { return b_.F32(-std::numeric_limits<float>::infinity()); }
 
   std::vector<Level> levels_;
+  std::vector<Factor> factors_;  // of each product out of the scores
   std::vector<std::unordered_map<const ir::Value*, Scalar>> row_values_;  // of each of an invocation's rows
 };
 
@@ -129,7 +95,7 @@ void AttentionKernel::PairSums() {
   for (size_t i = 0; i + 1 < levels_.size(); ++i) {
     for (RowReduction& maximum : levels_[i]) {
       const auto is_sum = [&](const RowReduction& each) {
-        return maximum.sum == nullptr && SumsExponentials(*each.op, *maximum.op);
+        return maximum.sum == nullptr && MaximumOfSum(*each.op) == maximum.op;
       };
       const auto sum = std::find_if(levels_[i + 1].begin(), levels_[i + 1].end(), is_sum);
       if (sum == levels_[i + 1].end()) continue;
@@ -138,23 +104,6 @@ void AttentionKernel::PairSums() {
     }
   }
   std::erase_if(levels_, [](const Level& level) { return level.empty(); });
-}
-
-// Which products' scores the values are computed from, rows' values given.
-std::vector<bool> AttentionKernel::Needs(std::span<const ir::Value* const> roots) const {
-  std::unordered_set<const ir::Op*> seen;
-  std::vector<const ir::Value*> pending(roots.begin(), roots.end());
-  const std::unordered_set<const ir::Op*> members(group_.members.begin(), group_.members.end());
-  while (!pending.empty()) {
-    const ir::Op* op = pending.back()->op;
-    pending.pop_back();
-    if (op == nullptr || !members.contains(op) || !seen.insert(op).second) continue;
-    const bool ends = op->code == ir::OpCode::kReduce || op->code == ir::OpCode::kDotGeneral;
-    if (!ends) pending.insert(pending.end(), op->operands.begin(), op->operands.end());
-  }
-  std::vector<bool> needed;
-  for (const ScoreSide& side : into_) needed.push_back(seen.contains(side.score.dot));
-  return needed;
 }
 
 Status AttentionKernel::EmitLevel(const Level& level) {
@@ -166,7 +115,7 @@ Status AttentionKernel::EmitLevel(const Level& level) {
     start.push_back(values[0].re);
     if (reduction.sum != nullptr) start.push_back(b_.F32(0));
   }
-  const std::vector<bool> needed = Needs(roots);
+  const ScoreDemand demand = DemandOf(roots);
   const size_t width = start.size();
   Values carried;
   for (int row = 0; row < rows_of_lane(); ++row) carried.insert(carried.end(), start.begin(), start.end());
@@ -183,8 +132,8 @@ Status AttentionKernel::EmitLevel(const Level& level) {
     }
     return sums;
   };
-  const Values sums = Walk(needed, false, carried, [&](V first_swept, Values values) {
-    return VisitRuns(first_swept, needed, std::move(values), visit_run);
+  const Values sums = Walk(demand, false, carried, [&](V first_swept, Values values) {
+    return VisitRuns(first_swept, demand, std::move(values), visit_run);
   });
   RETURN_IF_ERROR(status_);
   return CombineQuarters(level, sums);
@@ -192,8 +141,10 @@ Status AttentionKernel::EmitLevel(const Level& level) {
 
 ScoreWalk::Values AttentionKernel::AddRun(const RowReduction& reduction, std::span<const ScoreElement> run,
                                           Values sums) {
+  const ir::Value* roots[] = {reduction.op->operands[0]};
+  const ScoreDemand demand = DemandOf(roots);
   for (const ScoreElement& element : run) {
-    const StatusOr<V> value = At(reduction.op->operands[0], element);
+    const StatusOr<V> value = At(roots[0], element, demand);
     Keep(value.status());
     if (!value.ok()) return sums;
     const V sum[] = {*value};
@@ -207,26 +158,19 @@ ScoreWalk::Values AttentionKernel::AddExponentials(const RowReduction& reduction
                                                    Values sums) {
   const V maximum = AddRun({reduction.op, nullptr}, run, {sums[0]})[0];
   elemental_.Pin(reduction.op->result(), {maximum, {}});
-  const V has_none = IsLowest(maximum);
+  const ir::Value* roots[] = {reduction.sum->operands[0]};
+  const ScoreDemand demand = DemandOf(roots);
   V sum = b_.F32(0);
   for (const ScoreElement& element : run) {
-    const StatusOr<V> value = At(reduction.sum->operands[0], element);
+    const StatusOr<V> value = At(roots[0], element, demand);
     Keep(value.status());
     if (!value.ok()) return sums;
-    const V counts = b_.And(element.is_valid, b_.Not(has_none));
-    sum = b_.FAdd(sum, b_.Select(counts, *value, b_.F32(0)));
+    sum = b_.FAdd(sum, b_.Select(element.is_valid, *value, b_.F32(0)));
   }
   const V before[] = {sums[0], sums[1]};
   const V scale = b_.Select(IsLowest(before[0]), b_.F32(0), Exponential(b_.FSub(before[0], maximum)));
-  return {maximum, b_.Fma(before[1], scale, sum)};
-}
-
-V AttentionKernel::Exponential(V value) {
-  const Scalar operand[] = {{value, {}}};
-  const StatusOr<Scalar> result =
-      EmitScalarOp(b_, ScalarOp::kExponential, {DType::kF32, DType::kF32, nullptr}, operand);
-  Keep(result.status());
-  return result.ok() ? result->re : value;
+  const V total = b_.Fma(before[1], scale, sum);
+  return {maximum, b_.Select(IsLowest(maximum), b_.F32(0), total)};
 }
 
 ScoreWalk::Values AttentionKernel::Combined(const RowReduction& reduction, std::span<const V> a,
@@ -306,33 +250,74 @@ Status AttentionKernel::WriteRows() {
   return status_;
 }
 
+// What of a product's factor is stored: all of it, or what is divided by a row's sum afterwards.
+AttentionKernel::Factor AttentionKernel::FactorOf(const ScoreSide& side) const {
+  Factor factor{side.factor(), {}, nullptr};
+  const ir::Value* value = factor.value;
+  while (value->op != nullptr && (value->op->code == ir::OpCode::kConvert || value->op->code == ir::OpCode::kReshape)) {
+    if (value->op->code == ir::OpCode::kConvert) factor.converts.insert(factor.converts.begin(), value->type.dtype);
+    value = value->op->operands[0];
+  }
+  if (value->op == nullptr || !DividesBySum(*value->op)) return {side.factor(), {}, nullptr};
+  const ir::Op* exponential = SourceOfBroadcast(value->op->operands[0])->op;
+  const ir::Value* sum = SourceOfBroadcast(value->op->operands[1]);
+  const bool is_own = row_values_[0].contains(sum);
+  if (!is_own || exponential == nullptr || MaximumOfExponential(*exponential) == nullptr) {
+    return {side.factor(), {}, nullptr};
+  }
+  factor.value = value->op->operands[0];
+  factor.divisor = sum;
+  return factor;
+}
+
 Status AttentionKernel::MultiplyOut() {
   std::vector<const ir::Value*> roots;
-  for (const ScoreSide& side : out_of_) roots.push_back(side.factor());
-  const std::vector<bool> needed = Needs(roots);
+  std::vector<Values> divisors;
+  for (const ScoreSide& side : out_of_) {
+    factors_.push_back(FactorOf(side));
+    roots.push_back(factors_.back().value);
+    divisors.emplace_back();
+    for (int row = 0; row < rows_of_lane() && factors_.back().divisor != nullptr; ++row) {
+      divisors.back().push_back(row_values_[row].at(factors_.back().divisor).re);
+    }
+  }
+  const ScoreDemand demand = DemandOf(roots);
   const Values zeros(NumSums(), b_.MatrixZero());
-  const Values sums = Walk(needed, true, zeros, [&](V first_swept, Values carried) {
-    VisitRuns(first_swept, needed, {}, [&](int row, std::span<const ScoreElement> run, Values none) {
+  const Values sums = Walk(demand, true, zeros, [&](V first_swept, Values carried) {
+    VisitRuns(first_swept, demand, {}, [&](int row, std::span<const ScoreElement> run, Values none) {
       PinRow(row);
-      StoreFactors(run, row);
+      StoreFactors(run, row, demand);
       return none;
     });
     b_.Barrier();
     return Multiply(carried);
   });
   RETURN_IF_ERROR(status_);
-  return StoreResults(sums);
+  return StoreResults(sums, divisors);
 }
 
-void AttentionKernel::StoreFactors(std::span<const ScoreElement> run, int row) {
+// Zero beyond the scores.
+StatusOr<V> AttentionKernel::FactorAt(const Factor& factor, const ScoreElement& element, const ScoreDemand& demand) {
+  ASSIGN_OR_RETURN(const V value, At(factor.value, element, demand));
+  Scalar scalar{value, {}};
+  DType type = factor.value->type.dtype;
+  for (const DType next : factor.converts) {
+    ASSIGN_OR_RETURN(scalar, ConvertScalar(b_, scalar, type, next));
+    type = next;
+  }
+  ASSIGN_OR_RETURN(scalar, ConvertScalar(b_, scalar, type, DType::kF32));
+  return b_.Select(element.is_valid, scalar.re, b_.F32(0));
+}
+
+void AttentionKernel::StoreFactors(std::span<const ScoreElement> run, int row, const ScoreDemand& demand) {
   for (size_t i = 0; i + 1 < run.size(); i += 2) {
     std::vector<Values> pairs(out_of_.size());
     for (const ScoreElement& element : run.subspan(i, 2)) {
       for (size_t k = 0; k < out_of_.size(); ++k) {
-        const StatusOr<V> value = At(out_of_[k].factor(), element);
+        const StatusOr<V> value = FactorAt(factors_[k], element, demand);
         Keep(value.status());
         if (!value.ok()) return;
-        pairs[k].push_back(b_.Select(element.is_valid, *value, b_.Zero(value->type)));
+        pairs[k].push_back(*value);
       }
     }
     const V pair = b_.UDiv(run[i].column_in_tile, b_.I32(2));

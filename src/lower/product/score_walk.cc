@@ -6,6 +6,7 @@
 
 #include "base/arithmetic.h"
 #include "lower/product/lower_product.h"
+#include "lower/product/softmax_parts.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -150,10 +151,10 @@ Status ScoreWalk::LoadOwn(ScoreSide& side) {
   return OkStatus();
 }
 
-void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const std::vector<bool>& needed, bool multiplies) {
+void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& demand, bool multiplies) {
   const int size = tile_.workgroup_size();
   for (size_t i = 0; i < into_.size(); ++i) {
-    if (!needed[i]) continue;
+    if (!demand.scores[i]) continue;
     ScoreSide& side = into_[i];
     Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{tile_.swept, side.depth(), size},
                                      side.score.input, side.first_word);
@@ -169,7 +170,7 @@ void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const std::vector<b
   }
 }
 
-ScoreWalk::Values ScoreWalk::Walk(const std::vector<bool>& needed, bool multiplies, Values carried,
+ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Values carried,
                                   const Visit& visit) {
   const int64_t blocks = CeilDiv(attention_.swept(), tile_.swept);
   const LoopRange range{b_.I32(0), b_.I32(blocks), b_.I32(1), blocks};
@@ -177,7 +178,7 @@ ScoreWalk::Values ScoreWalk::Walk(const std::vector<bool>& needed, bool multipli
     Elemental::Scope scope(elemental_);
     std::deque<Swept> tiles;
     tiles_ = &tiles;
-    LoadSwept(tiles, block, needed, multiplies);
+    LoadSwept(tiles, block, demand, multiplies);
     b_.Barrier();  // the tiles before were read
     for (Swept& tile : tiles) Keep(tile.words.Store(tile.staged, array_));
     b_.Barrier();
@@ -257,7 +258,7 @@ ScoreElement ScoreWalk::Element(int row, V first_swept, V column) {
   return element;
 }
 
-ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const std::vector<bool>& needed, Values carried,
+ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const ScoreDemand& demand, Values carried,
                                        const VisitRun& visit) {
   constexpr int kStride = 2 * kQuarters;  // columns that a row's invocations take at once
   const int at_once = std::min(kPairsAtOnce, tile_.swept / kStride);
@@ -270,7 +271,7 @@ ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const std::vector<bool>& n
         elements.push_back(Element(row, first_swept, column));
         elements.push_back(Element(row, first_swept, b_.IAdd(column, b_.I32(1))));
       }
-      for (ScoreElement& element : elements) LoadScores(needed, element);
+      for (ScoreElement& element : elements) LoadScores(demand, element);
       values = visit(row, elements, std::move(values));
     }
     return values;
@@ -283,10 +284,10 @@ ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const std::vector<bool>& n
   });
 }
 
-void ScoreWalk::LoadScores(const std::vector<bool>& needed, ScoreElement& element) {
+void ScoreWalk::LoadScores(const ScoreDemand& demand, ScoreElement& element) {
   for (size_t i = 0; i < into_.size(); ++i) {
     element.scores.emplace_back();
-    if (!needed[i]) continue;
+    if (!demand.scores[i]) continue;
     const V bits = b_.LoadShared(array_, b_.IAdd(element.word, b_.I32(into_[i].first_score_word)));
     const StatusOr<Scalar> score = ConvertScalar(b_, {b_.Bitcast(bits, KType::kF32), {}}, DType::kF32,
                                                  into_[i].score.dot->type().dtype);
@@ -295,10 +296,7 @@ void ScoreWalk::LoadScores(const std::vector<bool>& needed, ScoreElement& elemen
   }
 }
 
-StatusOr<V> ScoreWalk::At(const ir::Value* value, const ScoreElement& element) {
-  for (size_t i = 0; i < into_.size(); ++i) {
-    if (element.scores[i].re.id != kNoValue) elemental_.Pin(into_[i].score.dot->result(), element.scores[i]);
-  }
+Index ScoreWalk::IndexOf(const ir::Value* value, const ScoreElement& element) {
   const int64_t columns = attention_.space.columns;
   const KType type = IndexType(attention_.space.num_elements());
   Index index = Index::FromLinear(
@@ -312,8 +310,49 @@ StatusOr<V> ScoreWalk::At(const ir::Value* value, const ScoreElement& element) {
     const Values rest = elemental_.Delinearize(Index::FromLinear(element.column), {dims.begin() + first, dims.end()});
     index.dims.insert(index.dims.end(), rest.begin(), rest.end());
   }
-  ASSIGN_OR_RETURN(const Scalar scalar, elemental_.At(value, index));
+  return index;
+}
+
+// As matrix units round, the device's own exponential and a product with the reciprocal are exact enough.
+StatusOr<V> ScoreWalk::PartAt(const ir::Op& part, const ScoreElement& element) {
+  const ir::Value* first = part.operands[0];
+  ASSIGN_OR_RETURN(const Scalar x, elemental_.At(first, IndexOf(first, element)));
+  if (part.code == ir::OpCode::kExponential) return b_.Unary(KOp::kExp, x.re);
+  const ir::Value* second = part.operands[1];
+  ASSIGN_OR_RETURN(const Scalar sum, elemental_.At(second, IndexOf(second, element)));
+  return b_.FMul(x.re, b_.FDiv(b_.F32(1), sum.re));
+}
+
+StatusOr<V> ScoreWalk::At(const ir::Value* value, const ScoreElement& element, const ScoreDemand& demand) {
+  for (size_t i = 0; i < into_.size(); ++i) {
+    if (demand.scores[i]) elemental_.Pin(into_[i].score.dot->result(), element.scores[i]);
+  }
+  for (const ir::Op* part : demand.parts) {
+    ASSIGN_OR_RETURN(const V result, PartAt(*part, element));
+    elemental_.Pin(part->result(), {result, {}});
+  }
+  ASSIGN_OR_RETURN(const Scalar scalar, elemental_.At(value, IndexOf(value, element)));
   return scalar.re;
+}
+
+ScoreDemand ScoreWalk::DemandOf(std::span<const ir::Value* const> roots) const {
+  std::unordered_set<const ir::Op*> seen;
+  std::vector<const ir::Value*> pending(roots.begin(), roots.end());
+  const std::unordered_set<const ir::Op*> members(group_.members.begin(), group_.members.end());
+  while (!pending.empty()) {
+    const ir::Op* op = pending.back()->op;
+    pending.pop_back();
+    if (op == nullptr || !members.contains(op) || !seen.insert(op).second) continue;
+    const bool ends = op->code == ir::OpCode::kReduce || op->code == ir::OpCode::kDotGeneral;
+    if (!ends) pending.insert(pending.end(), op->operands.begin(), op->operands.end());
+  }
+  ScoreDemand demand;
+  for (const ScoreSide& side : into_) demand.scores.push_back(seen.contains(side.score.dot));
+  for (const ir::Op* op : group_.members) {
+    const bool is_full = seen.contains(op) && op->type().num_elements() == attention_.space.num_elements();
+    if (is_full && (MaximumOfExponential(*op) != nullptr || DividesBySum(*op))) demand.parts.push_back(op);
+  }
+  return demand;
 }
 
 size_t ScoreWalk::NumSums() const {
@@ -358,19 +397,20 @@ ScoreWalk::Values ScoreWalk::Multiply(std::span<const V> carried) {
   return sums;
 }
 
-Status ScoreWalk::StoreResults(std::span<const V> sums) {
+Status ScoreWalk::StoreResults(std::span<const V> sums, const std::vector<Values>& divisors) {
   size_t next = 0;
-  for (ScoreSide& side : out_of_) {
+  for (size_t i = 0; i < out_of_.size(); ++i) {
+    ScoreSide& side = out_of_[i];
     const size_t count = static_cast<size_t>(row_matrices()) * side.depth() / tile_.matrix.n;
-    StoreResult(side, sums.subspan(next, count));
+    StoreResult(side, sums.subspan(next, count), divisors[i]);
     next += count;
     RETURN_IF_ERROR(side.context.status);
   }
   return OkStatus();
 }
 
-void ScoreWalk::StoreResult(ScoreSide& side, std::span<const V> sums) {
-  const int pitch = side.depth() + kPaddingWords;
+void ScoreWalk::StoreResult(ScoreSide& side, std::span<const V> sums, const Values& divisors) {
+  const int pitch = strip_pitch(side);
   const int columns = side.depth() / tile_.matrix.n;
   b_.Barrier();
   for (int row = 0; row < row_matrices(); ++row) {
@@ -380,13 +420,18 @@ void ScoreWalk::StoreResult(ScoreSide& side, std::span<const V> sums) {
                      {static_cast<uint32_t>(pitch), false});
     }
   }
+  for (size_t row = 0; row < divisors.size(); ++row) {
+    b_.If(b_.IEq(quarter_, b_.I32(0)), [&] {
+      b_.StoreShared(array_, DivisorWord(side, RowInTile(static_cast<int>(row))), b_.Bitcast(divisors[row], KType::kI32));
+    });
+  }
   b_.Barrier();
-  const Status status = StoreTile(side.context, StripTile(side));
+  const Status status = StoreTile(side.context, StripTile(side, !divisors.empty()));
   if (side.context.status.ok()) side.context.status = status;
 }
 
 // A subgroup's rows of results, by runs along whichever axis is contiguous in memory.
-ResultTile ScoreWalk::StripTile(const ScoreSide& side) {
+ResultTile ScoreWalk::StripTile(const ScoreSide& side, bool divides) {
   const int own_run = 4;
   const ProductAxis own = ScoreSide::axis(side.own_operand);
   const ProductAxis other = ScoreSide::axis(side.swept_operand());
@@ -417,13 +462,17 @@ ResultTile ScoreWalk::StripTile(const ScoreSide& side) {
     const V column = b_.IAdd(first, b_.I32(i));
     return is_along_own ? b_.IAdd(own_base, column) : column;
   };
-  tile.load_row = [=, this](V row) {
+  tile.load_row = [=, this, &side](V row) {
     std::vector<Scalar> values;
     for (int i = 0; i < run; ++i) {
       const V along = b_.IAdd(first, b_.I32(i));
       const V own_row = b_.IAdd(part_row, is_along_own ? along : line_of(row));
       const V at = b_.MulAdd(own_row, depth + kPaddingWords, is_along_own ? line_of(row) : along);
-      values.push_back({b_.Bitcast(b_.LoadShared(array_, at), KType::kF32), {}});
+      V value = b_.Bitcast(b_.LoadShared(array_, at), KType::kF32);
+      if (divides) {
+        value = b_.FDiv(value, b_.Bitcast(b_.LoadShared(array_, DivisorWord(side, own_row)), KType::kF32));
+      }
+      values.push_back({value, {}});
     }
     return values;
   };

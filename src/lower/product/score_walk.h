@@ -52,6 +52,12 @@ struct ScoreElement {
   std::vector<Scalar> scores;  // of each product into them that is needed
 };
 
+// What values are computed from.
+struct ScoreDemand {
+  std::vector<bool> scores;         // of which products into them
+  std::vector<const ir::Op*> parts;  // of a softmax, producers first
+};
+
 class ScoreWalk {
  public:
   using Values = std::vector<V>;
@@ -62,20 +68,22 @@ class ScoreWalk {
 
   // Products and places; the operands that stay.
   Status Begin();
-  // Over all tiles: scores of the products that `needed` names, then `visit`, which returns what it carries on. With
-  // `multiplies` the operands of the products out of scores are in shared memory too.
+  ScoreDemand DemandOf(std::span<const ir::Value* const> roots) const;
+  // Over all tiles: the scores of the products that are asked for, then `visit`, which returns what it carries on.
+  // With `multiplies` the operands of the products out of scores are in shared memory too.
   using Visit = std::function<Values(V first_swept, Values carried)>;
-  Values Walk(const std::vector<bool>& needed, bool multiplies, Values carried, const Visit& visit);
+  Values Walk(const ScoreDemand& demand, bool multiplies, Values carried, const Visit& visit);
   // For each of an invocation's rows the runs of elements in a tile that it takes, with their scores.
   using VisitRun = std::function<Values(int row, std::span<const ScoreElement> run, Values carried)>;
-  Values VisitRuns(V first_swept, const std::vector<bool>& needed, Values carried, const VisitRun& visit);
+  Values VisitRuns(V first_swept, const ScoreDemand& demand, Values carried, const VisitRun& visit);
   // The sums with the factors and operands that are in shared memory. Within a walk.
   Values Multiply(std::span<const V> sums);
   size_t NumSums() const;
-  Status StoreResults(std::span<const V> sums);
+  // `divisors`: of each product what its results are divided by, one of each of the invocation's rows; or none.
+  Status StoreResults(std::span<const V> sums, const std::vector<Values>& divisors);
 
-  // Computed from the element's scores.
-  StatusOr<V> At(const ir::Value* value, const ScoreElement& element);
+  // `value` is one of those that the demand is for.
+  StatusOr<V> At(const ir::Value* value, const ScoreElement& element, const ScoreDemand& demand);
   V OwnIndex(int row);  // clamped
   V IsRealRow(int row);
   V RowInTile(int row);
@@ -106,12 +114,18 @@ class ScoreWalk {
   void PlaceWords();
   void Locate();
   Status LoadOwn(ScoreSide& side);
-  void LoadSwept(std::deque<Swept>& tiles, V block, const std::vector<bool>& needed, bool multiplies);
+  void LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& demand, bool multiplies);
   void MakeScores(const Swept& tile);
   ScoreElement Element(int row, V first_swept, V column);
-  void LoadScores(const std::vector<bool>& needed, ScoreElement& element);
-  void StoreResult(ScoreSide& side, std::span<const V> sums);
-  ResultTile StripTile(const ScoreSide& side);
+  void LoadScores(const ScoreDemand& demand, ScoreElement& element);
+  Index IndexOf(const ir::Value* value, const ScoreElement& element);
+  StatusOr<V> PartAt(const ir::Op& part, const ScoreElement& element);
+  void StoreResult(ScoreSide& side, std::span<const V> sums, const Values& divisors);
+  ResultTile StripTile(const ScoreSide& side, bool divides);
+  int strip_pitch(const ScoreSide& side) const { return side.depth() + kPaddingWords; }
+  V DivisorWord(const ScoreSide& side, V row) {
+    return b_.IAdd(row, b_.I32(int64_t{tile_.own()} * strip_pitch(side)));
+  }
   bool own_fits() const { return attention_.own() % tile_.own() == 0; }
   bool swept_fits() const { return attention_.swept() % tile_.swept == 0; }
   int score_pitch() const { return tile_.swept + kPaddingWords; }
