@@ -13,9 +13,17 @@ namespace dragoman::fusion {
 namespace {
 
 constexpr int kInvocationsOfRow = 4;  // of a subgroup share a row of scores, in pairs of columns
-constexpr int kOwnRegisters = 64;     // that an invocation may spend on the operands of its own rows
-constexpr int kResultRegisters = 96;  // and on results
+constexpr double kShareOfRegisters = 0.63;  // that the operands of its own rows and the results may take
 constexpr int kMaxAttentionDepth = 128;
+
+// The more rows a subgroup has, the less often operands are read from shared memory; the first that fits is taken.
+struct TileSize {
+  int rows;
+  int swept;
+};
+constexpr TileSize kTileSizes[] = {{32, 64}, {32, 32}, {16, 64}, {16, 32}, {16, 16}};
+constexpr int kSmallRows = 16;
+constexpr int kWorkgroupsOfUnit = 2;  // that large tiles must leave
 
 // An operand's matrix in shared memory, whichever way its lines run.
 int TileWords(int planes, int depth, int tile) {
@@ -32,16 +40,16 @@ std::optional<target::MatrixShape> ShapeFor(DType input, const target::DevicePro
   return best;
 }
 
-bool RegistersSuffice(const Attention& attention, const AttentionTile& tile) {
-  int own = 0;
-  int results = 0;
+bool RegistersSuffice(const Attention& attention, const AttentionTile& tile, const target::DeviceProfile& profile) {
+  int registers = 0;
   for (const ScoreProduct& product : attention.into) {
-    own += product.planes[attention.by_columns ? 1 : 0] * tile.rows * PaddedDepth(product) / 2 / tile.subgroup_size;
+    registers +=
+        product.planes[attention.by_columns ? 1 : 0] * tile.rows * PaddedDepth(product) / 2 / tile.subgroup_size;
   }
   for (const ScoreProduct& product : attention.out_of) {
-    results += tile.rows * PaddedDepth(product) / tile.subgroup_size;
+    registers += tile.rows * PaddedDepth(product) / tile.subgroup_size;
   }
-  return own <= kOwnRegisters && results <= kResultRegisters;
+  return registers <= kShareOfRegisters * profile.matrix_registers;
 }
 
 bool TileFits(const Attention& attention, const AttentionTile& tile, const target::DeviceProfile& profile) {
@@ -49,7 +57,7 @@ bool TileFits(const Attention& attention, const AttentionTile& tile, const targe
   const int rows_at_once = tile.subgroup_size / kInvocationsOfRow;
   const bool divides = tile.rows % shape.m == 0 && tile.swept % shape.n == 0 && tile.swept % shape.k == 0 &&
                        rows_at_once > 0 && tile.rows % rows_at_once == 0;
-  return divides && tile.workgroup_size() <= profile.widest_workgroup() && RegistersSuffice(attention, tile) &&
+  return divides && tile.workgroup_size() <= profile.widest_workgroup() && RegistersSuffice(attention, tile, profile) &&
          int64_t{4} * SharedWords(attention, tile) <= profile.shared_memory_bytes;
 }
 
@@ -76,7 +84,7 @@ int OperandWords(const ScoreProduct& product, int operand, int tile) {
   return TileWords(product.planes[operand], PaddedDepth(product), tile);
 }
 
-int ScoreWords(const AttentionTile& tile) { return tile.own() * (tile.swept + kAttentionPadding); }
+int ScoreWords(const AttentionTile& tile) { return tile.own() * (tile.swept + kScorePadding); }
 
 int FactorWords(const AttentionTile& tile, const ScoreProduct& product) {
   return product.planes[product.score_operand] * tile.own() * (tile.swept / 2 + kAttentionPadding);
@@ -109,11 +117,15 @@ std::optional<AttentionTile> ChooseAttentionTile(const Attention& attention, con
   if (!is_uniform || !shape.has_value() || (splits && !target::SplitsFloat32(profile)) || is_bounded) {
     return std::nullopt;
   }
-  for (const int swept : {64, 32, 16}) {
+  for (const TileSize size : kTileSizes) {
     AttentionTile tile;
     tile.matrix = *shape;
     tile.subgroup_size = profile.subgroup_size;
-    tile.swept = swept;
+    tile.rows = size.rows;
+    tile.swept = size.swept;
+    const int64_t workgroups = attention.space.batch * (attention.own() / tile.own());
+    const bool is_large = size.rows > kSmallRows;
+    if (is_large && workgroups < int64_t{kWorkgroupsOfUnit} * profile.compute_units) continue;
     if (TileFits(attention, tile, profile)) return tile;
   }
   return std::nullopt;

@@ -58,6 +58,7 @@ struct AttentionTile {
 
 // 32-bit words of shared memory that the parts of a tile take; the regions lie one after the other.
 inline constexpr int kAttentionPadding = 4;  // words after each line
+inline constexpr int kScorePadding = 8;      // of scores, which invocations read in pairs
 int PaddedDepth(const ScoreProduct& product);
 int OperandWords(const ScoreProduct& product, int operand, int tile);
 int ScoreWords(const AttentionTile& tile);

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "element/launch.h"
 #include "element/reduce_combiner.h"
+#include "lower/product/causal_scores.h"
 #include "lower/product/kinds.h"
 #include "lower/product/score_walk.h"
 #include "lower/product/softmax_parts.h"
@@ -35,7 +36,14 @@ class AttentionKernel : public ScoreWalk {
   StatusOr<Dispatch> Emit() {
     RETURN_IF_ERROR(Begin());
     FindLevels();
-    for (const Level& level : levels_) RETURN_IF_ERROR(EmitLevel(level));
+    for (const ScoreSide& side : out_of_) factors_.push_back(FactorOf(side));
+    if (SkipsDeadTiles()) {
+      RETURN_IF_ERROR(attention_.by_columns ? SkipDeadRows() : EmitFirstLevel());
+    }
+    for (size_t i = row_values_[0].empty() ? 0 : 1; i < levels_.size(); ++i) {
+      ASSIGN_OR_RETURN(const Values totals, EmitLevel(levels_[i]));
+      RETURN_IF_ERROR(SetRowValues(levels_[i], totals));
+    }
     RETURN_IF_ERROR(WriteRows());
     if (!out_of_.empty()) RETURN_IF_ERROR(MultiplyOut());
     const fusion::ScoreSpace& space = attention_.space;
@@ -47,11 +55,17 @@ class AttentionKernel : public ScoreWalk {
  private:
   void FindLevels();
   void PairSums();
-  Status EmitLevel(const Level& level);
+  StatusOr<Values> EmitLevel(const Level& level);
+  bool SkipsDeadTiles();
+  Status EmitFirstLevel();
+  Status SkipDeadRows();
+  V HidesDeadScores(V maximum, V sum);
+  V AllAgree(V holds, int step);
   Values AddRun(const RowReduction& reduction, std::span<const ScoreElement> run, Values sums);
   Values AddExponentials(const RowReduction& reduction, std::span<const ScoreElement> run, Values sums);
   Values Combined(const RowReduction& reduction, std::span<const V> a, std::span<const V> b);
-  Status CombineQuarters(const Level& level, const Values& sums);
+  StatusOr<Values> CombineQuarters(const Level& level, const Values& sums);
+  Status SetRowValues(const Level& level, const Values& totals);
   Status WriteRows();
   Status MultiplyOut();
   struct Factor {
@@ -71,6 +85,7 @@ class AttentionKernel : public ScoreWalk {
 
   std::vector<Level> levels_;
   std::vector<Factor> factors_;  // of each product out of the scores
+  std::optional<CausalScores> causal_;
   std::vector<std::unordered_map<const ir::Value*, Scalar>> row_values_;  // of each of an invocation's rows
 };
 
@@ -106,7 +121,7 @@ void AttentionKernel::PairSums() {
   std::erase_if(levels_, [](const Level& level) { return level.empty(); });
 }
 
-Status AttentionKernel::EmitLevel(const Level& level) {
+StatusOr<ScoreWalk::Values> AttentionKernel::EmitLevel(const Level& level) {
   std::vector<const ir::Value*> roots;
   Values start;
   for (const RowReduction& reduction : level) {
@@ -190,7 +205,7 @@ ScoreWalk::Values AttentionKernel::Combined(const RowReduction& reduction, std::
 }
 
 // The invocations of a row exchange their sums in shared memory, and all have the same in the end.
-Status AttentionKernel::CombineQuarters(const Level& level, const Values& sums) {
+StatusOr<ScoreWalk::Values> AttentionKernel::CombineQuarters(const Level& level, const Values& sums) {
   const int size = tile_.workgroup_size();
   const V first_of_row = b_.ISub(local_, quarter_);
   b_.Barrier();
@@ -198,31 +213,134 @@ Status AttentionKernel::CombineQuarters(const Level& level, const Values& sums) 
     b_.StoreShared(array_, b_.IAdd(local_, b_.I32(static_cast<int64_t>(i) * size)), b_.Bitcast(sums[i], KType::kI32));
   }
   b_.Barrier();
-  size_t next = 0;
+  Values totals;
   for (int row = 0; row < rows_of_lane(); ++row) {
     for (const RowReduction& reduction : level) {
       Values total;
       for (int quarter = 0; quarter < kQuarters; ++quarter) {
         Values part;
         for (int i = 0; i < reduction.num_values(); ++i) {
-          const int64_t at = static_cast<int64_t>(next + i) * size + quarter;
+          const int64_t at = static_cast<int64_t>(totals.size() + i) * size + quarter;
           part.push_back(b_.Bitcast(b_.LoadShared(array_, b_.IAdd(first_of_row, b_.I32(at))), KType::kF32));
         }
         total = quarter == 0 ? part : Combined(reduction, total, part);
       }
-      const Scalar accumulator[] = {{total[0], {}}};
-      ASSIGN_OR_RETURN(const auto result, CombinerOf(*reduction.op).Finish(elemental_, accumulator));
-      row_values_[row][reduction.op->result()] = result[0];
-      if (reduction.sum != nullptr) {
-        // -inf less -inf is NaN in a row that has nothing else.
-        const V nan = b_.F32(std::numeric_limits<float>::quiet_NaN());
-        const Scalar whole[] = {{b_.Select(IsLowest(total[0]), nan, total[1]), {}}};
-        ASSIGN_OR_RETURN(const auto finished, CombinerOf(*reduction.sum).Finish(elemental_, whole));
-        row_values_[row][reduction.sum->result()] = finished[0];
-      }
-      next += reduction.num_values();
+      totals.insert(totals.end(), total.begin(), total.end());
     }
   }
+  RETURN_IF_ERROR(status_);
+  return totals;
+}
+
+Status AttentionKernel::SetRowValues(const Level& level, const Values& totals) {
+  size_t next = 0;
+  for (int row = 0; row < rows_of_lane(); ++row) {
+    for (const RowReduction& reduction : level) {
+      const V total = totals[next++];
+      const Scalar accumulator[] = {{total, {}}};
+      ASSIGN_OR_RETURN(const auto result, CombinerOf(*reduction.op).Finish(elemental_, accumulator));
+      row_values_[row][reduction.op->result()] = result[0];
+      if (reduction.sum == nullptr) continue;
+      // -inf less -inf is NaN in a row that has nothing else.
+      const V nan = b_.F32(std::numeric_limits<float>::quiet_NaN());
+      const Scalar whole[] = {{b_.Select(IsLowest(total), nan, totals[next++]), {}}};
+      ASSIGN_OR_RETURN(const auto finished, CombinerOf(*reduction.sum).Finish(elemental_, whole));
+      row_values_[row][reduction.sum->result()] = finished[0];
+    }
+  }
+  return OkStatus();
+}
+
+// Every walk finds zeros beyond the rows, if only the maxima hide what the mask puts there.
+bool AttentionKernel::SkipsDeadTiles() {
+  const std::optional<CausalScores> causal = FindCausalScores(group_, attention_.space);
+  if (!causal.has_value() || causal->sum == nullptr) return false;
+  const auto is_read = [&](const ir::Value* value) {
+    return std::find(group_.inputs.begin(), group_.inputs.end(), value) != group_.inputs.end();
+  };
+  if (attention_.by_columns && !(is_read(causal->maximum->result()) && is_read(causal->sum))) return false;
+  for (const Factor& factor : factors_) {
+    if (!IsZeroBeyondRow(factor.value, *causal)) return false;
+  }
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    for (const RowReduction& reduction : levels_[i]) {
+      const bool is_first = i == 0 && reduction.op == causal->maximum && reduction.sum != nullptr;
+      const bool is_sum = reduction.op->regions[0]->ops[0]->code == ir::OpCode::kAdd;
+      if (!is_first && !(i > 0 && is_sum && IsZeroBeyondRow(reduction.op->operands[0], *causal))) return false;
+    }
+  }
+  if (attention_.by_columns == levels_.empty()) causal_ = causal;
+  return causal_.has_value();
+}
+
+// Whether exp(lowest - maximum) is exactly 0, and so is that over the sum.
+V AttentionKernel::HidesDeadScores(V maximum, V sum) {
+  const V is_above = b_.Compare(KOp::kFLt, b_.F32(causal_->lowest / 2), maximum);
+  const V is_finite = b_.Compare(KOp::kFLe, maximum, b_.F32(std::numeric_limits<float>::max()));
+  const V is_number = b_.And(b_.Compare(KOp::kFLt, b_.F32(0), sum),
+                             b_.Compare(KOp::kFLe, sum, b_.F32(std::numeric_limits<float>::max())));
+  return b_.And(b_.And(is_above, is_finite), is_number);
+}
+
+// Of every `step`th invocation.
+V AttentionKernel::AllAgree(V holds, int step) {
+  b_.Barrier();
+  b_.StoreShared(array_, local_, b_.Select(holds, b_.I32(1), b_.I32(0)));
+  b_.Barrier();
+  const V size = b_.I32(tile_.workgroup_size());
+  const Values all = b_.For(b_.I32(0), size, b_.I32(step), {b_.I32(1)}, [&](V i, std::span<const V> carried) {
+    return Values{b_.And(carried[0], b_.LoadShared(array_, i))};
+  });
+  return b_.IEq(all[0], b_.I32(1));
+}
+
+// The first walk passes over dead tiles. Should a row of the workgroup then not hide what they hold, it walks again
+// over all of them, and so do the walks that follow.
+Status AttentionKernel::EmitFirstLevel() {
+  const Level& level = levels_[0];
+  const V all = b_.I32(NumBlocks());
+  const V last = b_.IAdd(first_own(), b_.I32(tile_.own() + tile_.swept - 1));
+  const V live = b_.UMin(b_.UDiv(last, b_.I32(tile_.swept)), all);
+  const size_t width = level.size() * 2 * rows_of_lane();
+  Values carried(width, b_.F32(0));
+  carried.push_back(live);
+  carried.push_back(b_.I32(0));
+  const Values results = b_.For(b_.I32(0), b_.I32(2), b_.I32(1), carried, [&](V attempt, std::span<const V> values) {
+    Elemental::Scope scope(elemental_);
+    const V is_done = b_.IEq(values[width + 1], b_.I32(1));
+    end_block_ = b_.Select(is_done, b_.I32(0), values[width]);
+    const StatusOr<Values> totals = EmitLevel(level);
+    Keep(totals.status());
+    Values next(values.begin(), values.end());
+    if (!totals.ok()) return next;
+    V holds = b_.Bool(true);
+    for (size_t i = 0; i < width; ++i) next[i] = b_.Select(is_done, values[i], (*totals)[i]);
+    for (size_t i = 0; i < width; i += 2) holds = b_.And(holds, HidesDeadScores(next[i], next[i + 1]));
+    const V is_hidden = AllAgree(holds, kQuarters);
+    next[width] = b_.Select(is_hidden, values[width], all);
+    next[width + 1] = b_.Select(b_.Or(is_hidden, b_.IEq(attempt, b_.I32(1))), b_.I32(1), b_.I32(0));
+    return next;
+  });
+  RETURN_IF_ERROR(status_);
+  end_block_ = results[width];
+  return SetRowValues(level, results);
+}
+
+// Columns pass over the tiles of rows before them, if all rows hide what the mask puts there.
+Status AttentionKernel::SkipDeadRows() {
+  const int64_t rows = attention_.space.rows;
+  const V first = b_.IMul(batch_, b_.I32(rows));
+  const int64_t most = (rows + tile_.workgroup_size() - 1) / tile_.workgroup_size();
+  const LoopRange range{local_, b_.I32(rows), b_.I32(tile_.workgroup_size()), most};
+  const Values hidden = b_.For(range, {b_.I32(1)}, [&](V row, std::span<const V> carried) {
+    Elemental::Scope scope(elemental_);
+    const Index at = Index::FromLinear(b_.IAdd(first, row));
+    const Scalar maximum = elemental_.Load(causal_->maximum->result(), at);
+    const Scalar sum = elemental_.Load(causal_->sum, at);
+    return Values{b_.Select(HidesDeadScores(maximum.re, sum.re), carried[0], b_.I32(0))};
+  });
+  const V is_hidden = AllAgree(b_.IEq(hidden[0], b_.I32(1)), 1);
+  first_block_ = b_.Select(is_hidden, b_.UDiv(first_own(), b_.I32(tile_.swept)), b_.I32(0));
   return status_;
 }
 
@@ -261,7 +379,7 @@ AttentionKernel::Factor AttentionKernel::FactorOf(const ScoreSide& side) const {
   if (value->op == nullptr || !DividesBySum(*value->op)) return {side.factor(), {}, nullptr};
   const ir::Op* exponential = SourceOfBroadcast(value->op->operands[0])->op;
   const ir::Value* sum = SourceOfBroadcast(value->op->operands[1]);
-  const bool is_own = row_values_[0].contains(sum);
+  const bool is_own = std::find(group_.members.begin(), group_.members.end(), sum->op) != group_.members.end();
   if (!is_own || exponential == nullptr || MaximumOfExponential(*exponential) == nullptr) {
     return {side.factor(), {}, nullptr};
   }
@@ -273,12 +391,11 @@ AttentionKernel::Factor AttentionKernel::FactorOf(const ScoreSide& side) const {
 Status AttentionKernel::MultiplyOut() {
   std::vector<const ir::Value*> roots;
   std::vector<Values> divisors;
-  for (const ScoreSide& side : out_of_) {
-    factors_.push_back(FactorOf(side));
-    roots.push_back(factors_.back().value);
+  for (const Factor& factor : factors_) {
+    roots.push_back(factor.value);
     divisors.emplace_back();
-    for (int row = 0; row < rows_of_lane() && factors_.back().divisor != nullptr; ++row) {
-      divisors.back().push_back(row_values_[row].at(factors_.back().divisor).re);
+    for (int row = 0; row < rows_of_lane() && factor.divisor != nullptr; ++row) {
+      divisors.back().push_back(row_values_[row].at(factor.divisor).re);
     }
   }
   const ScoreDemand demand = DemandOf(roots);

@@ -87,8 +87,8 @@ const char* const kProbability =
     "%tb = broadcast_in_dim(%t) {broadcast_dimensions = [0, 1, 2]} : tensor<SCORESxf32> "
     "%pf = divide(%e, %tb) : tensor<SCORESxf32> %p = convert(%pf) : tensor<SCORESxTYPE> ";
 
-std::string RowGradient() {
-  return std::string(kArguments) + ", %w: tensor<BATCHxROWSxHEADSxDEPTHxTYPE>) { " + kScores + kPlain + kSoftmax +
+std::string RowGradient(const std::string& mask = kPlain) {
+  return std::string(kArguments) + ", %w: tensor<BATCHxROWSxHEADSxDEPTHxTYPE>) { " + kScores + mask + kSoftmax +
          kIncoming + kDelta + kScoreGradient +
          "%dq = dot_general(%dc, %k) {lhs_batching_dimensions = [0, 1], rhs_batching_dimensions = [0, 2], "
          "lhs_contracting_dimensions = [3], rhs_contracting_dimensions = [1], precision = 0} : "
@@ -96,11 +96,11 @@ std::string RowGradient() {
 }
 
 // The rows' values are given.
-std::string ColumnGradients() {
+std::string ColumnGradients(const std::string& mask = kPlain) {
   return std::string(kArguments) +
          ", %w: tensor<BATCHxROWSxHEADSxDEPTHxTYPE>, %m: tensor<STATSxf32>, %t: tensor<STATSxf32>, "
          "%dl: tensor<STATSxf32>) { " +
-         kScores + kPlain + kProbability + kIncoming + kScoreGradient +
+         kScores + mask + kProbability + kIncoming + kScoreGradient +
          "%dv = dot_general(%w, %p) {lhs_batching_dimensions = [0, 2], rhs_batching_dimensions = [0, 1], "
          "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [2], precision = 0} : "
          "tensor<BATCHxHEADSxDEPTHxCOLSxTYPE> "
@@ -186,6 +186,26 @@ TEST(LowerAttention, RowsWithoutNumbersAndMasks) {
   const std::string nothing = "%low = constant() {value = dense<0xff800000>} : tensor<SCORESxf32> "
                               "%x = minimum(%y, %low) : tensor<SCORESxf32> ";
   ExpectNearEverywhere(Forward(nothing), sizes);
+}
+
+// The number of tiles that a walk by a causal mask leaves out differs from workgroup to workgroup.
+const AttentionSizes kManyTiles = {.batch = 1, .rows = 200, .columns = 200};
+
+TEST(LowerAttention, CausalMasksLeaveOutTiles) {
+  for (const std::string& text : {Forward(kCausal), RowGradient(kCausal), ColumnGradients(kCausal)}) {
+    ExpectNearEverywhere(WithLowest(text, "-2.3e38"), kManyTiles);
+  }
+  ExpectNearEverywhere(WithLowest(Forward(kCausal), "-2.3e38"), {.batch = 1, .rows = 100, .columns = 230});
+}
+
+// Some rows have nothing larger than what the mask puts there, so that this counts.
+TEST(LowerAttention, ScoresBelowTheMaskBringTilesBack) {
+  const std::string huge = std::string("%h = constant() {value = dense<1e31>} : tensor<SCORESxf32> "
+                                       "%yh = multiply(%y, %h) : tensor<SCORESxf32> ") +
+                           kCausal;
+  std::string text = WithLowest(Forward(huge), "-3e30");
+  text = text.replace(text.find("%x = select(%in, %y, %low)"), 26, "%x = select(%in, %yh, %low)");
+  ExpectNear(Filled(text, kManyTiles, "bf16"), kProfiles[0], 0.03);
 }
 
 TEST(LowerAttention, LargeScores) { ExpectNearEverywhere(Forward(kPlain), {}, 4); }

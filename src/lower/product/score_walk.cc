@@ -84,6 +84,8 @@ int64_t ScoreWalk::NumWorkgroups() const {
   return CeilDiv(attention_.own(), tile_.own()) * attention_.space.batch;
 }
 
+int64_t ScoreWalk::NumBlocks() const { return CeilDiv(attention_.swept(), tile_.swept); }
+
 Status ScoreWalk::Begin() {
   b_.RequireSubgroupSize(tile_.subgroup_size);
   b_.SetMatrixShape(tile_.matrix);
@@ -128,6 +130,8 @@ void ScoreWalk::Locate() {
   part_ = b_.UDiv(local_, b_.I32(tile_.subgroup_size));
   lane_ = b_.URem(local_, b_.I32(tile_.subgroup_size));
   quarter_ = b_.URem(lane_, b_.I32(kQuarters));
+  first_block_ = b_.I32(0);
+  end_block_ = b_.I32(NumBlocks());
 }
 
 // A product's own operand goes through shared memory into matrices that stay.
@@ -172,8 +176,7 @@ void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& 
 
 ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Values carried,
                                   const Visit& visit) {
-  const int64_t blocks = CeilDiv(attention_.swept(), tile_.swept);
-  const LoopRange range{b_.I32(0), b_.I32(blocks), b_.I32(1), blocks};
+  const LoopRange range{first_block_, end_block_, b_.I32(1), NumBlocks()};
   return b_.For(range, std::move(carried), [&](V block, std::span<const V> values) {
     Elemental::Scope scope(elemental_);
     std::deque<Swept> tiles;

@@ -86,6 +86,8 @@ class ScoreWalk {
   StatusOr<V> At(const ir::Value* value, const ScoreElement& element, const ScoreDemand& demand);
   V OwnIndex(int row);  // clamped
   V IsRealRow(int row);
+  V first_own() const { return first_own_; }
+  int64_t NumBlocks() const;
   V RowInTile(int row);
   int rows_at_once() const;
   int rows_of_lane() const { return tile_.rows / rows_at_once(); }
@@ -108,6 +110,8 @@ class ScoreWalk {
   V batch_;
   V local_;
   V quarter_;
+  V first_block_;  // of what is walked over
+  V end_block_;
 
  private:
   struct Swept;
@@ -128,7 +132,7 @@ class ScoreWalk {
   }
   bool own_fits() const { return attention_.own() % tile_.own() == 0; }
   bool swept_fits() const { return attention_.swept() % tile_.swept == 0; }
-  int score_pitch() const { return tile_.swept + kPaddingWords; }
+  int score_pitch() const { return tile_.swept + fusion::kScorePadding; }
   int row_matrices() const { return tile_.rows / tile_.matrix.m; }
   V SubgroupRow(int row) { return b_.IAdd(b_.IMul(subgroup_, b_.I32(tile_.rows)), b_.I32(row)); }
 
