@@ -90,6 +90,20 @@ int FactorWords(const AttentionTile& tile, const ScoreProduct& product) {
   return product.planes[product.score_operand] * tile.own() * (tile.swept / 2 + kAttentionPadding);
 }
 
+// Beyond the scores a tile of a product into them repeats its last row.
+int ProductWithSameTiles(const Attention& attention, const AttentionTile& tile, const ScoreProduct& product) {
+  if (attention.swept() % tile.swept != 0) return -1;
+  const int swept = attention.by_columns ? 0 : 1;
+  const int other = 1 - product.score_operand;
+  for (size_t i = 0; i < attention.into.size(); ++i) {
+    const ScoreProduct& into = attention.into[i];
+    const bool is_same = into.dot->operands[swept] == product.dot->operands[other] && into.depth == product.depth &&
+                         into.planes[swept] == product.planes[other];
+    if (is_same) return static_cast<int>(i);
+  }
+  return -1;
+}
+
 int SharedWords(const Attention& attention, const AttentionTile& tile) {
   int walk = 0;
   int ends = 0;  // own operands before the walk and results after it lie over all that
@@ -98,7 +112,9 @@ int SharedWords(const Attention& attention, const AttentionTile& tile) {
     ends = std::max(ends, OperandWords(product, attention.by_columns ? 1 : 0, tile.own()));
   }
   for (const ScoreProduct& product : attention.out_of) {
-    walk += FactorWords(tile, product) + OperandWords(product, 1 - product.score_operand, tile.swept);
+    const bool has_tiles = ProductWithSameTiles(attention, tile, product) < 0;
+    walk += FactorWords(tile, product);
+    if (has_tiles) walk += OperandWords(product, 1 - product.score_operand, tile.swept);
     ends = std::max(ends, tile.own() * (PaddedDepth(product) + kAttentionPadding + 1));
   }
   return std::max(walk, ends);

@@ -64,6 +64,8 @@ int OperandWords(const ScoreProduct& product, int operand, int tile);
 int ScoreWords(const AttentionTile& tile);
 int FactorWords(const AttentionTile& tile, const ScoreProduct& product);
 int SharedWords(const Attention& attention, const AttentionTile& tile);
+// The product into scores whose tiles of what is walked over `product` takes too; -1 where it needs its own.
+int ProductWithSameTiles(const Attention& attention, const AttentionTile& tile, const ScoreProduct& product);
 
 // The tile for a device; nothing where none fits, or it has no such units.
 std::optional<AttentionTile> ChooseAttentionTile(const Attention& attention, const target::DeviceProfile& profile);

@@ -189,7 +189,7 @@ TEST(LowerAttention, RowsWithoutNumbersAndMasks) {
 }
 
 // The number of tiles that a walk by a causal mask leaves out differs from workgroup to workgroup.
-const AttentionSizes kManyTiles = {.batch = 1, .rows = 200, .columns = 200};
+const AttentionSizes kManyTiles = {.batch = 1, .rows = 192, .columns = 192};
 
 TEST(LowerAttention, CausalMasksLeaveOutTiles) {
   for (const std::string& text : {Forward(kCausal), RowGradient(kCausal), ColumnGradients(kCausal)}) {

@@ -71,6 +71,7 @@ struct ScoreWalk::Swept {
   TileLoader loader;
   WordTile words;
   int planes;
+  bool makes_scores = false;
   StagedTile staged;
 };
 
@@ -113,7 +114,9 @@ void ScoreWalk::PlaceWords() {
   for (std::deque<ScoreSide>* sides : {&into_, &out_of_}) {
     for (ScoreSide& side : *sides) {
       const bool is_into = sides == &into_;
-      side.first_word = take(fusion::OperandWords(side.score, side.swept_operand(), tile_.swept));
+      if (!is_into) side.tiles_of = fusion::ProductWithSameTiles(attention_, tile_, side.score);
+      const int words = fusion::OperandWords(side.score, side.swept_operand(), tile_.swept);
+      side.first_word = take(side.tiles_of < 0 ? words : 0);
       side.first_score_word = take(is_into ? fusion::ScoreWords(tile_) : fusion::FactorWords(tile_, side.score));
     }
   }
@@ -158,15 +161,19 @@ Status ScoreWalk::LoadOwn(ScoreSide& side) {
 void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& demand, bool multiplies) {
   const int size = tile_.workgroup_size();
   for (size_t i = 0; i < into_.size(); ++i) {
-    if (!demand.scores[i]) continue;
+    const bool is_taken = multiplies && std::any_of(out_of_.begin(), out_of_.end(), [i](const ScoreSide& side) {
+                            return side.tiles_of == static_cast<int>(i);
+                          });
+    if (!demand.scores[i] && !is_taken) continue;
     ScoreSide& side = into_[i];
     Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{tile_.swept, side.depth(), size},
                                      side.score.input, side.first_word);
+    tile.makes_scores = demand.scores[i];
     tile.loader.Begin(local_, batch_, b_.IMul(block, b_.I32(tile_.swept)));
     tile.staged = tile.loader.Load(b_.I32(0));
   }
   for (ScoreSide& side : out_of_) {
-    if (!multiplies) continue;
+    if (!multiplies || side.tiles_of >= 0) continue;
     Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{side.depth(), tile_.swept, size},
                                      side.score.input, side.first_word);
     tile.loader.Begin(local_, batch_, b_.I32(0));
@@ -186,7 +193,7 @@ ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Va
     for (Swept& tile : tiles) Keep(tile.words.Store(tile.staged, array_));
     b_.Barrier();
     for (const Swept& tile : tiles) {
-      if (tile.side.score.score_operand < 0) MakeScores(tile);
+      if (tile.makes_scores) MakeScores(tile);
     }
     b_.Barrier();
     Values next = visit(b_.IMul(block, b_.I32(tile_.swept)), Values(values.begin(), values.end()));
@@ -364,40 +371,56 @@ size_t ScoreWalk::NumSums() const {
   return count;
 }
 
+// The matrix of what is walked over, K being that, whichever product's tile it lies in.
+V ScoreWalk::LoadOther(const ScoreSide& side, int plane, int column, int k) {
+  const ScoreSide& of = side.tiles_of < 0 ? side : into_[side.tiles_of];
+  for (const Swept& tile : *tiles_) {
+    if (&tile.side != &of) continue;
+    const V row = b_.I32(column);
+    return side.tiles_of < 0 ? tile.words.Load(KType::kMatrixB, array_, plane, row, b_.I32(k))
+                             : tile.words.LoadTransposed(KType::kMatrixB, array_, plane, row, b_.I32(k));
+  }
+  Keep(Internal("An attention's walk has not loaded a tile."));
+  return b_.MatrixZero();
+}
+
 ScoreWalk::Values ScoreWalk::Multiply(std::span<const V> carried) {
   Values sums(carried.begin(), carried.end());
   size_t next = 0;
-  for (const Swept& tile : *tiles_) {
-    const ScoreSide& side = tile.side;
-    if (side.score.score_operand < 0) continue;
+  for (const ScoreSide& side : out_of_) {
     const int columns = side.depth() / tile_.matrix.n;
     for (int k = 0; k < tile_.swept; k += tile_.matrix.k) {
-      std::vector<Values> factors(row_matrices());
-      for (int row = 0; row < row_matrices(); ++row) {
-        for (int plane = 0; plane < side.own_planes(); ++plane) {
-          const int first = side.first_score_word + plane * tile_.own() * factor_pitch() + k / 2;
-          const V at = b_.MulAdd(SubgroupRow(row * tile_.matrix.m), factor_pitch(), b_.I32(first));
-          factors[row].push_back(
-              b_.MatrixLoad(KType::kMatrixA, array_, at, {static_cast<uint32_t>(factor_pitch()), false}));
-        }
-      }
-      for (int column = 0; column < columns; ++column) {
-        Values other;
-        for (int plane = 0; plane < tile.planes; ++plane) {
-          other.push_back(
-              tile.words.Load(KType::kMatrixB, array_, plane, b_.I32(column * tile_.matrix.n), b_.I32(k)));
-        }
-        for (int row = 0; row < row_matrices(); ++row) {
-          V& sum = sums[next + static_cast<size_t>(row * columns + column)];
-          sum = MultiplyPlanes(
-              b_, side.own_planes(), tile.planes, sum, [&](int plane) { return factors[row][plane]; },
-              [&](int plane) { return other[plane]; });
-        }
-      }
+      MultiplyStep(side, k, std::span(sums).subspan(next));
     }
     next += static_cast<size_t>(row_matrices()) * columns;
   }
   return sums;
+}
+
+void ScoreWalk::MultiplyStep(const ScoreSide& side, int k, std::span<V> sums) {
+  const int columns = side.depth() / tile_.matrix.n;
+  std::vector<Values> factors(row_matrices());
+  for (int row = 0; row < row_matrices(); ++row) {
+    for (int plane = 0; plane < side.own_planes(); ++plane) {
+      const int first = side.first_score_word + plane * tile_.own() * factor_pitch() + k / 2;
+      const V at = b_.MulAdd(SubgroupRow(row * tile_.matrix.m), factor_pitch(), b_.I32(first));
+      factors[row].push_back(
+          b_.MatrixLoad(KType::kMatrixA, array_, at, {static_cast<uint32_t>(factor_pitch()), false}));
+    }
+  }
+  const int planes = side.score.planes[side.swept_operand()];
+  for (int column = 0; column < columns; ++column) {
+    Values other;
+    for (int plane = 0; plane < planes; ++plane) {
+      other.push_back(LoadOther(side, plane, column * tile_.matrix.n, k));
+    }
+    for (int row = 0; row < row_matrices(); ++row) {
+      V& sum = sums[static_cast<size_t>(row * columns + column)];
+      sum = MultiplyPlanes(
+          b_, side.own_planes(), planes, sum, [&](int plane) { return factors[row][plane]; },
+          [&](int plane) { return other[plane]; });
+    }
+  }
 }
 
 Status ScoreWalk::StoreResults(std::span<const V> sums, const std::vector<Values>& divisors) {

@@ -37,6 +37,7 @@ struct ScoreSide {
   Product product;
   ProductForm form;
   ProductContext context;
+  int tiles_of = -1;          // the product into scores whose tiles it takes
   int first_word = 0;         // of the operand that is walked over
   int first_score_word = 0;   // of the scores, or of the factor made of them
   std::vector<std::vector<V>> own;  // matrices of its own operand, by plane
@@ -120,6 +121,8 @@ class ScoreWalk {
   Status LoadOwn(ScoreSide& side);
   void LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& demand, bool multiplies);
   void MakeScores(const Swept& tile);
+  V LoadOther(const ScoreSide& side, int plane, int column, int k);
+  void MultiplyStep(const ScoreSide& side, int k, std::span<V> sums);
   ScoreElement Element(int row, V first_swept, V column);
   void LoadScores(const ScoreDemand& demand, ScoreElement& element);
   Index IndexOf(const ir::Value* value, const ScoreElement& element);

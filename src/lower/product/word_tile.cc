@@ -58,6 +58,11 @@ V WordTile::Load(KType type, int array, int plane, V row, V k) const {
   return b_.MatrixLoad(type, array, At(row, k, plane), {static_cast<uint32_t>(pitch_), is_column_major});
 }
 
+V WordTile::LoadTransposed(KType type, int array, int plane, V row, V k) const {
+  const bool is_column_major = loader_.is_along_k() != (type == KType::kMatrixB);
+  return b_.MatrixLoad(type, array, At(k, row, plane), {static_cast<uint32_t>(pitch_), is_column_major});
+}
+
 V WordTile::At(V row, V k, int plane) const {
   const V line = loader_.is_along_k() ? row : k;
   const V within = loader_.is_along_k() ? k : row;

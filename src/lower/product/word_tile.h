@@ -45,6 +45,8 @@ class WordTile {
   Status Store(const StagedTile& staged, int array);
   // The matrix whose first element is (row, k) of the tile's plane.
   V Load(KType type, int array, int plane, V row, V k) const;
+  // Likewise of the tile with its rows as K and K as its rows.
+  V LoadTransposed(KType type, int array, int plane, V row, V k) const;
 
  private:
   V At(V row, V k, int plane) const;
