@@ -105,19 +105,22 @@ int ProductWithSameTiles(const Attention& attention, const AttentionTile& tile, 
 }
 
 int SharedWords(const Attention& attention, const AttentionTile& tile) {
-  int walk = 0;
-  int ends = 0;  // own operands before the walk and results after it lie over all that
+  int operands = 0;
+  int scores = 0;
+  int factors = 0;  // lie over the scores that they are made of
+  int ends = 0;     // own operands before the walk and results after it lie over all that
   for (const ScoreProduct& product : attention.into) {
-    walk += ScoreWords(tile) + OperandWords(product, attention.by_columns ? 0 : 1, tile.swept);
+    operands += OperandWords(product, attention.by_columns ? 0 : 1, tile.swept);
+    scores += ScoreWords(tile);
     ends = std::max(ends, OperandWords(product, attention.by_columns ? 1 : 0, tile.own()));
   }
   for (const ScoreProduct& product : attention.out_of) {
     const bool has_tiles = ProductWithSameTiles(attention, tile, product) < 0;
-    walk += FactorWords(tile, product);
-    if (has_tiles) walk += OperandWords(product, 1 - product.score_operand, tile.swept);
+    if (has_tiles) operands += OperandWords(product, 1 - product.score_operand, tile.swept);
+    factors += FactorWords(tile, product);
     ends = std::max(ends, tile.own() * (PaddedDepth(product) + kAttentionPadding + 1));
   }
-  return std::max(walk, ends);
+  return std::max(operands + std::max(scores, factors), ends);
 }
 
 std::optional<AttentionTile> ChooseAttentionTile(const Attention& attention, const target::DeviceProfile& profile) {

@@ -56,7 +56,7 @@ struct AttentionTile {
   int workgroup_size() const { return subgroups * subgroup_size; }
 };
 
-// 32-bit words of shared memory that the parts of a tile take; the regions lie one after the other.
+// 32-bit words of shared memory that the parts of a tile take; some lie over others.
 inline constexpr int kAttentionPadding = 4;  // words after each line
 inline constexpr int kScorePadding = 8;      // of scores, which invocations read in pairs
 int PaddedDepth(const ScoreProduct& product);

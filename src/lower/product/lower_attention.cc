@@ -75,7 +75,11 @@ class AttentionKernel : public ScoreWalk {
   };
   Factor FactorOf(const ScoreSide& side) const;
   StatusOr<V> FactorAt(const Factor& factor, const ScoreElement& element, const ScoreDemand& demand);
-  void StoreFactors(std::span<const ScoreElement> run, int row, const ScoreDemand& demand);
+  struct FactorWord {
+    V at;
+    V value;
+  };
+  void AddFactors(std::span<const ScoreElement> run, int row, const ScoreDemand& demand, std::vector<FactorWord>& to);
   void PinRow(int row) {
     for (const auto& [value, scalar] : row_values_[row]) elemental_.Pin(value, scalar);
   }
@@ -401,11 +405,17 @@ Status AttentionKernel::MultiplyOut() {
   const ScoreDemand demand = DemandOf(roots);
   const Values zeros(NumSums(), b_.MatrixZero());
   const Values sums = Walk(demand, true, zeros, [&](V first_swept, Values carried) {
-    VisitRuns(first_swept, demand, {}, [&](int row, std::span<const ScoreElement> run, Values none) {
-      PinRow(row);
-      StoreFactors(run, row, demand);
-      return none;
-    });
+    std::vector<FactorWord> words;
+    VisitRuns(
+        first_swept, demand, {},
+        [&](int row, std::span<const ScoreElement> run, Values none) {
+          PinRow(row);
+          AddFactors(run, row, demand, words);
+          return none;
+        },
+        true);
+    b_.Barrier();  // all scores were read: factors take their place
+    for (const FactorWord& word : words) b_.StoreShared(array_, word.at, word.value);
     b_.Barrier();
     return Multiply(carried);
   });
@@ -426,7 +436,8 @@ StatusOr<V> AttentionKernel::FactorAt(const Factor& factor, const ScoreElement& 
   return b_.Select(element.is_valid, scalar.re, b_.F32(0));
 }
 
-void AttentionKernel::StoreFactors(std::span<const ScoreElement> run, int row, const ScoreDemand& demand) {
+void AttentionKernel::AddFactors(std::span<const ScoreElement> run, int row, const ScoreDemand& demand,
+                                 std::vector<FactorWord>& to) {
   for (size_t i = 0; i + 1 < run.size(); i += 2) {
     std::vector<Values> pairs(out_of_.size());
     for (const ScoreElement& element : run.subspan(i, 2)) {
@@ -444,7 +455,7 @@ void AttentionKernel::StoreFactors(std::span<const ScoreElement> run, int row, c
       for (size_t plane = 0; plane < words.size(); ++plane) {
         const int first = side.first_score_word + static_cast<int>(plane) * tile_.own() * factor_pitch();
         const V at = b_.IAdd(b_.MulAdd(RowInTile(row), factor_pitch(), b_.I32(first)), pair);
-        b_.StoreShared(array_, at, words[plane]);
+        to.push_back({at, words[plane]});
       }
     }
   }

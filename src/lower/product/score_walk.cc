@@ -72,7 +72,7 @@ struct ScoreWalk::Swept {
   WordTile words;
   int planes;
   bool makes_scores = false;
-  StagedTile staged;
+  size_t num_values = 0;  // that loading it gives
 };
 
 ScoreWalk::ScoreWalk(const fusion::Group& group, const fusion::Attention& attention, const fusion::AttentionTile& tile,
@@ -104,6 +104,7 @@ Status ScoreWalk::Begin() {
   return OkStatus();
 }
 
+// Operands that are walked over, then scores, and over these the factors that are made of them.
 void ScoreWalk::PlaceWords() {
   int next = 0;
   const auto take = [&next](int words) {
@@ -111,15 +112,18 @@ void ScoreWalk::PlaceWords() {
     next += words;
     return first;
   };
-  for (std::deque<ScoreSide>* sides : {&into_, &out_of_}) {
-    for (ScoreSide& side : *sides) {
-      const bool is_into = sides == &into_;
-      if (!is_into) side.tiles_of = fusion::ProductWithSameTiles(attention_, tile_, side.score);
-      const int words = fusion::OperandWords(side.score, side.swept_operand(), tile_.swept);
-      side.first_word = take(side.tiles_of < 0 ? words : 0);
-      side.first_score_word = take(is_into ? fusion::ScoreWords(tile_) : fusion::FactorWords(tile_, side.score));
-    }
+  for (ScoreSide& side : into_) {
+    side.first_word = take(fusion::OperandWords(side.score, side.swept_operand(), tile_.swept));
   }
+  for (ScoreSide& side : out_of_) {
+    side.tiles_of = fusion::ProductWithSameTiles(attention_, tile_, side.score);
+    if (side.tiles_of >= 0) continue;
+    side.first_word = take(fusion::OperandWords(side.score, side.swept_operand(), tile_.swept));
+  }
+  const int first = next;
+  for (ScoreSide& side : into_) side.first_score_word = take(fusion::ScoreWords(tile_));
+  next = first;
+  for (ScoreSide& side : out_of_) side.first_score_word = take(fusion::FactorWords(tile_, side.score));
   array_ = b_.AddShared(KType::kI32, fusion::SharedWords(attention_, tile_));
 }
 
@@ -142,9 +146,9 @@ Status ScoreWalk::LoadOwn(ScoreSide& side) {
   const int depth = side.depth();
   Swept tile(side, side.own_operand, {tile_.own(), depth, tile_.workgroup_size()}, side.score.input, 0);
   tile.loader.Begin(local_, batch_, first_own_);
-  tile.staged = tile.loader.Load(b_.I32(0));
+  const StagedTile staged = tile.loader.Load(b_.I32(0));
   b_.Barrier();
-  RETURN_IF_ERROR(tile.words.Store(tile.staged, array_));
+  RETURN_IF_ERROR(tile.words.Store(staged, array_));
   b_.Barrier();
   side.own.resize(tile.planes);
   for (int plane = 0; plane < tile.planes; ++plane) {
@@ -158,7 +162,7 @@ Status ScoreWalk::LoadOwn(ScoreSide& side) {
   return OkStatus();
 }
 
-void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& demand, bool multiplies) {
+void ScoreWalk::PlaceSwept(std::deque<Swept>& tiles, const ScoreDemand& demand, bool multiplies) {
   const int size = tile_.workgroup_size();
   for (size_t i = 0; i < into_.size(); ++i) {
     const bool is_taken = multiplies && std::any_of(out_of_.begin(), out_of_.end(), [i](const ScoreSide& side) {
@@ -169,37 +173,64 @@ void ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& 
     Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{tile_.swept, side.depth(), size},
                                      side.score.input, side.first_word);
     tile.makes_scores = demand.scores[i];
-    tile.loader.Begin(local_, batch_, b_.IMul(block, b_.I32(tile_.swept)));
-    tile.staged = tile.loader.Load(b_.I32(0));
   }
   for (ScoreSide& side : out_of_) {
     if (!multiplies || side.tiles_of >= 0) continue;
-    Swept& tile = tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{side.depth(), tile_.swept, size},
-                                     side.score.input, side.first_word);
-    tile.loader.Begin(local_, batch_, b_.I32(0));
-    tile.staged = tile.loader.Load(block);
+    tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{side.depth(), tile_.swept, size},
+                       side.score.input, side.first_word);
   }
 }
 
-ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Values carried,
-                                  const Visit& visit) {
+// What the tiles of a block hold, as values that a loop carries.
+ScoreWalk::Values ScoreWalk::LoadSwept(std::deque<Swept>& tiles, V block) {
+  Values values;
+  for (Swept& tile : tiles) {
+    const bool is_into = tile.side.score.score_operand < 0;
+    tile.loader.Begin(local_, batch_, is_into ? b_.IMul(block, b_.I32(tile_.swept)) : b_.I32(0));
+    const Values loaded = tile.loader.Flatten(tile.loader.Load(is_into ? b_.I32(0) : block));
+    tile.num_values = loaded.size();
+    values.insert(values.end(), loaded.begin(), loaded.end());
+  }
+  return values;
+}
+
+void ScoreWalk::StoreSwept(std::deque<Swept>& tiles, std::span<const V> values) {
+  size_t next = 0;
+  for (Swept& tile : tiles) {
+    Keep(tile.words.Store(tile.loader.Unflatten(values.subspan(next, tile.num_values)), array_));
+    next += tile.num_values;
+  }
+}
+
+// The next tiles travel from memory while the present ones are multiplied.
+ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Values carried, const Visit& visit) {
   const LoopRange range{first_block_, end_block_, b_.I32(1), NumBlocks()};
-  return b_.For(range, std::move(carried), [&](V block, std::span<const V> values) {
+  const size_t num_carried = carried.size();
+  std::deque<Swept> first_tiles;
+  PlaceSwept(first_tiles, demand, multiplies);
+  const Values first = LoadSwept(first_tiles, first_block_);
+  carried.insert(carried.end(), first.begin(), first.end());
+  Values results = b_.For(range, std::move(carried), [&](V block, std::span<const V> values) {
     Elemental::Scope scope(elemental_);
-    std::deque<Swept> tiles;
-    tiles_ = &tiles;
-    LoadSwept(tiles, block, demand, multiplies);
     b_.Barrier();  // the tiles before were read
-    for (Swept& tile : tiles) Keep(tile.words.Store(tile.staged, array_));
+    StoreSwept(first_tiles, values.subspan(num_carried));
     b_.Barrier();
+    std::deque<Swept> tiles;
+    PlaceSwept(tiles, demand, multiplies);
+    tiles_ = &tiles;
+    const Values loaded = LoadSwept(tiles, b_.UMin(b_.IAdd(block, b_.I32(1)), b_.I32(NumBlocks() - 1)));
     for (const Swept& tile : tiles) {
       if (tile.makes_scores) MakeScores(tile);
     }
     b_.Barrier();
-    Values next = visit(b_.IMul(block, b_.I32(tile_.swept)), Values(values.begin(), values.end()));
+    Values next =
+        visit(b_.IMul(block, b_.I32(tile_.swept)), Values(values.begin(), values.begin() + num_carried));
+    next.insert(next.end(), loaded.begin(), loaded.end());
     tiles_ = nullptr;
     return next;
   });
+  results.resize(num_carried);
+  return results;
 }
 
 namespace {
@@ -269,9 +300,9 @@ ScoreElement ScoreWalk::Element(int row, V first_swept, V column) {
 }
 
 ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const ScoreDemand& demand, Values carried,
-                                       const VisitRun& visit) {
+                                       const VisitRun& visit, bool in_one_run) {
   constexpr int kStride = 2 * kQuarters;  // columns that a row's invocations take at once
-  const int at_once = std::min(kPairsAtOnce, tile_.swept / kStride);
+  const int at_once = std::min(in_one_run ? tile_.swept : kPairsAtOnce, tile_.swept / kStride);
   const auto take = [&](V run, Values values) {
     for (int row = 0; row < rows_of_lane(); ++row) {
       std::vector<ScoreElement> elements;

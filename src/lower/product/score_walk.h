@@ -74,9 +74,11 @@ class ScoreWalk {
   // With `multiplies` the operands of the products out of scores are in shared memory too.
   using Visit = std::function<Values(V first_swept, Values carried)>;
   Values Walk(const ScoreDemand& demand, bool multiplies, Values carried, const Visit& visit);
-  // For each of an invocation's rows the runs of elements in a tile that it takes, with their scores.
+  // For each of an invocation's rows the runs of elements in a tile that it takes, with their scores; or all of them
+  // as one run.
   using VisitRun = std::function<Values(int row, std::span<const ScoreElement> run, Values carried)>;
-  Values VisitRuns(V first_swept, const ScoreDemand& demand, Values carried, const VisitRun& visit);
+  Values VisitRuns(V first_swept, const ScoreDemand& demand, Values carried, const VisitRun& visit,
+                   bool in_one_run = false);
   // The sums with the factors and operands that are in shared memory. Within a walk.
   Values Multiply(std::span<const V> sums);
   size_t NumSums() const;
@@ -119,7 +121,9 @@ class ScoreWalk {
   void PlaceWords();
   void Locate();
   Status LoadOwn(ScoreSide& side);
-  void LoadSwept(std::deque<Swept>& tiles, V block, const ScoreDemand& demand, bool multiplies);
+  void PlaceSwept(std::deque<Swept>& tiles, const ScoreDemand& demand, bool multiplies);
+  Values LoadSwept(std::deque<Swept>& tiles, V block);
+  void StoreSwept(std::deque<Swept>& tiles, std::span<const V> values);
   void MakeScores(const Swept& tile);
   V LoadOther(const ScoreSide& side, int plane, int column, int k);
   void MultiplyStep(const ScoreSide& side, int k, std::span<V> sums);
