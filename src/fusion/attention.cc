@@ -12,7 +12,7 @@
 namespace dragoman::fusion {
 namespace {
 
-constexpr int kInvocationsOfRow = 4;  // of a subgroup share a row of scores, in pairs of columns
+constexpr int kInvocationsOfRow = 4;        // of a subgroup share a row of scores, in pairs of columns
 constexpr double kShareOfRegisters = 0.63;  // that the operands of its own rows and the results may take
 constexpr int kMaxAttentionDepth = 128;
 
@@ -128,9 +128,8 @@ std::optional<AttentionTile> ChooseAttentionTile(const Attention& attention, con
   const bool is_uniform = AllOf(attention, [&](const ScoreProduct& product) {
     return product.input == input && product.depth >= 8 && product.depth <= kMaxAttentionDepth;
   });
-  const bool splits = !AllOf(attention, [](const ScoreProduct& product) {
-    return product.planes[0] == 1 && product.planes[1] == 1;
-  });
+  const bool splits =
+      !AllOf(attention, [](const ScoreProduct& product) { return product.planes[0] == 1 && product.planes[1] == 1; });
   const std::optional<target::MatrixShape> shape = ShapeFor(input, profile);
   const bool is_bounded = profile.max_loop_iterations > 0;
   if (!is_uniform || !shape.has_value() || (splits && !target::SplitsFloat32(profile)) || is_bounded) {

@@ -25,9 +25,9 @@ struct ScoreSpace {
 // A dot_general whose result is scores, lhs having the rows and rhs the columns, or one of whose operands is.
 struct ScoreProduct {
   const ir::Op* dot = nullptr;
-  int score_operand = -1;  // -1: the result is scores
-  bool sums_rows = false;  // of an operand: summed over rows, else over columns
-  int64_t depth = 0;       // what is summed over for scores; else the elements of one row (column) of the result
+  int score_operand = -1;      // -1: the result is scores
+  bool sums_rows = false;      // of an operand: summed over rows, else over columns
+  int64_t depth = 0;           // what is summed over for scores; else the elements of one row (column) of the result
   DType input = DType::kBF16;  // what matrix units take
   int planes[2] = {1, 1};      // how many of these an element of each operand is the sum of
 };

@@ -16,7 +16,8 @@ target::DeviceProfile WithUnits(int registers = 208) {
   profile.max_workgroup_invocations = 1024;
   profile.max_workgroup_size[0] = 1024;
   profile.shared_memory_bytes = 49152;
-  for (const DType input : {DType::kF16, DType::kBF16}) profile.matrix_shapes.push_back({16, 16, 16, input, DType::kF32});
+  for (const DType input : {DType::kF16, DType::kBF16})
+    profile.matrix_shapes.push_back({16, 16, 16, input, DType::kF32});
   return profile;
 }
 
@@ -25,8 +26,8 @@ struct Program {
   std::string type = "bf16";
   int depth = 64;
   int precision = 0;
-  std::string last = "%o";      // what is returned
-  std::string more;             // after the scores' softmax
+  std::string last = "%o";       // what is returned
+  std::string more;              // after the scores' softmax
   std::string columns_of = "3";  // what the softmax's reductions take
 };
 
@@ -59,8 +60,9 @@ std::string TextOf(const Program& program) {
   text = Replaced(Replaced(Replaced(text, "MORE", program.more), "RESULTS", program.last), "COLS", program.columns_of);
   text = Replaced(Replaced(text, "OVER", over), "DEPTH", std::to_string(program.depth));
   text = Replaced(Replaced(text, "TYPE", program.type), "PRECISION", std::to_string(program.precision));
-  return program.type == "f32" ? Replaced(Replaced(text, "%p = convert(%pf) : tensor<4x2x512x512xf32> ", ""), "%p)", "%pf)")
-                               : text;
+  return program.type == "f32"
+             ? Replaced(Replaced(text, "%p = convert(%pf) : tensor<4x2x512x512xf32> ", ""), "%p)", "%pf)")
+             : text;
 }
 
 Planned PlanOf(const Program& program, const target::DeviceProfile& profile = WithUnits()) {
@@ -110,7 +112,7 @@ TEST(Attention, ProductOverRowsGetsAGroupOfItsOwn) {
   const auto attention = FindAttention(second);
   ASSERT_TRUE(attention.ok());
   EXPECT_TRUE(attention->by_columns);
-  EXPECT_EQ(attention->into.size(), 1u);  // scores are computed again
+  EXPECT_EQ(attention->into.size(), 1u);                               // scores are computed again
   EXPECT_EQ(planned.First(GroupKind::kAttention).outputs.size(), 3u);  // with what it needs of the rows
 }
 

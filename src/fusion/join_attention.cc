@@ -17,8 +17,8 @@
 namespace dragoman::fusion {
 namespace {
 
-constexpr int64_t kLeastExtent = 64;         // of rows and columns: shorter ones leave most of a tile empty
-constexpr int64_t kLeastScores = 1 << 20;    // fewer stay in caches anyway
+constexpr int64_t kLeastExtent = 64;       // of rows and columns: shorter ones leave most of a tile empty
+constexpr int64_t kLeastScores = 1 << 20;  // fewer stay in caches anyway
 
 using Indices = std::vector<size_t>;  // of groups in a plan
 
@@ -141,8 +141,8 @@ class ComponentFinder {
       if (op->code == ir::OpCode::kReduce && !IsPlainReduce(*op, shape)) return false;
       for (const ir::Value* operand : op->operands) {
         if (!dependent.contains(operand)) continue;
-        const bool keeps = op->code == ir::OpCode::kReduce || ir::KeepsLinearIndex(*op, operand) ||
-                           IsRowBroadcast(*op, shape);
+        const bool keeps =
+            op->code == ir::OpCode::kReduce || ir::KeepsLinearIndex(*op, operand) || IsRowBroadcast(*op, shape);
         if (!keeps) return false;
         for (const auto& result : op->results) dependent.insert(result.get());
       }
@@ -311,9 +311,8 @@ class Joiner {
   }
 
   bool IsFactorOf(const Group& rows, const Taker& taker) const {
-    return std::any_of(rows.outputs.begin(), rows.outputs.end(), [&](const ir::Value* output) {
-      return Contains(plan_.groups[taker.group].inputs, output);
-    });
+    return std::any_of(rows.outputs.begin(), rows.outputs.end(),
+                       [&](const ir::Value* output) { return Contains(plan_.groups[taker.group].inputs, output); });
   }
 
   void Take(Closure& closure, const Taker& taker, std::vector<ir::Value*>& outputs) const {

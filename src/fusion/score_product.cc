@@ -41,9 +41,8 @@ DotSide SideOf(const ir::Op& dot, int operand) {
 }
 
 int64_t CountOf(const ir::Op& dot, int operand, const Numbers& dims) {
-  return std::accumulate(dims.begin(), dims.end(), int64_t{1}, [&](int64_t count, int64_t dim) {
-    return count * dot.operands[operand]->type.dims[dim];
-  });
+  return std::accumulate(dims.begin(), dims.end(), int64_t{1},
+                         [&](int64_t count, int64_t dim) { return count * dot.operands[operand]->type.dims[dim]; });
 }
 
 // Whether the dimensions of the lists stand in this order.
@@ -58,9 +57,7 @@ bool AreInOrder(const Numbers& a, const Numbers& b, const Numbers& c) {
 bool ChooseInput(const ir::Op& dot, ScoreProduct& product) {
   const bool is_exact = dot.attributes.Int(AttrKey::kPrecision) == static_cast<int64_t>(Precision::kHighest);
   const DType types[] = {dot.operands[0]->type.dtype, dot.operands[1]->type.dtype, dot.type().dtype};
-  const auto is_known = [](DType type) {
-    return type == DType::kF32 || type == DType::kBF16 || type == DType::kF16;
-  };
+  const auto is_known = [](DType type) { return type == DType::kF32 || type == DType::kBF16 || type == DType::kF16; };
   if (!std::all_of(std::begin(types), std::end(types), is_known)) return false;
   if (types[0] == DType::kF16 && types[1] == DType::kF16) {
     product.input = DType::kF16;

@@ -48,8 +48,7 @@ bool IsCausal(const ir::Value* predicate, const fusion::ScoreSpace& space) {
   if (compare == nullptr || compare->code != ir::OpCode::kCompare || !IsInteger(compare->operands[0]->type.dtype)) {
     return false;
   }
-  const auto direction =
-      static_cast<ComparisonDirection>(compare->attributes.Int(ir::AttrKey::kComparisonDirection));
+  const auto direction = static_cast<ComparisonDirection>(compare->attributes.Int(ir::AttrKey::kComparisonDirection));
   const bool is_at_least = direction == ComparisonDirection::kGe || direction == ComparisonDirection::kGt;
   const bool is_at_most = direction == ComparisonDirection::kLe || direction == ComparisonDirection::kLt;
   const Counts lhs = CountsOf(compare->operands[0], maps, predicate->type.dims, space);
@@ -73,7 +72,8 @@ const ir::Op* MaskedScores(const ir::Op& maximum, const fusion::ScoreSpace& spac
   const ir::Op* select = SourceOfBroadcast(maximum.operands[0])->op;
   if (select == nullptr || select->code != ir::OpCode::kSelect) return nullptr;
   const std::optional<float> lowest = SplatNumber(select->operands[2]);
-  const bool is_low = lowest.has_value() && *lowest <= kLargestLowest && *lowest >= std::numeric_limits<float>::lowest();
+  const bool is_low =
+      lowest.has_value() && *lowest <= kLargestLowest && *lowest >= std::numeric_limits<float>::lowest();
   return is_low && IsCausal(select->operands[0], space) ? select : nullptr;
 }
 

@@ -19,18 +19,18 @@ struct AttentionSizes {
 };
 
 std::string Filled(std::string text, const AttentionSizes& sizes, const std::string& type) {
-  const std::pair<std::string, std::string> words[] = {{"BATCH", std::to_string(sizes.batch)},
-                                                       {"HEADS", std::to_string(sizes.heads)},
-                                                       {"ROWS", std::to_string(sizes.rows)},
-                                                       {"COLS", std::to_string(sizes.columns)},
-                                                       {"DEPTH", std::to_string(sizes.depth)},
-                                                       {"TYPE", type},
-                                                       {"SCORES", Format("{}x{}x{}x{}", sizes.batch, sizes.heads,
-                                                                         sizes.rows, sizes.columns)},
-                                                       {"STATS", Format("{}x{}x{}", sizes.batch, sizes.heads,
-                                                                        sizes.rows)}};
+  const std::pair<std::string, std::string> words[] = {
+      {"BATCH", std::to_string(sizes.batch)},
+      {"HEADS", std::to_string(sizes.heads)},
+      {"ROWS", std::to_string(sizes.rows)},
+      {"COLS", std::to_string(sizes.columns)},
+      {"DEPTH", std::to_string(sizes.depth)},
+      {"TYPE", type},
+      {"SCORES", Format("{}x{}x{}x{}", sizes.batch, sizes.heads, sizes.rows, sizes.columns)},
+      {"STATS", Format("{}x{}x{}", sizes.batch, sizes.heads, sizes.rows)}};
   for (const auto& [from, to] : words) {
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) text.replace(at, from.size(), to);
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at))
+      text.replace(at, from.size(), to);
   }
   return text;
 }
@@ -144,9 +144,9 @@ void ExpectNear(const std::string& text, const target::DeviceProfile& profile, d
   for (size_t i = 0; i < test.group.outputs.size(); ++i) {
     const DType type = test.output_type(static_cast<int>(i)).dtype;
     const Dims& dims = test.output_type(static_cast<int>(i)).dims;
-    test.Expect(static_cast<int>(i), [&](const Dims& at) {
-      return DecodeElement(type, (*expected)[i].element(LinearAt(dims, at)));
-    }, tolerance);
+    test.Expect(
+        static_cast<int>(i),
+        [&](const Dims& at) { return DecodeElement(type, (*expected)[i].element(LinearAt(dims, at))); }, tolerance);
   }
 }
 
@@ -183,8 +183,9 @@ TEST(LowerAttention, RowsWithoutNumbersAndMasks) {
   ExpectNearEverywhere(WithLowest(Forward(kCausal), "-2.3e38"), sizes);
   ExpectNearEverywhere(WithLowest(Forward(kCausal), "0xff800000"), sizes);
   // What stands for -inf here leaves rows of nothing else: NaN.
-  const std::string nothing = "%low = constant() {value = dense<0xff800000>} : tensor<SCORESxf32> "
-                              "%x = minimum(%y, %low) : tensor<SCORESxf32> ";
+  const std::string nothing =
+      "%low = constant() {value = dense<0xff800000>} : tensor<SCORESxf32> "
+      "%x = minimum(%y, %low) : tensor<SCORESxf32> ";
   ExpectNearEverywhere(Forward(nothing), sizes);
 }
 
@@ -200,8 +201,9 @@ TEST(LowerAttention, CausalMasksLeaveOutTiles) {
 
 // Some rows have nothing larger than what the mask puts there, so that this counts.
 TEST(LowerAttention, ScoresBelowTheMaskBringTilesBack) {
-  const std::string huge = std::string("%h = constant() {value = dense<1e31>} : tensor<SCORESxf32> "
-                                       "%yh = multiply(%y, %h) : tensor<SCORESxf32> ") +
+  const std::string huge = std::string(
+                               "%h = constant() {value = dense<1e31>} : tensor<SCORESxf32> "
+                               "%yh = multiply(%y, %h) : tensor<SCORESxf32> ") +
                            kCausal;
   std::string text = WithLowest(Forward(huge), "-3e30");
   text = text.replace(text.find("%x = select(%in, %y, %low)"), 26, "%x = select(%in, %yh, %low)");

@@ -86,7 +86,6 @@ class MatrixEmitter : public TileWalk {
     return {form, config.matrix.input, Planes(config), config.tile_k, tile};
   }
 
-
   int RowMatrices() const { return config_.rows / shape_.m; }
   int ColumnMatrices() const { return config_.columns / shape_.n; }
   int SubgroupsN() const { return config_.tile_n / config_.columns; }

@@ -81,9 +81,7 @@ ScoreWalk::ScoreWalk(const fusion::Group& group, const fusion::Attention& attent
 
 int ScoreWalk::rows_at_once() const { return tile_.subgroup_size / kQuarters; }
 
-int64_t ScoreWalk::NumWorkgroups() const {
-  return CeilDiv(attention_.own(), tile_.own()) * attention_.space.batch;
-}
+int64_t ScoreWalk::NumWorkgroups() const { return CeilDiv(attention_.own(), tile_.own()) * attention_.space.batch; }
 
 int64_t ScoreWalk::NumBlocks() const { return CeilDiv(attention_.swept(), tile_.swept); }
 
@@ -176,8 +174,8 @@ void ScoreWalk::PlaceSwept(std::deque<Swept>& tiles, const ScoreDemand& demand, 
   }
   for (ScoreSide& side : out_of_) {
     if (!multiplies || side.tiles_of >= 0) continue;
-    tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{side.depth(), tile_.swept, size},
-                       side.score.input, side.first_word);
+    tiles.emplace_back(side, side.swept_operand(), TileLoader::Shape{side.depth(), tile_.swept, size}, side.score.input,
+                       side.first_word);
   }
 }
 
@@ -223,8 +221,7 @@ ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Va
       if (tile.makes_scores) MakeScores(tile);
     }
     b_.Barrier();
-    Values next =
-        visit(b_.IMul(block, b_.I32(tile_.swept)), Values(values.begin(), values.begin() + num_carried));
+    Values next = visit(b_.IMul(block, b_.I32(tile_.swept)), Values(values.begin(), values.begin() + num_carried));
     next.insert(next.end(), loaded.begin(), loaded.end());
     tiles_ = nullptr;
     return next;
@@ -236,11 +233,10 @@ ScoreWalk::Values ScoreWalk::Walk(const ScoreDemand& demand, bool multiplies, Va
 namespace {
 
 // Halves of f32 on both sides make three products; the small ones come first.
-template <typename A, typename B>
-V MultiplyPlanes(Builder& b, int planes_a, int planes_b, V sum, const A& a, const B& other) {
-  for (int plane_a = planes_a; plane_a-- > 0;) {
-    for (int plane_b = planes_b; plane_b-- > 0;) {
-      if (plane_a + plane_b < 2) sum = b.MatrixMulAdd(a(plane_a), other(plane_b), sum);
+V MultiplyPlanes(Builder& b, V sum, std::span<const V> lhs, std::span<const V> rhs) {
+  for (size_t i = lhs.size(); i-- > 0;) {
+    for (size_t j = rhs.size(); j-- > 0;) {
+      if (i + j < 2) sum = b.MatrixMulAdd(lhs[i], rhs[j], sum);
     }
   }
   return sum;
@@ -260,13 +256,14 @@ void ScoreWalk::MakeScores(const Swept& tile) {
         other.push_back(tile.words.Load(KType::kMatrixB, array_, plane, b_.I32(column), b_.I32(step * tile_.matrix.k)));
       }
       for (int row = 0; row < row_matrices(); ++row) {
-        sums[row] = MultiplyPlanes(
-            b_, side.own_planes(), tile.planes, sums[row],
-            [&](int plane) { return side.own[plane][row * steps + step]; }, [&](int plane) { return other[plane]; });
+        Values own;
+        for (const Values& plane : side.own) own.push_back(plane[row * steps + step]);
+        sums[row] = MultiplyPlanes(b_, sums[row], own, other);
       }
     }
     for (int row = 0; row < row_matrices(); ++row) {
-      const V first = b_.MulAdd(SubgroupRow(row * tile_.matrix.m), score_pitch(), b_.I32(side.first_score_word + column));
+      const V first =
+          b_.MulAdd(SubgroupRow(row * tile_.matrix.m), score_pitch(), b_.I32(side.first_score_word + column));
       b_.MatrixStore(array_, first, sums[row], {static_cast<uint32_t>(score_pitch()), false});
     }
   }
@@ -299,8 +296,8 @@ ScoreElement ScoreWalk::Element(int row, V first_swept, V column) {
   return element;
 }
 
-ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const ScoreDemand& demand, Values carried,
-                                       const VisitRun& visit, bool in_one_run) {
+ScoreWalk::Values ScoreWalk::VisitRuns(V first_swept, const ScoreDemand& demand, Values carried, const VisitRun& visit,
+                                       bool in_one_run) {
   constexpr int kStride = 2 * kQuarters;  // columns that a row's invocations take at once
   const int at_once = std::min(in_one_run ? tile_.swept : kPairsAtOnce, tile_.swept / kStride);
   const auto take = [&](V run, Values values) {
@@ -330,8 +327,8 @@ void ScoreWalk::LoadScores(const ScoreDemand& demand, ScoreElement& element) {
     element.scores.emplace_back();
     if (!demand.scores[i]) continue;
     const V bits = b_.LoadShared(array_, b_.IAdd(element.word, b_.I32(into_[i].first_score_word)));
-    const StatusOr<Scalar> score = ConvertScalar(b_, {b_.Bitcast(bits, KType::kF32), {}}, DType::kF32,
-                                                 into_[i].score.dot->type().dtype);
+    const StatusOr<Scalar> score =
+        ConvertScalar(b_, {b_.Bitcast(bits, KType::kF32), {}}, DType::kF32, into_[i].score.dot->type().dtype);
     Keep(score.status());
     if (score.ok()) element.scores.back() = *score;
   }
@@ -340,8 +337,8 @@ void ScoreWalk::LoadScores(const ScoreDemand& demand, ScoreElement& element) {
 Index ScoreWalk::IndexOf(const ir::Value* value, const ScoreElement& element) {
   const int64_t columns = attention_.space.columns;
   const KType type = IndexType(attention_.space.num_elements());
-  Index index = Index::FromLinear(
-      b_.MulAdd(ToIndexType(b_, element.row, type), columns, ToIndexType(b_, element.column, type)));
+  Index index =
+      Index::FromLinear(b_.MulAdd(ToIndexType(b_, element.row, type), columns, ToIndexType(b_, element.column, type)));
   const Dims& dims = value->type.dims;
   int64_t inner = 1;
   size_t first = dims.size();
@@ -447,93 +444,9 @@ void ScoreWalk::MultiplyStep(const ScoreSide& side, int k, std::span<V> sums) {
     }
     for (int row = 0; row < row_matrices(); ++row) {
       V& sum = sums[static_cast<size_t>(row * columns + column)];
-      sum = MultiplyPlanes(
-          b_, side.own_planes(), planes, sum, [&](int plane) { return factors[row][plane]; },
-          [&](int plane) { return other[plane]; });
+      sum = MultiplyPlanes(b_, sum, factors[row], other);
     }
   }
-}
-
-Status ScoreWalk::StoreResults(std::span<const V> sums, const std::vector<Values>& divisors) {
-  size_t next = 0;
-  for (size_t i = 0; i < out_of_.size(); ++i) {
-    ScoreSide& side = out_of_[i];
-    const size_t count = static_cast<size_t>(row_matrices()) * side.depth() / tile_.matrix.n;
-    StoreResult(side, sums.subspan(next, count), divisors[i]);
-    next += count;
-    RETURN_IF_ERROR(side.context.status);
-  }
-  return OkStatus();
-}
-
-void ScoreWalk::StoreResult(ScoreSide& side, std::span<const V> sums, const Values& divisors) {
-  const int pitch = strip_pitch(side);
-  const int columns = side.depth() / tile_.matrix.n;
-  b_.Barrier();
-  for (int row = 0; row < row_matrices(); ++row) {
-    const V first = b_.IMul(SubgroupRow(row * tile_.matrix.m), b_.I32(pitch));
-    for (int column = 0; column < columns; ++column) {
-      b_.MatrixStore(array_, b_.IAdd(first, b_.I32(column * tile_.matrix.n)), sums[row * columns + column],
-                     {static_cast<uint32_t>(pitch), false});
-    }
-  }
-  for (size_t row = 0; row < divisors.size(); ++row) {
-    b_.If(b_.IEq(quarter_, b_.I32(0)), [&] {
-      b_.StoreShared(array_, DivisorWord(side, RowInTile(static_cast<int>(row))), b_.Bitcast(divisors[row], KType::kI32));
-    });
-  }
-  b_.Barrier();
-  const Status status = StoreTile(side.context, StripTile(side, !divisors.empty()));
-  if (side.context.status.ok()) side.context.status = status;
-}
-
-// A subgroup's rows of results, by runs along whichever axis is contiguous in memory.
-ResultTile ScoreWalk::StripTile(const ScoreSide& side, bool divides) {
-  const int own_run = 4;
-  const ProductAxis own = ScoreSide::axis(side.own_operand);
-  const ProductAxis other = ScoreSide::axis(side.swept_operand());
-  const std::vector<int> own_digits = side.form.DigitsOf(own);
-  const bool is_along_own = !own_digits.empty() && side.form.out.factors[own_digits.back()] == 1;
-  const int depth = side.depth();
-  const int run = is_along_own ? own_run : std::max(4, depth / tile_.subgroup_size);
-  const int across = (is_along_own ? tile_.rows : depth) / run;
-  const int at_once = tile_.subgroup_size / across;
-  const V first = b_.IMul(b_.URem(lane_, b_.I32(across)), b_.I32(run));
-  const V line = b_.UDiv(lane_, b_.I32(across));
-  const V part_row = b_.IMul(part_, b_.I32(tile_.rows));
-  const auto line_of = [=, this](V row) { return b_.MulAdd(row, at_once, line); };
-
-  ResultTile tile;
-  tile.row_axis = is_along_own ? other : own;
-  tile.column_axis = is_along_own ? own : other;
-  tile.rows_fit = is_along_own ? depth == side.score.depth : own_fits();
-  tile.columns_fit = is_along_own ? own_fits() : depth == side.score.depth;
-  tile.num_rows = (is_along_own ? depth : tile_.rows) / at_once;
-  tile.num_columns = run;
-  tile.column_run = run;
-  tile.batch = batch_;
-  tile.split = b_.I32(0);
-  const V own_base = b_.IAdd(first_own_, part_row);
-  tile.row_index = [=, this](V row) { return is_along_own ? line_of(row) : b_.IAdd(own_base, line_of(row)); };
-  tile.column_index = [=, this](int i) {
-    const V column = b_.IAdd(first, b_.I32(i));
-    return is_along_own ? b_.IAdd(own_base, column) : column;
-  };
-  tile.load_row = [=, this, &side](V row) {
-    std::vector<Scalar> values;
-    for (int i = 0; i < run; ++i) {
-      const V along = b_.IAdd(first, b_.I32(i));
-      const V own_row = b_.IAdd(part_row, is_along_own ? along : line_of(row));
-      const V at = b_.MulAdd(own_row, depth + kPaddingWords, is_along_own ? line_of(row) : along);
-      V value = b_.Bitcast(b_.LoadShared(array_, at), KType::kF32);
-      if (divides) {
-        value = b_.FDiv(value, b_.Bitcast(b_.LoadShared(array_, DivisorWord(side, own_row)), KType::kF32));
-      }
-      values.push_back({value, {}});
-    }
-    return values;
-  };
-  return tile;
 }
 
 }  // namespace dragoman::kernel

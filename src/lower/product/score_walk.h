@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The walk of an attention's workgroup: it has some rows of the scores (or columns), and goes over the columns (rows).
-// Tile by tile the scores come from matrix units into shared memory, invocations take runs of neighbours from there, and
-// what they make of them goes to matrix units again as a factor of other products.
+// Tile by tile the scores come from matrix units into shared memory, invocations take runs of neighbours from there,
+// and what they make of them goes to matrix units again as a factor of other products.
 #pragma once
 
 #include <deque>
@@ -37,9 +37,9 @@ struct ScoreSide {
   Product product;
   ProductForm form;
   ProductContext context;
-  int tiles_of = -1;          // the product into scores whose tiles it takes
-  int first_word = 0;         // of the operand that is walked over
-  int first_score_word = 0;   // of the scores, or of the factor made of them
+  int tiles_of = -1;                // the product into scores whose tiles it takes
+  int first_word = 0;               // of the operand that is walked over
+  int first_score_word = 0;         // of the scores, or of the factor made of them
   std::vector<std::vector<V>> own;  // matrices of its own operand, by plane
 };
 
@@ -55,7 +55,7 @@ struct ScoreElement {
 
 // What values are computed from.
 struct ScoreDemand {
-  std::vector<bool> scores;         // of which products into them
+  std::vector<bool> scores;          // of which products into them
   std::vector<const ir::Op*> parts;  // of a softmax, producers first
 };
 
@@ -133,10 +133,9 @@ class ScoreWalk {
   StatusOr<V> PartAt(const ir::Op& part, const ScoreElement& element);
   void StoreResult(ScoreSide& side, std::span<const V> sums, const Values& divisors);
   ResultTile StripTile(const ScoreSide& side, bool divides);
+  V Result(const ScoreSide& side, V row, V column, bool divides);
   int strip_pitch(const ScoreSide& side) const { return side.depth() + kPaddingWords; }
-  V DivisorWord(const ScoreSide& side, V row) {
-    return b_.IAdd(row, b_.I32(int64_t{tile_.own()} * strip_pitch(side)));
-  }
+  V DivisorWord(const ScoreSide& side, V row) { return b_.IAdd(row, b_.I32(int64_t{tile_.own()} * strip_pitch(side))); }
   bool own_fits() const { return attention_.own() % tile_.own() == 0; }
   bool swept_fits() const { return attention_.swept() % tile_.swept == 0; }
   int score_pitch() const { return tile_.swept + fusion::kScorePadding; }

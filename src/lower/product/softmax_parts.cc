@@ -13,7 +13,8 @@ bool IsReduceBy(const ir::Op* op, ir::OpCode code) {
 }
 
 bool IsMinusInfinity(const ir::Value* value) {
-  if (value->op == nullptr || value->op->code != ir::OpCode::kConstant || value->type.dtype != DType::kF32) return false;
+  if (value->op == nullptr || value->op->code != ir::OpCode::kConstant || value->type.dtype != DType::kF32)
+    return false;
   const std::vector<std::byte>& bytes = value->op->attributes.GetLiteral(ir::AttrKey::kValue).bytes();
   float number = 0;
   if (bytes.size() != sizeof(number)) return false;
