@@ -85,8 +85,8 @@ StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& c
   size_t live = 0;
   for (int id = 0; id < clusters.size(); ++id) live += clusters.at(id).merged_away ? 0 : 1;
   for (const int id : clusters.TopologicalOrder()) plan.groups.push_back(MakeGroup(clusters, id));
-  if (plan.groups.size() != live) return Internal("Fusion made groups that depend on each other in a circle.");
   DropUnreadOutputs(block, plan);
+  if (plan.groups.size() != live) return Internal("Fusion made groups that depend on each other in a circle.");
   if (context.options.fuse) JoinAttention(plan, block, context);
   return plan;
 }
