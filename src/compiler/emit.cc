@@ -136,6 +136,7 @@ class Emitter {
       case GroupKind::kRow:
       case GroupKind::kDot:
       case GroupKind::kConvolution:
+      case GroupKind::kAttention:
       case GroupKind::kReduceWindow:
       case GroupKind::kSelectAndScatter:
       case GroupKind::kScan:

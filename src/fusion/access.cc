@@ -55,7 +55,8 @@ class PathSearch {
   std::unordered_set<int> visited_;
 };
 
-// A broadcast of one value a row over the row's columns: its mapped dimensions are the leading ones.
+}  // namespace
+
 bool IsRowBroadcast(const ir::Op& op, const RowShape& shape) {
   if (op.code != OpCode::kBroadcastInDim || !shape.IsRow(op.operands[0]->type) || !shape.IsFull(op.type()))
     return false;
@@ -76,8 +77,6 @@ bool IsRowBroadcast(const ir::Op& op, const RowShape& shape) {
   }
   return rows == shape.rows;
 }
-
-}  // namespace
 
 bool ReadsPointwise(const Graph& graph, int root, const ir::Value* value) {
   return PathSearch(graph, value, ir::KeepsLinearIndex).AllAligned(root);

@@ -23,6 +23,9 @@ struct RowShape {
 // The rows × cols that a reduce over its innermost dimensions works on; cols = 0 when it is not one.
 RowShape RowShapeOfReduce(const ir::Op& reduce);
 
+// A broadcast of one value a row over the row's columns: its mapped dimensions are the leading ones.
+bool IsRowBroadcast(const ir::Op& op, const RowShape& shape);
+
 // Every path from `root` (a reduce over rows, or an op whose result is full or row-shaped) down to `value` stays within
 // the row: full tensors are read at the same (row, col), row-shaped ones at the same row.
 bool ReadsWithinRow(const Graph& graph, int root, const ir::Value* value, const RowShape& shape);

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "fusion/attention.h"
 #include "fusion/classify.h"
 #include "fusion/clusters.h"
 #include "fusion/decide_memory.h"
@@ -97,6 +98,7 @@ StatusOr<Plan> PlanBlock(const ir::Block& block, const target::CompileContext& c
   }
   DropUnreadOutputs(block, plan);
   if (plan.groups.size() != live) return Internal("Fusion made groups that depend on each other in a circle.");
+  if (context.options.fuse) JoinAttention(plan, block, context);
   return plan;
 }
 

@@ -15,24 +15,25 @@ namespace dragoman::fusion {
 // One kind of kernel each; lower/lowering.cc has the table from kind to lowering function.
 // X(enumerator, name)
 // clang-format off: a table, one row a line
-#define DRAGOMAN_GROUP_KINDS(X)                                                                                   \
-  X(kLoop, "loop")               /* elementwise, movement, point gathers: one invocation an element */            \
-  X(kReduce, "reduce")           /* one reduce (hero), its producers, consumers of its result's shape */          \
-  X(kRow, "row")                 /* several row reductions with the elementwise ops between and after: softmax */ \
-  X(kDot, "dot")                 /* dot_general (hero), what it takes its operands through, its epilogue */       \
-  X(kConvolution, "convolution") /* convolution (hero), likewise */                                               \
-  X(kReduceWindow, "reduce_window")                                                                               \
-  X(kSelectAndScatter, "select_and_scatter")                                                                      \
-  X(kScan, "scan")                                                                                                \
-  X(kSort, "sort")                                                                                                \
-  X(kScatter, "scatter")                         /* in place: output i already holds operand i */                 \
-  X(kDynamicUpdateSlice, "dynamic_update_slice") /* in place: the output already holds operand 0 */               \
-  X(kCholesky, "cholesky")                                                                                        \
-  X(kTriangularSolve, "triangular_solve")                                                                         \
-  X(kFourier, "fourier") /* fourier (hero), what is cheap before it, its epilogue */                              \
-  X(kPanel, "panel")     /* a step of a decomposition: a workgroup a matrix, or a block */                        \
-  X(kWhile, "while")     /* no kernel of its own: planned by compiler/ */                                         \
-  X(kCase, "case")                                                                                                \
+#define DRAGOMAN_GROUP_KINDS(X)                                                                                    \
+  X(kLoop, "loop")               /* elementwise, movement, point gathers: one invocation an element */             \
+  X(kReduce, "reduce")           /* one reduce (hero), its producers, consumers of its result's shape */           \
+  X(kRow, "row")                 /* several row reductions with the elementwise ops between and after: softmax */  \
+  X(kDot, "dot")                 /* dot_general (hero), what it takes its operands through, its epilogue */        \
+  X(kConvolution, "convolution") /* convolution (hero), likewise */                                                \
+  X(kAttention, "attention")     /* products into scores, their rows, a product out of them (hero): attention.h */ \
+  X(kReduceWindow, "reduce_window")                                                                                \
+  X(kSelectAndScatter, "select_and_scatter")                                                                       \
+  X(kScan, "scan")                                                                                                 \
+  X(kSort, "sort")                                                                                                 \
+  X(kScatter, "scatter")                         /* in place: output i already holds operand i */                  \
+  X(kDynamicUpdateSlice, "dynamic_update_slice") /* in place: the output already holds operand 0 */                \
+  X(kCholesky, "cholesky")                                                                                         \
+  X(kTriangularSolve, "triangular_solve")                                                                          \
+  X(kFourier, "fourier") /* fourier (hero), what is cheap before it, its epilogue */                               \
+  X(kPanel, "panel")     /* a step of a decomposition: a workgroup a matrix, or a block */                         \
+  X(kWhile, "while")     /* no kernel of its own: planned by compiler/ */                                          \
+  X(kCase, "case")                                                                                                 \
   X(kHostTransfer, "host_transfer") /* send or recv */
 // clang-format on
 

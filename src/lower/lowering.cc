@@ -35,6 +35,7 @@ constexpr KindRow kKindRows[] = {
     {fusion::GroupKind::kRow, LowerRow},
     {fusion::GroupKind::kDot, LowerDot},
     {fusion::GroupKind::kConvolution, LowerConvolution},
+    {fusion::GroupKind::kAttention, LowerAttention},
     {fusion::GroupKind::kReduceWindow, LowerReduceWindow},
     {fusion::GroupKind::kSelectAndScatter, LowerSelectAndScatter},
     {fusion::GroupKind::kScan, LowerScan},

@@ -11,5 +11,6 @@ namespace dragoman::kernel {
 
 StatusOr<LoweredGroup> LowerDot(const fusion::Group& group, const target::CompileContext& context);
 StatusOr<LoweredGroup> LowerConvolution(const fusion::Group& group, const target::CompileContext& context);
+StatusOr<LoweredGroup> LowerAttention(const fusion::Group& group, const target::CompileContext& context);
 
 }  // namespace dragoman::kernel

@@ -4,12 +4,10 @@
 #include <algorithm>
 
 #include "lower/product/tile_walk.h"
+#include "lower/product/word_tile.h"
 
 namespace dragoman::kernel {
 namespace {
-
-// Words added to each line of a shared tile: 16 bytes, so that lines stay aligned and spread over the banks.
-constexpr int kPaddingWords = 4;
 
 DType ElementType(const OperandMap& map) { return map.converts.empty() ? map.value->type.dtype : map.converts.back(); }
 
@@ -29,109 +27,10 @@ std::optional<DType> NarrowType(const OperandMap& map) {
   return type == DType::kF16 || type == DType::kBF16 ? std::optional(type) : std::nullopt;
 }
 
-// Whether the operand's bits in memory are what the unit takes.
-TileLoader::Form LoadForm(const OperandMap& map, TileUnit unit) {
-  const bool is_taken = map.converts.empty() && unit == TileUnit::kMatrix;
-  return is_taken ? TileLoader::Form::kWords : TileLoader::Form::kPairs;
-}
-
 int ElementsOfWord(const ProductConfig& config) { return 4 / SizeBytes(config.matrix.input); }
 
 // Halves of an element in shared memory.
 int Planes(const ProductConfig& config) { return config.unit == TileUnit::kSplitMatrix ? 2 : 1; }
-
-// One operand in shared memory: in each plane lines of words, along K or along its own axis as it was loaded.
-class WordTile {
- public:
-  WordTile(ProductContext& context, const TileLoader& loader, TileLoader::Form form, const ProductConfig& config,
-           int first_word, int tile)
-      : b_(context.builder),
-        loader_(loader),
-        form_(form),
-        input_(config.matrix.input),
-        of_word_(ElementsOfWord(config)),
-        planes_(Planes(config)),
-        first_word_(first_word),
-        pitch_((loader.is_along_k() ? config.tile_k : tile) / ElementsOfWord(config) + kPaddingWords),
-        lines_(loader.is_along_k() ? tile : config.tile_k) {}
-
-  int end_word() const { return first_word_ + planes_ * lines_ * pitch_; }
-
-  Status Store(const StagedTile& staged, int array) {
-    for (int slot = 0; slot < loader_.num_slots(); ++slot) {
-      ASSIGN_OR_RETURN(const std::vector<V> words, WordsOf(staged, slot));
-      const int across = static_cast<int>(words.size()) / planes_;
-      const V at = At(loader_.row(slot), loader_.k(slot), 0);
-      for (int i = 0; i < across * planes_; ++i) {
-        b_.StoreShared(array, b_.IAdd(at, b_.I32(i / across * lines_ * pitch_ + i % across)), words[i]);
-      }
-    }
-    return OkStatus();
-  }
-
-  // The matrix whose first element is (row, k) of the tile's plane.
-  V Load(KType type, int array, int plane, V row, V k) const {
-    const bool is_column_major = loader_.is_along_k() == (type == KType::kMatrixB);
-    return b_.MatrixLoad(type, array, At(row, k, plane), {static_cast<uint32_t>(pitch_), is_column_major});
-  }
-
- private:
-  V At(V row, V k, int plane) const {
-    const V line = loader_.is_along_k() ? row : k;
-    const V within = loader_.is_along_k() ? k : row;
-    return b_.IAdd(b_.MulAdd(line, pitch_, b_.I32(first_word_ + plane * lines_ * pitch_)),
-                   b_.UDiv(within, b_.I32(of_word_)));
-  }
-
-  StatusOr<std::vector<V>> WordsOf(const StagedTile& staged, int slot) const {
-    if (form_ == TileLoader::Form::kWords) return loader_.Words(staged, slot);
-    ASSIGN_OR_RETURN(const Lanes values, loader_.Convert(staged, slot));
-    std::vector<V> words;
-    const auto value = [&](size_t i) { return planes_ == 1 ? values[i].re : Quiet(values[i].re); };
-    for (size_t i = 0; i + 1 < values.size(); i += 2) words.push_back(Pack(value(i), value(i + 1)));
-    if (planes_ == 1) return words;
-    for (size_t i = 0; i + 1 < values.size(); i += 2) {
-      words.push_back(Pack(Remainder(values[i].re), Remainder(values[i + 1].re)));
-    }
-    return words;
-  }
-
-  // What Pack leaves of an f32, rounded to bf16; 0 of infinity and NaN.
-  V Remainder(V value) const {
-    const V bits = b_.Bitcast(value, KType::kI32);
-    const V taken = b_.Bitcast(b_.And(bits, b_.I32(0xffff0000)), KType::kF32);
-    const V rest = b_.Bitcast(b_.FSub(value, taken), KType::kI32);
-    const V is_special = b_.IEq(b_.And(bits, b_.I32(0x7f800000)), b_.I32(0x7f800000));
-    return b_.Bitcast(b_.Select(is_special, b_.I32(0), b_.IAdd(rest, b_.I32(0x8000))), KType::kF32);
-  }
-
-  // Both are f32: with values of the narrow type, or cut off to it.
-  V Pack(V low, V high) const {
-    const auto shift = [&](KOp op, V value) { return b_.Binary(op, value, b_.I32(16)); };
-    if (input_ == DType::kBF16) {
-      const V high_bits = b_.And(b_.Bitcast(high, KType::kI32), b_.I32(0xffff0000));
-      return b_.Or(shift(KOp::kShrU, b_.Bitcast(low, KType::kI32)), high_bits);
-    }
-    const auto bits = [&](V value) { return b_.Convert(KOp::kF16Bits, value, KType::kI32); };
-    return b_.Or(bits(low), shift(KOp::kShl, bits(high)));
-  }
-
-  // A NaN of low bits alone stays one when they are cut off.
-  V Quiet(V value) const {
-    const V quiet = b_.Bitcast(b_.Or(b_.Bitcast(value, KType::kI32), b_.I32(0x00400000)), KType::kF32);
-    return b_.Select(b_.Convert(KOp::kIsNan, value, KType::kBool), quiet, value);
-  }
-
-  Builder& b_;
-  const TileLoader& loader_;
-  const TileLoader::Form form_;
-  const DType input_;
-  const int of_word_;
-  const int planes_;
-  int first_word_;
-  int pitch_;
-  int lines_;
-};
 
 // How a subgroup hands its results on: a strip of one matrix's rows at a time goes to shared memory, from where each
 // invocation takes runs of `run` columns.
@@ -153,8 +52,8 @@ int Subgroups(const ProductConfig& config) { return config.tile_m / config.rows 
 class MatrixEmitter : public TileWalk {
  public:
   MatrixEmitter(ProductContext& context, const ProductConfig& config)
-      : MatrixEmitter(context, config, LoadForm(context.product.lhs, config.unit),
-                      LoadForm(context.product.rhs, config.unit)) {}
+      : MatrixEmitter(context, config, LoadFormOf(context.product.lhs, Planes(config)),
+                      LoadFormOf(context.product.rhs, Planes(config))) {}
 
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);
@@ -180,8 +79,12 @@ class MatrixEmitter : public TileWalk {
       : TileWalk(context, config, lhs_form, rhs_form),
         shape_(config.matrix),
         strip_(config),
-        lhs_(context, lhs_loader_, lhs_form, config, 0, config.tile_m),
-        rhs_(context, rhs_loader_, rhs_form, config, lhs_.end_word(), config.tile_n) {}
+        lhs_(context, lhs_loader_, WordsOf(config, lhs_form, config.tile_m), 0),
+        rhs_(context, rhs_loader_, WordsOf(config, rhs_form, config.tile_n), lhs_.end_word()) {}
+
+  static WordForm WordsOf(const ProductConfig& config, TileLoader::Form form, int tile) {
+    return {form, config.matrix.input, Planes(config), config.tile_k, tile};
+  }
 
   int RowMatrices() const { return config_.rows / shape_.m; }
   int ColumnMatrices() const { return config_.columns / shape_.n; }

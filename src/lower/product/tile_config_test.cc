@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/arithmetic.h"
 #include "lower/product/matrix_product.h"
 #include "lower/product/tile_product.h"
 #include "lower/product_run_testing.h"
