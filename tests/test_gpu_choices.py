@@ -61,3 +61,27 @@ def test_updates_of_slices_and_rows():
 
 def test_running_sums():
     compare(lambda x: (jnp.cumsum(x), jnp.cumsum(x.reshape(71, -1), 1)), random_array("int32", (71 * 290,), high=9))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("rows", [1, 7, 8])
+def test_products_of_few_rows(dtype, rows):
+    x, w = random_array(dtype, (rows, 1024), low=-1, high=1), random_array(dtype, (1024, 1036), low=-1, high=1)
+    x, w = whole(x * 3), whole(w * 3)
+    compare(lambda x, w: (x.astype("float32") @ w.astype("float32"), jax.nn.relu(x @ w)), x, w)
+    compare(lambda x, w: jnp.einsum("mk,nk->mn", x, w, preferred_element_type=jnp.float32), x, w.T.copy())
+
+
+@pytest.mark.parametrize("length", [256, 100])
+def test_attention_of_a_query_over_a_cache(length):
+    """At 256 an update of the cache, its products and the softmax between are one dispatch on most GPUs."""
+
+    def step(cache, query, new, at):
+        cache = jax.lax.dynamic_update_slice(cache, new, (0, at, 0, 0))
+        scores = jnp.einsum("bhd,blhd->bhl", query, cache)
+        scores = jnp.where(jnp.arange(length) <= at, scores, -1e9)
+        return jnp.einsum("bhl,blhd->bhd", jax.nn.softmax(scores), cache), cache
+
+    cache = random_array("float32", (8, length, 16, 64))
+    query, new = random_array("float32", (8, 16, 64), seed=1), random_array("float32", (8, 1, 16, 64), seed=2)
+    compare(step, cache, query, new, np.int32(length // 2), tolerance=2e-4)

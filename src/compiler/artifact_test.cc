@@ -8,7 +8,7 @@
 namespace dragoman::compiler {
 namespace {
 
-std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 TEST(ArtifactFormat, IsKnownByPjrtsName) {
   EXPECT_EQ(*ArtifactFormatNamed("mlir"), ArtifactFormat::kStableHlo);
@@ -19,14 +19,14 @@ TEST(ArtifactFormat, IsKnownByPjrtsName) {
 }
 
 TEST(ArtifactFormat, IsKnownByAFilesBytes) {
-  EXPECT_EQ(ArtifactFormatOf(Bytes("ML\xefR\x0d")), ArtifactFormat::kStableHlo);
-  EXPECT_EQ(ArtifactFormatOf(Bytes("\x0a\x04main\x12\x04main")), ArtifactFormat::kHlo);
-  EXPECT_EQ(ArtifactFormatOf(Bytes("\nfunc @main() {\n\treturn() // \xc3\xa4\n}")), std::nullopt);
+  EXPECT_EQ(ArtifactFormatOf(BytesOf("ML\xefR\x0d")), ArtifactFormat::kStableHlo);
+  EXPECT_EQ(ArtifactFormatOf(BytesOf("\x0a\x04main\x12\x04main")), ArtifactFormat::kHlo);
+  EXPECT_EQ(ArtifactFormatOf(BytesOf("\nfunc @main() {\n\treturn() // \xc3\xa4\n}")), std::nullopt);
 }
 
 TEST(ReadArtifact, LeavesDamageToTheFormatsReader) {
   for (const ArtifactFormat format : {ArtifactFormat::kStableHlo, ArtifactFormat::kHlo}) {
-    EXPECT_EQ(ReadArtifact({Bytes("neither"), format}).status().code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(ReadArtifact({BytesOf("neither"), format}).status().code(), StatusCode::kInvalidArgument);
   }
 }
 

@@ -67,6 +67,28 @@ void DropUnusedKernels(program::Program& program) {
   RenumberKernels(program.steps, number);
 }
 
+// The bindings of several kernels, each memory once for a type.
+class JoinedBuffers {
+ public:
+  int Add(uint32_t slot, const kernel::BufferBinding& binding) {
+    const auto [entry, is_new] = buffer_of_.emplace(std::pair(slot, binding.memory), static_cast<int>(slots_.size()));
+    if (is_new) {
+      slots_.push_back(slot);
+      bindings_.push_back(binding);
+    }
+    bindings_[entry->second].is_read |= binding.is_read;
+    bindings_[entry->second].is_written |= binding.is_written;
+    return entry->second;
+  }
+  const std::vector<uint32_t>& slots() const { return slots_; }
+  const std::vector<kernel::BufferBinding>& bindings() const { return bindings_; }
+
+ private:
+  std::map<std::pair<uint32_t, DType>, int> buffer_of_;
+  std::vector<uint32_t> slots_;
+  std::vector<kernel::BufferBinding> bindings_;
+};
+
 class Emitter {
  public:
   Emitter(const ir::Module& module, const StoragePlan& storage, const target::DeviceProfile& profile,
@@ -107,11 +129,10 @@ class Emitter {
     for (size_t i = 0; i < schedule.items.size();) {
       const Item& item = schedule.items[i];
       size_t count = 1;
-      while (item.batch >= 0 && i + count < schedule.items.size() && schedule.items[i + count].batch == item.batch) {
-        ++count;
-      }
-      if (const auto copies = storage_.before_item.find(&item); copies != storage_.before_item.end()) {
-        EmitCopies(copies->second, steps);
+      while (i + count < schedule.items.size() && RunTogether(item, schedule.items[i + count])) ++count;
+      for (size_t j = i; j < i + count; ++j) {
+        const auto copies = storage_.before_item.find(&schedule.items[j]);
+        if (copies != storage_.before_item.end()) EmitCopies(copies->second, steps);
       }
       RETURN_IF_ERROR(EmitItems({&item, count}, steps));
       i += count;
@@ -124,6 +145,7 @@ class Emitter {
 
   Status EmitItems(std::span<const Item> items, std::vector<Step>& steps) {
     const Item& item = items.front();
+    if (item.join.id >= 0) return EmitJoin(items, steps);
     switch (item.group->kind) {
       case GroupKind::kWhile:
         return EmitWhile(item, steps);
@@ -252,6 +274,34 @@ class Emitter {
       RETURN_IF_ERROR(AddDispatch(form, SegmentedStep(batch), steps));
     }
     return OkStatus();
+  }
+
+  // Items whose shares run in turn, in the same workgroups.
+  Status EmitJoin(std::span<const Item> items, std::vector<Step>& steps) {
+    JoinedBuffers buffers;
+    std::vector<kernel::SharedPart> parts;
+    BarrierPlanner barriers(program_);
+    Step step;
+    step.workgroups = static_cast<uint32_t>(items.front().join.workgroups);
+    for (const Item& item : items) {
+      if (item.lowered.launches.empty()) continue;
+      const Launch& launch = item.lowered.launches[0];
+      const std::vector<uint32_t> slots = SlotsOf(launch, item);
+      kernel::SequencePart part{.kernel = *launch.kernel, .params = launch.params, .workgroups = launch.workgroups};
+      for (size_t i = 0; i < slots.size(); ++i) part.buffers.push_back(buffers.Add(slots[i], part.kernel.buffers[i]));
+      part.barrier_before = barriers.Step(AccessesOf(*launch.kernel, slots));
+      parts.push_back({std::move(part), launch.division.shares, launch.division.by_invocations});
+      step.label += (step.label.empty() ? "" : ", then ") + launch.label;
+      step.flops += FlopsOf(*item.group);
+      step.bytes += BytesOf(launch, item.lowered, *item.group);
+      step.place = PlaceOf(item);
+      step.reason = ReasonOf(item);
+    }
+    step.buffers = buffers.slots();
+    kernel::Kernel joined = kernel::JoinShares(buffers.bindings(), parts, items.front().join.workgroups, profile_);
+    const std::vector<bool> aliases = AliasesOf(joined, step.buffers);
+    const KernelForm form{std::make_shared<const kernel::Kernel>(std::move(joined)), aliases};
+    return AddDispatch(form, std::move(step), steps);
   }
 
   std::vector<uint32_t> SlotsOf(const Launch& launch, const Item& item) {

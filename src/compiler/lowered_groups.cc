@@ -69,7 +69,7 @@ Lowered Share(kernel::LoweredGroup group) {
     if (dispatch.workgroups == 0) continue;
     lowered.launches.push_back({std::make_shared<const kernel::Kernel>(std::move(dispatch.kernel)),
                                 std::move(dispatch.arguments), std::move(dispatch.params), dispatch.workgroups,
-                                std::move(dispatch.label)});
+                                std::move(dispatch.division), std::move(dispatch.label)});
   }
   return lowered;
 }

@@ -22,6 +22,7 @@ struct Launch {
   std::vector<kernel::Argument> arguments;  // one a Kernel::buffers
   std::vector<uint32_t> params;
   int64_t workgroups = 0;
+  kernel::Division division;
   std::string label;
 };
 

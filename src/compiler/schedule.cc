@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
+#include "compiler/join_shares.h"
 #include "compiler/update_order.h"
 #include "fusion/update.h"
 #include "kernel/kernel_hash.h"
@@ -103,6 +104,7 @@ class Scheduler {
       if (context_.compile.options.fuse) BatchSinks(*schedule);
     }
     RunReadersFirst(*schedule);
+    if (context_.compile.options.fuse) JoinShares(*schedule, context_.compile.profile);
     RETURN_IF_ERROR(BuildBodies(*schedule));
     return schedule;
   }
@@ -111,7 +113,7 @@ class Scheduler {
     schedule.begin = clock_++;
     for (size_t i = 0; i < schedule.items.size(); ++i) {
       Item& item = schedule.items[i];
-      const bool joins = i > 0 && item.batch >= 0 && item.batch == schedule.items[i - 1].batch;
+      const bool joins = i > 0 && RunTogether(schedule.items[i - 1], item);
       item.begin = joins ? schedule.items[i - 1].begin : clock_++;
       for (const auto& body : item.bodies) Number(*body);
       item.end = item.bodies.empty() ? item.begin : clock_++;
@@ -148,6 +150,10 @@ void CollectDefinitions(const BlockSchedule& schedule,
 
 }  // namespace
 
+bool RunTogether(const Item& a, const Item& b) {
+  return (a.batch >= 0 && a.batch == b.batch) || (a.join.id >= 0 && a.join.id == b.join.id);
+}
+
 bool StartsFromOperands(const fusion::Group& group) {
   return group.hero != nullptr && (fusion::IsUpdate(*group.hero) || group.kind == GroupKind::kWhile);
 }
@@ -161,16 +167,20 @@ StatusOr<std::unique_ptr<BlockSchedule>> ScheduleMain(const ir::Block& block, co
 
 std::string PrintKernels(const BlockSchedule& schedule) {
   std::string text;
-  for (const Item& item : schedule.items) {
+  for (size_t i = 0; i < schedule.items.size(); ++i) {
+    const Item& item = schedule.items[i];
     const auto group = item.group - schedule.plan.groups.data();
     if (item.view_of != nullptr) text += Format("group {}: no kernel, the same memory in another shape\n", group);
     if (!item.lowered.reason.empty()) text += Format("group {} because: {}\n", group, item.lowered.reason);
+    if (i > 0 && item.join.id >= 0 && RunTogether(schedule.items[i - 1], item)) {
+      text += Format("group {}: in one dispatch with the group before\n", group);
+    }
     for (const Launch& launch : item.lowered.launches) {
       text += Format("group {}: {}, {} workgroups\n{}", group, launch.label, launch.workgroups,
                      kernel::Print(*launch.kernel));
     }
-    for (size_t i = 0; i < item.bodies.size(); ++i) {
-      text += Format("group {}, body {}:\n{}", group, i, PrintKernels(*item.bodies[i]));
+    for (size_t body = 0; body < item.bodies.size(); ++body) {
+      text += Format("group {}, body {}:\n{}", group, body, PrintKernels(*item.bodies[body]));
     }
   }
   return text;

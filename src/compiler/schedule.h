@@ -28,6 +28,13 @@ struct Item {
   const ir::Value* view_of = nullptr;
   // Equal independent kernels run as one dispatch: items of one batch stand side by side and share a position.
   int batch = -1;
+  // Items of one join stand side by side, share a position and run as one dispatch of so many workgroups
+  // (join_shares.h).
+  struct Join {
+    int id = -1;
+    int64_t workgroups = 0;
+  };
+  Join join;
 };
 
 struct BlockSchedule {
@@ -46,6 +53,9 @@ struct ScheduleContext {
   // Kernels take extents as parameters (kernel/lift_extents.h), for programs that cost less to run than to compile.
   bool lifts_extents = false;
 };
+
+// Neighbours of one batch or join.
+bool RunTogether(const Item& a, const Item& b);
 
 // The hero's results start as copies of the operands with their numbers, or take these over: updates in place and the
 // carried values of loops.

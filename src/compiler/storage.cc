@@ -200,7 +200,7 @@ StorageId StoragePlanner::AllowedWish(const ir::Value* value, const Item& item) 
   for (const ir::Value* old : held->second) {
     const int last_read = lifetimes_.LastRead(old);
     if (last_read < item.begin) continue;
-    const bool in_place = carried_.contains(wish->second) && last_read == item.begin;
+    const bool in_place = carried_.contains(wish->second) && last_read == item.begin && item.join.id < 0;
     if (!in_place || !ReadsPointwise(*item.group, old)) return -1;
   }
   return wish->second;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "element/pieces.h"
 #include "ir/ir.h"
 #include "kernel/kernel_ir.h"
 
@@ -25,7 +26,8 @@ struct Dispatch {
   std::vector<Argument> arguments;  // one a Kernel::buffers
   std::vector<uint32_t> params;     // Kernel::num_params words
   int64_t workgroups = 0;           // 0: the dispatch is dropped
-  std::string label;                // for people: "reduce f32[128,10]"; never in the SPIR-V
+  Division division;
+  std::string label;  // for people: "reduce f32[128,10]"; never in the SPIR-V
 };
 
 struct LoweredGroup {

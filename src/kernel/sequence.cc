@@ -202,10 +202,7 @@ class Joiner {
       binding.is_written = binding.may_alias = true;  // by other parts, under whatever name
       b_.AddBuffer(binding);
     }
-    for (const SequencePart& part : sequence_.parts) {
-      first_shared_.push_back(num_shared_);
-      for (const SharedArray& array : part.kernel.shared) num_shared_ = b_.AddShared(array.type, array.count) + 1;
-    }
+    AddSharedArrays();
     const V rounds = b_.Param(b_.AddParam());
     if (sequence_.predicate < 0) {
       b_.ForEach({b_.I32(0), rounds, b_.I32(1), most_rounds}, [&](V) { Round(); });
@@ -215,7 +212,47 @@ class Joiner {
     return std::move(b_).Finish(size_);
   }
 
+  // `shares` by part.
+  Kernel RunShares(const std::vector<SharedPart>& parts, int64_t workgroups) && {
+    for (BufferBinding binding : sequence_.buffers) {
+      binding.may_alias = true;
+      b_.AddBuffer(binding);
+    }
+    AddSharedArrays();
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (sequence_.parts[i].barrier_before) b_.DeviceBarrier();
+      RunShare(parts[i], sequence_.parts[i], first_shared_[i], workgroups);
+    }
+    return std::move(b_).Finish(size_);
+  }
+
  private:
+  void AddSharedArrays() {
+    for (const SequencePart& part : sequence_.parts) {
+      first_shared_.push_back(num_shared_);
+      for (const SharedArray& array : part.kernel.shared) num_shared_ = b_.AddShared(array.type, array.count) + 1;
+    }
+  }
+
+  void RunShare(const SharedPart& share, const SequencePart& part, int first_shared, int64_t workgroups) {
+    const int64_t own = share.shares / workgroups;
+    const V first = b_.IMul(b_.WorkgroupIndex(), b_.I32(own));
+    if (share.by_invocations) {
+      const int64_t part_size = part.kernel.workgroup_size;
+      b_.ForEach({b_.LocalIndex(), b_.I32(own), b_.I32(size_), CeilDiv(own, int64_t{size_})}, [&](V i) {
+        const V id = b_.IAdd(first, i);
+        const V size = b_.I32(part_size);
+        Inliner(b_, part, 0).Run({.workgroup = b_.UDiv(id, size), .local = b_.URem(id, size)});
+      });
+      return;
+    }
+    if (own == 1) return Inliner(b_, part, first_shared).Run({.workgroup = first, .local = b_.LocalIndex()});
+    b_.ForEach(b_.I32(0), b_.I32(own), b_.I32(1), [&](V i) {
+      Inliner(b_, part, first_shared).Run({.workgroup = b_.IAdd(first, i), .local = b_.LocalIndex()});
+      b_.DeviceBarrier();  // the next uses the shared memory anew
+    });
+  }
+
   void RoundsWhileTrue(V rounds, int64_t most_rounds) {
     const auto goes_on = [&](std::span<const V> carried) { return b_.And(carried[1], b_.SLt(carried[0], rounds)); };
     b_.While(most_rounds, {b_.I32(0), b_.Bool(true)}, goes_on, [&](std::span<const V> carried) -> std::vector<V> {
@@ -313,6 +350,33 @@ bool CanJoin(const Sequence& sequence, const target::DeviceProfile& profile) {
 
 Kernel JoinSequence(const Sequence& sequence, int64_t most_rounds, const target::DeviceProfile& profile) {
   return Joiner(sequence, profile).Run(most_rounds);
+}
+
+namespace {
+
+Sequence SequenceOf(const std::vector<SharedPart>& parts) {
+  Sequence sequence;
+  for (const SharedPart& part : parts) sequence.parts.push_back(part.part);
+  return sequence;
+}
+
+}  // namespace
+
+bool CanJoinShares(const std::vector<SharedPart>& parts, const target::DeviceProfile& profile) {
+  const Sequence sequence = SequenceOf(parts);
+  const int size = WorkgroupSizeOf(sequence);
+  return CanJoin(sequence, profile) && std::all_of(parts.begin(), parts.end(), [&](const SharedPart& part) {
+           const Needs needs = NeedsOf(part.part.kernel);
+           if (part.by_invocations) return !needs.workgroup && !needs.subgroups;
+           return part.part.kernel.workgroup_size == size && !needs.subgroups;
+         });
+}
+
+Kernel JoinShares(std::vector<BufferBinding> buffers, const std::vector<SharedPart>& parts, int64_t workgroups,
+                  const target::DeviceProfile& profile) {
+  Sequence sequence = SequenceOf(parts);
+  sequence.buffers = std::move(buffers);
+  return Joiner(sequence, profile).RunShares(parts, workgroups);
 }
 
 }  // namespace dragoman::kernel

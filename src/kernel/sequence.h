@@ -39,4 +39,16 @@ bool CanJoin(const Sequence& sequence, const target::DeviceProfile& profile);
 // sequence.
 Kernel JoinSequence(const Sequence& sequence, int64_t most_rounds, const target::DeviceProfile& profile);
 
+// A part of which workgroup i of n runs the i-th n-th: of its workgroups, or of its invocations, which then need no
+// other. `shares` is how many of these there are, a multiple of n.
+struct SharedPart {
+  SequencePart part;
+  int64_t shares = 0;
+  bool by_invocations = false;
+};
+// The parts in turn in each of so many workgroups, which do not wait for each other.
+bool CanJoinShares(const std::vector<SharedPart>& parts, const target::DeviceProfile& profile);
+Kernel JoinShares(std::vector<BufferBinding> buffers, const std::vector<SharedPart>& parts, int64_t workgroups,
+                  const target::DeviceProfile& profile);
+
 }  // namespace dragoman::kernel

@@ -106,13 +106,13 @@ int DirectRun(const ProductForm& form, const ProductConfig& config) {
   return static_cast<int>(std::gcd(int64_t{RunAlong(form, ProductAxis::kK, kMostSteps)}, chunk));
 }
 
-// Invocations of a workgroup that share a register tile. Those beside each other load along K, until the device has
-// work for all its units, or along the columns.
+// Invocations of a workgroup that share a register tile. Those beside each other load along K or along the columns.
+// Few parts have few sums to add; more of them give the device more workgroups.
 int PartsAlongK(int64_t k, int run, int64_t tiles, int units) {
-  constexpr int kWholeLoad = 32;
+  constexpr int kWholeLoad = 8, kWorkgroupsAUnit = 3;
   int parts = 1;
   while (parts < kTogether && int64_t{2} * parts * run <= k &&
-         (parts < kWholeLoad || CeilDiv(tiles, kTogether / parts) < units)) {
+         (parts < kWholeLoad || CeilDiv(tiles, kTogether / parts) < int64_t{kWorkgroupsAUnit} * units)) {
     parts *= 2;
   }
   return parts;
@@ -127,6 +127,31 @@ int PartsAcross(int64_t k, int64_t tiles, int units) {
   return kTogether / lanes;
 }
 
+// Sets in how many rounds the sums of parts go through shared memory; false where it holds too few of them.
+bool SetRounds(ProductConfig& config, DType accumulator, const target::DeviceProfile& profile) {
+  constexpr int kMostBytes = 40960;  // of what several workgroups of a unit share
+  const int64_t slots = config.workgroup_size + config.workgroup_size / config.parts;
+  const int64_t bytes = SizeBytes(accumulator) * slots * config.rows * config.columns;
+  for (config.rounds = 1; config.rounds <= config.rows; ++config.rounds) {
+    if (config.rows % config.rounds != 0) continue;
+    if (bytes / config.rounds <= std::min(profile.shared_memory_bytes, kMostBytes)) return true;
+  }
+  return false;
+}
+
+// Twice the invocations have twice the loads on their way, and wait for half as many. Tiles of few results are left
+// to more workgroups.
+void AddParts(ProductConfig& config, DType accumulator, int64_t k, const target::DeviceProfile& profile) {
+  constexpr int kFewResults = 8;
+  ProductConfig wider = config;
+  wider.parts *= 2;
+  wider.workgroup_size *= 2;
+  const bool pays = config.rows * config.columns > kFewResults && int64_t{wider.parts} * wider.unroll_k <= k;
+  if (pays && wider.workgroup_size <= profile.widest_workgroup() && SetRounds(wider, accumulator, profile)) {
+    config = wider;
+  }
+}
+
 // Parts of K within the workgroup in place of those that a second dispatch adds; false where K is too long for that.
 bool SumTogether(ProductConfig& config, DType accumulator, const ProductForm& form,
                  const target::DeviceProfile& profile) {
@@ -136,7 +161,8 @@ bool SumTogether(ProductConfig& config, DType accumulator, const ProductForm& fo
   ProductConfig together = config;
   together.splits = 1;
   together.workgroup_size = kTogether;
-  together.unroll_k = RunAlong(form, ProductAxis::kK, 8);
+  const bool has_few = !config.along_k && config.rows * config.columns <= 8;
+  together.unroll_k = RunAlong(form, ProductAxis::kK, has_few ? 16 : 8);
   const auto set_parts = [&] {
     const int64_t tiles = DirectInvocations(together, form);
     together.parts = config.along_k ? PartsAlongK(k, together.unroll_k, tiles, profile.compute_units)
@@ -145,10 +171,9 @@ bool SumTogether(ProductConfig& config, DType accumulator, const ProductForm& fo
   };
   // While that leaves units idle, workgroups share rows: the columns' operand then comes from a cache.
   while (set_parts() * 2 <= profile.compute_units && together.rows > 2) together.rows = (together.rows + 1) / 2;
-  const int64_t bytes =
-      int64_t{SizeBytes(accumulator)} * together.rows * together.columns * (kTogether + kTogether / together.parts);
-  const bool fits = bytes <= profile.shared_memory_bytes && kTogether <= profile.widest_workgroup();
+  const bool fits = kTogether <= profile.widest_workgroup() && SetRounds(together, accumulator, profile);
   if (!fits || together.parts == 1 || k / together.parts > kMostSteps) return false;
+  if (set_parts() <= profile.compute_units) AddParts(together, accumulator, k, profile);
   config = together;
   return true;
 }
@@ -255,19 +280,30 @@ ProductConfig FewAcross(const Product& product, const ProductForm& form, const t
 
 ProductConfig FewAlongK(const Product& product, const ProductForm& form, const target::DeviceProfile& profile,
                         ProductAxis long_axis) {
-  constexpr int kLongResults = 4;
   const ProductAxis short_axis = long_axis == ProductAxis::kM ? ProductAxis::kN : ProductAxis::kM;
-  const int most_results = std::clamp(profile.tile_registers / 2, kLongResults, 40);
-  const auto few = static_cast<int>(std::min<int64_t>(form.extent(long_axis), kLongResults));
-  ProductConfig config;
-  config.along_k = true;
-  (long_axis == ProductAxis::kM ? config.rows : config.columns) = few;
-  (long_axis == ProductAxis::kM ? config.columns : config.rows) =
-      FittingRows(form.extent(short_axis), most_results / few);
-  config.reason = Format(
+  const int64_t num_short = form.extent(short_axis), num_long = form.extent(long_axis);
+  const int element_bytes = SizeBytes((long_axis == ProductAxis::kM ? product.lhs : product.rhs).value->type.dtype);
+  const auto reason = Format(
       "Only {} results along one axis, and the other operand is contiguous along K: neighbours load it together.",
-      form.extent(short_axis));
-  return SumTogether(config, product.accumulator, form, profile) ? config : RowConfig(form, profile, long_axis);
+      num_short);
+  constexpr int kMostShared = 32;  // parts of a result: more are better spent on more results
+  // The more of the long axis an invocation has, the more of its loads are on their way.
+  for (const int most : {16, 8, 4}) {
+    const bool holds = most * num_short <= profile.tile_registers / 4 && most * element_bytes <= 32;
+    if (most > 4 && (num_short > 2 || most > num_long || !holds)) continue;
+    const auto few = static_cast<int>(std::min<int64_t>(num_long, most));
+    ProductConfig config;
+    config.along_k = true;
+    config.reason = reason;
+    (long_axis == ProductAxis::kM ? config.rows : config.columns) = few;
+    (long_axis == ProductAxis::kM ? config.columns : config.rows) =
+        FittingRows(num_short, std::clamp(profile.tile_registers / 2, few, 40) / few);
+    if (!SumTogether(config, product.accumulator, form, profile)) continue;
+    const int64_t invocations = DirectInvocations(config, form) * config.parts;
+    const bool is_busy = invocations * 4 >= int64_t{profile.compute_units} * config.workgroup_size * 3;
+    if (most == 4 || (is_busy && config.parts <= kMostShared)) return config;
+  }
+  return RowConfig(form, profile, long_axis);
 }
 
 }  // namespace dragoman::kernel

@@ -105,18 +105,35 @@ class DirectEmitter {
     const V part = config_.along_k ? b_.URem(local, b_.I32(config_.parts)) : b_.UDiv(local, b_.I32(NumLanes()));
     const V lane = config_.along_k ? b_.UDiv(local, b_.I32(config_.parts)) : b_.URem(local, b_.I32(NumLanes()));
     const std::vector<V> sums = SumOfPart(TileAt(b_.UMin(LaneTile(lane), b_.I32(NumTiles() - 1))), part);
-    const int array = b_.AddShared(sums[0].type, static_cast<int>(sums.size()) * SharedStride());
-    for (size_t i = 0; i < sums.size(); ++i) {
-      const int64_t first = static_cast<int64_t>(i) * SharedStride();
-      b_.StoreShared(array, b_.IAdd(SharedSlot(part, lane), b_.I32(first)), sums[i]);
-    }
-    b_.Barrier();
-    const int64_t results = static_cast<int64_t>(sums.size()) * NumLanes();
-    b_.ForEach({local, b_.I32(results), b_.I32(config_.workgroup_size), CeilDiv(results, config_.workgroup_size)},
-               [&](V result) {
-                 Elemental::Scope scope(c_.elemental);
-                 StoreSum(array, result);
-               });
+    const size_t at_once = sums.size() / config_.rounds;
+    const int array = b_.AddShared(sums[0].type, static_cast<int>(at_once) * SharedStride());
+    const auto add = [&](V round, std::span<const V> own) {
+      for (size_t i = 0; i < at_once; ++i) {
+        const int64_t first = static_cast<int64_t>(i) * SharedStride();
+        b_.StoreShared(array, b_.IAdd(SharedSlot(part, lane), b_.I32(first)), own[i]);
+      }
+      b_.Barrier();
+      StoreSums(array, b_.IMul(round, b_.I32(config_.rows / config_.rounds)));
+    };
+    if (config_.rounds == 1) return add(b_.I32(0), sums);
+    // The rows rotate, since they cannot be indexed.
+    b_.For({b_.I32(0), b_.I32(config_.rounds), b_.I32(1), config_.rounds}, sums, [&](V round, std::span<const V> own) {
+      add(round, own);
+      b_.Barrier();
+      std::vector<V> rotated(own.begin() + static_cast<std::ptrdiff_t>(at_once), own.end());
+      rotated.insert(rotated.end(), own.begin(), own.begin() + static_cast<std::ptrdiff_t>(at_once));
+      return rotated;
+    });
+  }
+
+  void StoreSums(int array, V first_row) {
+    const int64_t results = int64_t{config_.rows / config_.rounds} * config_.columns * NumLanes();
+    b_.ForEach(
+        {b_.LocalIndex(), b_.I32(results), b_.I32(config_.workgroup_size), CeilDiv(results, config_.workgroup_size)},
+        [&](V result) {
+          Elemental::Scope scope(c_.elemental);
+          StoreSum(array, result, first_row);
+        });
   }
 
   V LaneTile(V lane) { return b_.MulAdd(b_.WorkgroupIndex(), NumLanes(), lane); }
@@ -127,12 +144,17 @@ class DirectEmitter {
     const int64_t step = int64_t{config_.parts} * config_.unroll_k;
     const std::vector<Scalar> zeros(static_cast<size_t>(config_.rows) * config_.columns,
                                     ZeroScalar(b_, c_.product.accumulator));
-    const LoopRange range = {b_.IMul(part, b_.I32(config_.unroll_k)), b_.I32(extent), b_.I32(step),
-                             CeilDiv(extent, step)};
-    return b_.For(range, ToValues(zeros, false), [&](V k, std::span<const V> carried) {
+    const V first = b_.IMul(part, b_.I32(config_.unroll_k));
+    const auto add = [&](V k, std::span<const V> carried) {
       Elemental::Scope scope(c_.elemental);
       return MultiplyAddRun({carried.begin(), carried.end()}, {operands_[0].places, operands_[1].places}, k);
-    });
+    };
+    // The driver sees how often a loop of few rounds comes round, and may load ahead.
+    if (extent % step == 0 && extent / step <= 4) {
+      return b_.For({b_.I32(0), b_.I32(extent / step), b_.I32(1), extent / step}, ToValues(zeros, false),
+                    [&](V i, std::span<const V> carried) { return add(b_.MulAdd(i, step, first), carried); });
+    }
+    return b_.For({first, b_.I32(extent), b_.I32(step), CeilDiv(extent, step)}, ToValues(zeros, false), add);
   }
 
   // Sums lie in shared memory so that neither invocations that store nor those that add meet in a bank: a sum's parts
@@ -142,7 +164,7 @@ class DirectEmitter {
     return config_.along_k ? b_.MulAdd(lane, config_.parts + 1, part) : b_.MulAdd(part, NumLanes(), lane);
   }
 
-  void StoreSum(int array, V result) {
+  void StoreSum(int array, V result, V first_row) {
     const V column = b_.URem(result, b_.I32(config_.columns));
     result = b_.UDiv(result, b_.I32(config_.columns));
     const V lane = b_.URem(result, b_.I32(NumLanes()));
@@ -155,7 +177,7 @@ class DirectEmitter {
       const At at = TileAt(id);
       ResultTile tile = MakeTile(at, {sum});
       tile.num_rows = tile.num_columns = tile.column_run = 1;
-      tile.row_index = [row = b_.IAdd(at.first_row, row)](V) { return row; };
+      tile.row_index = [row = b_.IAdd(at.first_row, b_.IAdd(first_row, row))](V) { return row; };
       tile.column_index = [column = b_.IAdd(at.first_column, column)](int) { return column; };
       Keep(StoreTile(c_, tile));
     });

@@ -39,6 +39,13 @@ TEST(LowerDot, SumsLongRowsOfFewResults) {
       Dot({type, {k, m}}, {type, {k, n}}, {{}, {}, {0}, {0}}, result).ExpectRightEverywhere();
     }
   }
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{8, 12, 2048}, {7, 9, 1032}, {6, 70, 130}}) {
+    for (const DType type : {DType::kF32, DType::kBF16}) {
+      Dot({type, {m, k}}, {type, {n, k}}, {{}, {}, {1}, {1}}, type).ExpectRightEverywhere();
+      Dot({type, {m, k}}, {type, {k, n}}, {{}, {}, {1}, {0}}, type).ExpectRightEverywhere();
+      Dot({type, {n, k}}, {type, {k, m}}, {{}, {}, {1}, {0}}, type).ExpectRightEverywhere();
+    }
+  }
   F32Dot({6, 2, 24}, {6, 100, 24}, {{0}, {0}, {2}, {2}}).ExpectRightEverywhere();
   F32Dot({40, 1, 32}, {40, 60, 32}, {{0}, {0}, {2}, {2}}).ExpectRightEverywhere();
   F32Dot({4, 1, 256}, {4, 256, 16}, {{0}, {0}, {2}, {1}}).ExpectRightEverywhere();

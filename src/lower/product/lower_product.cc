@@ -36,6 +36,66 @@ std::string LabelOf(const fusion::Group& group, const ProductConfig& config, con
                 form.extent(ProductAxis::kN), form.extent(ProductAxis::kK));
 }
 
+// No other digit of the map reaches into what digit `d` tells apart.
+bool IsApart(const ProductForm& form, const LinearMap& map, int d) {
+  const int64_t stride = map.factors[d];
+  if (stride <= 0 || map.offset != 0 || !map.positions.empty()) return false;
+  int64_t reach = 0;
+  for (size_t other = 0; other < form.digits.size(); ++other) {
+    const int64_t factor = map.factors[other];
+    if (factor < 0) return false;
+    if (static_cast<int>(other) == d || factor == 0) continue;
+    if (factor < stride) reach += factor * (form.digits[other].extent - 1);
+    if (factor >= stride && factor % (stride * form.digits[d].extent) != 0) return false;
+  }
+  return reach < stride;
+}
+
+// What belongs to one group of the batch axis.
+Pieces PiecesOf(const ProductForm& form, const LinearMap& map) {
+  Pieces pieces;
+  for (const int d : form.DigitsOf(ProductAxis::kBatch)) {
+    if (!IsApart(form, map, d)) return {};
+    pieces.digits.push_back({map.factors[d], form.digits[d].extent});
+  }
+  return Simplified(std::move(pieces));
+}
+
+// Nothing but one operand of the hero is made of the value.
+bool IsOperandOnly(const fusion::Group& group, const ir::Value* value) {
+  while (value != nullptr) {
+    const ir::Op* user = nullptr;
+    for (const ir::Op* op : group.members) {
+      const auto uses = std::ranges::count(op->operands, value);
+      if (uses > 1 || (uses == 1 && user != nullptr)) return false;
+      if (uses == 1) user = op;
+    }
+    if (user == group.hero || user == nullptr) return user != nullptr;
+    value = user->result();
+  }
+  return false;
+}
+
+// By workgroups, where none works for several groups of the batch axis.
+Division DivisionOf(const ProductContext& context, const ProductConfig& config, const Dispatch& dispatch) {
+  const ProductForm& form = context.form;
+  if (config.parts == 1 || config.splits > 1) return {};
+  const int64_t tiles =
+      CeilDiv(form.extent(ProductAxis::kM), config.rows) * CeilDiv(form.extent(ProductAxis::kN), config.columns);
+  if (tiles % (config.workgroup_size / config.parts) != 0) return {};
+  Division division{.shares = dispatch.workgroups};
+  for (const Argument& argument : dispatch.arguments) {
+    Pieces& pieces = division.pieces.emplace_back();
+    const bool is_output = std::ranges::find(context.group.outputs, argument.value) != context.group.outputs.end();
+    if (is_output) {
+      pieces = PiecesOf(form, form.out);
+    } else if (IsOperandOnly(context.group, argument.value)) {
+      pieces = PiecesOf(form, argument.value == context.product.lhs.value ? form.lhs : form.rhs);
+    }
+  }
+  return division;
+}
+
 StatusOr<Dispatch> ProductDispatch(const fusion::Group& group, const target::DeviceProfile& profile,
                                    const Product& product, const ProductForm& form, const ProductConfig& config) {
   Builder builder(profile);
@@ -49,6 +109,7 @@ StatusOr<Dispatch> ProductDispatch(const fusion::Group& group, const target::Dev
   dispatch.arguments = elemental.arguments();
   dispatch.workgroups = workgroups;
   dispatch.label = LabelOf(group, config, form);
+  dispatch.division = DivisionOf(context, config, dispatch);
   dispatch.kernel = std::move(builder).Finish(config.workgroup_size);
   return dispatch;
 }

@@ -53,6 +53,7 @@ struct ProductConfig {
   // neighbours in a workgroup, or else those with neighbouring tiles are.
   int parts = 1;
   bool along_k = false;
+  int rounds = 1;  // in which the sums of parts go through shared memory: a divisor of the rows
   // kDirect over M and N: a subgroup computes `rows` (a multiple of its size) by 8 times `columns` results; each row is
   // loaded by one invocation and passed to the others. The subgroup size must be 8 always, the accumulator of 32 bits.
   bool exchanges_rows = false;

@@ -2,11 +2,13 @@
 // Softmax, layer normalisation and their like: reductions of rows, elementwise work between, results of rows and
 // elements.
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/arithmetic.h"
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/reduce_combiner.h"
+#include "ir/access.h"
 #include "lower/reduce/kinds.h"
 #include "lower/reduce/row_plan.h"
 #include "lower/reduce/workgroup_combine.h"
@@ -59,6 +61,8 @@ class RowKernel {
   Position ResidentPosition(int load);
   bool is_resident() const { return plan_.resident_loads > 0; }
   Index ElementIndex(V position);
+  bool StaysInRow(const ir::Value* value) const;
+  Division DivisionByRows(const Dispatch& dispatch, int64_t rows) const;
 
   const fusion::Group& group_;
   const RowPhases& phases_;
@@ -221,6 +225,37 @@ Status RowKernel::WriteRow() {
   return OkStatus();
 }
 
+// Everything is computed from elements of `value` at the same place, or of the same row.
+bool RowKernel::StaysInRow(const ir::Value* value) const {
+  std::unordered_set<const ir::Value*> dependent = {value};
+  for (const ir::Op* op : group_.members) {
+    const auto is_row_reduce = [&](const auto& phase) { return std::ranges::find(phase, op) != phase.end(); };
+    const bool is_phase = std::ranges::any_of(phases_.phases, is_row_reduce);
+    for (const ir::Value* operand : op->operands) {
+      if (!dependent.contains(operand) || is_phase) continue;
+      if (!ir::KeepsLinearIndex(*op, operand)) return false;
+      for (const auto& result : op->results) dependent.insert(result.get());
+    }
+  }
+  return true;
+}
+
+Division RowKernel::DivisionByRows(const Dispatch& dispatch, int64_t rows) const {
+  Division division{.shares = dispatch.workgroups};
+  const std::unordered_set<const ir::Value*> outputs(group_.outputs.begin(), group_.outputs.end());
+  for (const Argument& argument : dispatch.arguments) {
+    Pieces& pieces = division.pieces.emplace_back();
+    const int64_t count = argument.value == nullptr ? 0 : argument.value->type.num_elements();
+    const bool is_output = outputs.contains(argument.value);
+    if (count == phases_.num_rows * phases_.row_length && (is_output || StaysInRow(argument.value))) {
+      pieces = RunsOf(rows * phases_.row_length, dispatch.workgroups);
+    } else if (count == phases_.num_rows && is_output) {
+      pieces = RunsOf(rows, dispatch.workgroups);
+    }
+  }
+  return division;
+}
+
 StatusOr<Dispatch> RowKernel::Emit() {
   const int fellows = plan_.reduce.fellows;
   const int64_t rows = plan_.reduce.groups();
@@ -253,6 +288,7 @@ StatusOr<Dispatch> RowKernel::Emit() {
   dispatch.kernel = std::move(b_).Finish(plan_.reduce.workgroup_size);
   dispatch.arguments = elemental_.arguments();
   dispatch.workgroups = CeilDiv(phases_.num_rows, rows);
+  if (is_whole) dispatch.division = DivisionByRows(dispatch, rows);
   dispatch.label = Format("{} phases over {} rows of {}", phases_.phases.size(), phases_.num_rows, phases_.row_length);
   return dispatch;
 }

@@ -246,7 +246,7 @@ TEST(RowPlan, SharesFewRowsAmongMoreInvocations) {
   target::DeviceProfile profile = VectorProfile();
   profile.compute_units = 132;
   for (const auto& [rows, length, fellows, workgroup] :
-       {std::tuple{8, 1024, 256, 256}, {128, 512, 128, 128}, {8, 100, 32, 64}, {4096, 512, 32, 256}}) {
+       {std::tuple{8, 1024, 256, 256}, {128, 512, 256, 256}, {8, 100, 128, 128}, {4096, 512, 32, 256}}) {
     const TestGroup test(RowBody(rows, length, "f32", 1), fusion::GroupKind::kRow);
     const RowPlan plan = ChooseRow(test.group, *FindRowPhases(test.group), profile);
     SCOPED_TRACE(Format("{} rows of {}: {}", rows, length, plan.reason));

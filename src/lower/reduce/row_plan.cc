@@ -128,7 +128,9 @@ void SpreadFewRows(const RowPhases& phases, ReduceSource& source, const target::
   constexpr int kMostLanes = 4, kLeastWorkgroup = 64;
   const auto is_idle = [&] { return CeilDiv(phases.num_rows, plan.groups()) < profile.compute_units; };
   if (!is_idle()) return;
-  source.lanes = plan.lanes = std::min(plan.lanes, kMostLanes);
+  int lanes = std::min(plan.lanes, kMostLanes);
+  while (lanes > 1 && phases.row_length < int64_t{lanes} * plan.workgroup_size) lanes /= 2;
+  source.lanes = plan.lanes = lanes;
   while (is_idle() && plan.groups() > 1 && int64_t{plan.fellows} * plan.lanes < phases.row_length) plan.fellows *= 2;
   while (is_idle() && plan.groups() > 1 && plan.workgroup_size > kLeastWorkgroup) plan.workgroup_size /= 2;
   plan.reason = Format("few rows, {} of {}: {} invocations share a result, {} elements a load", phases.num_rows,

@@ -51,6 +51,21 @@ Status EmitUpdate(Elemental& elemental, const ir::Op& hero, V linear, int lanes)
   return OkStatus();
 }
 
+// Of the result, by invocations: the dimensions of the update, outermost first, as far as they are the result's own.
+Pieces PiecesOf(const ir::Op& hero, int lanes) {
+  const Dims& update = hero.operands[1]->type.dims;
+  const Dims strides = RowMajorStrides(hero.type().dims);
+  Pieces pieces;
+  for (size_t i = 0; i < update.size(); ++i) {
+    if (update[i] == 1) continue;
+    const bool is_last = static_cast<int>(i) == InnermostDim(update);
+    if (update[i] != hero.type().dims[i] || (is_last && lanes > 1 && strides[i] != 1)) break;
+    pieces.digits.push_back(is_last ? PieceDigit{strides[i] * lanes, update[i] / lanes}
+                                    : PieceDigit{strides[i], update[i]});
+  }
+  return Simplified(std::move(pieces));
+}
+
 }  // namespace
 
 StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const target::CompileContext& context) {
@@ -76,6 +91,10 @@ StatusOr<LoweredGroup> LowerDynamicUpdateSlice(const fusion::Group& group, const
   dispatch.kernel = std::move(builder).Finish(workgroup_size);
   dispatch.arguments = elemental.arguments();
   dispatch.workgroups = CeilDiv(num_invocations, workgroup_size);
+  dispatch.division = {.shares = num_invocations, .by_invocations = true, .pieces = {}};
+  for (const Argument& argument : dispatch.arguments) {
+    dispatch.division.pieces.push_back(argument.value == hero.result() ? PiecesOf(hero, lanes) : Pieces{});
+  }
   dispatch.label = Format("dynamic_update_slice {} into {}", hero.operands[1]->type.ToString(), hero.type().ToString());
   lowered.dispatches.push_back(std::move(dispatch));
   return lowered;

@@ -90,6 +90,18 @@ struct LoopEmitter {
     if (!emitted.ok()) status = emitted;
   }
 
+  // Each invocation has a few elements of every output, one after the other.
+  Division DivisionOf(const Dispatch& dispatch) const {
+    const int64_t count = group.outputs[0]->type.num_elements();
+    if (count % plan.lanes != 0) return {};
+    Division division{.shares = count / plan.lanes, .by_invocations = true, .pieces = {}};
+    for (const Argument& argument : dispatch.arguments) {
+      const bool is_output = std::ranges::find(group.outputs, argument.value) != group.outputs.end();
+      division.pieces.push_back(is_output ? RunsOf(plan.lanes, division.shares) : Pieces{});
+    }
+    return division;
+  }
+
   Dispatch Finish(int64_t workgroups, std::vector<uint32_t> params) {
     Dispatch dispatch;
     dispatch.kernel = std::move(builder).Finish(plan.workgroup_size);
@@ -97,6 +109,7 @@ struct LoopEmitter {
     dispatch.params = std::move(params);
     dispatch.workgroups = workgroups;
     dispatch.label = Label(group);
+    dispatch.division = DivisionOf(dispatch);
     return dispatch;
   }
 };
