@@ -74,6 +74,14 @@ TEST(ModuleRules, TellWhatADeviceLacksAndAddressesThatAreComputed) {
   EXPECT_NE(AddressArithmetic(Generate(CopyKernel(profile, DType::kU8, 1, KType::kI32), profile)), "");
 }
 
+int CountOf(spv::Op op, const std::vector<uint32_t>& words) {
+  int count = 0;
+  for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
+    count += (words[at] & 0xffff) == static_cast<uint32_t>(op);
+  }
+  return count;
+}
+
 TEST(Codegen, HidesZeroFactorsOfEitherSignWhereDriversDropThem) {
   const auto negations = [](bool drops, float factor) {
     DeviceProfile profile = FullProfile();
@@ -86,16 +94,35 @@ TEST(Codegen, HidesZeroFactorsOfEitherSignWhereDriversDropThem) {
     const Kernel kernel = std::move(b).Finish(64);
     const std::vector<uint32_t> words = Generate(kernel, profile);
     if (os::WantsValidation()) ExpectValid(kernel, words);
-    int count = 0;
-    for (size_t at = 5; at < words.size(); at += words[at] >> 16) {
-      count += (words[at] & 0xffff) == static_cast<uint32_t>(spv::Op::OpFNegate);
-    }
-    return count;
+    return CountOf(spv::Op::OpFNegate, words);
   };
   EXPECT_EQ(negations(true, -0.0f), 1);
   EXPECT_EQ(negations(true, 0.0f), 0);
   EXPECT_EQ(negations(true, -2.0f), 0);
   EXPECT_EQ(negations(false, -0.0f), 0);
+}
+
+// Two addresses and a parameter are five words, which the lanes of a subgroup load together. The other loads are of the
+// push constants (2), the built-ins (4) and the elements.
+TEST(Codegen, LoadsRecordsOnceAndElementsInPairsWhereALoadVisitsEachLane) {
+  DeviceProfile profile = FullProfile();
+  profile.address_form = target::AddressForm::kAccessChain;
+  profile.subgroup_size = profile.subgroup_min_size = profile.subgroup_max_size = 8;
+  const auto generate = [&](bool visits_lanes, DType memory) {
+    profile.loads_visit_lanes = visits_lanes;
+    const Kernel kernel = CopyKernel(profile, memory, 4, KType::kI32);
+    const std::vector<uint32_t> words = Generate(kernel, profile);
+    if (os::WantsValidation()) ExpectValid(kernel, words);
+    return words;
+  };
+  const std::vector<uint32_t> plain = generate(false, DType::kF32), paired = generate(true, DType::kF32);
+  EXPECT_EQ(CountOf(spv::Op::OpGroupNonUniformShuffle, plain), 0);
+  EXPECT_EQ(CountOf(spv::Op::OpGroupNonUniformShuffle, paired), 5);
+  EXPECT_EQ(CountOf(spv::Op::OpStore, plain), 1);
+  EXPECT_EQ(CountOf(spv::Op::OpStore, paired), 2);
+  // Of the record three loads become one and one more of the lane; of the elements one becomes two.
+  EXPECT_EQ(CountOf(spv::Op::OpLoad, paired), CountOf(spv::Op::OpLoad, plain));
+  EXPECT_EQ(CountOf(spv::Op::OpStore, generate(true, DType::kF16)), 1);
 }
 
 TEST(Codegen, EveryCaseIsValidOnEveryProfile) {

@@ -157,6 +157,9 @@ void Emitter::EmitSegment() {
   OpenGuard(start_at(num_segments));
   const Id segment = EmitSegmentSearch(starts, first_start, num_segments);
   workgroup_ = module_.Emit(Op::OpISub, i32, {workgroup_, start_at(segment)});
+  if (SharesRecord()) {
+    return EmitRecordWords(starts, module_.Emit(Op::OpIMul, i32, {segment, U32(record_bytes / 4)}));
+  }
   record_ = module_.Emit(Op::OpAccessChain, module_.Pointer(kPhysical, record_type_), {records, U32(0), segment});
 }
 
@@ -169,7 +172,47 @@ Id Emitter::DeclareReadOnlyArray(Id element, uint32_t stride_bytes) {
   return type;
 }
 
+// Where each load is a loop over the lanes, the lanes of a subgroup load different words of the record and pass them
+// around, all at the entry, where no lane is idle.
+bool Emitter::SharesRecord() const {
+  const bool has_one_size = profile_.subgroup_min_size == profile_.subgroup_max_size;
+  return profile_.loads_visit_lanes && has_one_size && profile_.subgroup_shuffle &&
+         kernel_.workgroup_size % profile_.subgroup_size == 0;
+}
+
+void Emitter::EmitRecordWords(Id words, Id first_word) {
+  const Id i32 = module_.Int(32);
+  const uint32_t lanes = static_cast<uint32_t>(profile_.subgroup_size);
+  const uint32_t num_words = RecordBytes(kernel_) / 4;
+  const Id lane = module_.Emit(Op::OpLoad, i32, {module_.BuiltIn(spv::BuiltIn::SubgroupLocalInvocationId, i32)});
+  for (uint32_t first = 0; first < num_words; first += lanes) {
+    Id word = module_.Emit(Op::OpIAdd, i32, {lane, U32(first)});
+    const Id within[] = {word, U32(num_words - 1)};
+    if (first + lanes > num_words) word = module_.EmitGlsl(GLSLstd450UMin, i32, within);
+    if (first_word != 0) word = module_.Emit(Op::OpIAdd, i32, {word, first_word});
+    const Id pointer = module_.Emit(Op::OpAccessChain, module_.Pointer(kPhysical, i32), {words, U32(0), word});
+    record_words_.push_back(module_.Emit(Op::OpLoad, i32, {pointer, kAligned, 4}));
+  }
+}
+
+Id Emitter::EmitRecordWord(uint32_t word) {
+  const uint32_t lanes = static_cast<uint32_t>(profile_.subgroup_size);
+  const Id scope = U32(static_cast<uint32_t>(spv::Scope::Subgroup));
+  return module_.Emit(Op::OpGroupNonUniformShuffle, module_.Int(32),
+                      {scope, record_words_[word / lanes], U32(word % lanes)});
+}
+
+Id Emitter::EmitSharedMember(uint32_t member, Id type) {
+  const auto num_buffers = static_cast<uint32_t>(kernel_.buffers.size());
+  if (member >= num_buffers) return EmitRecordWord(num_buffers + member);
+  const Id pair = module_.Vector(module_.Int(32), 2);
+  const Id words =
+      module_.Emit(Op::OpCompositeConstruct, pair, {EmitRecordWord(2 * member), EmitRecordWord(2 * member + 1)});
+  return type == pair ? words : module_.Emit(Op::OpBitcast, type, {words});
+}
+
 Id Emitter::EmitRecordMember(uint32_t member, Id type, uint32_t size_bytes) {
+  if (SharesRecord()) return EmitSharedMember(member, type);
   const Id pointer = module_.Emit(Op::OpAccessChain, module_.Pointer(kPhysical, type), {record_, U32(member)});
   return module_.Emit(Op::OpLoad, type, {pointer, kAligned, size_bytes});
 }
@@ -180,8 +223,10 @@ const Emitter::Base& Emitter::EmitBase(int buffer) {
   const Id address = EmitRecordMember(static_cast<uint32_t>(buffer), AddressType(buffer), 8);
   const Op to_pointer = HasWideAddress(buffer) ? Op::OpConvertUToPtr : Op::OpBitcast;
   if (by_offset_) base[0] = address;
-  for (int log2_count = 0; log2_count <= 2 && !by_offset_; ++log2_count) {
-    if ((uses_.buffer_counts[buffer] >> log2_count & 1) == 0) continue;
+  const bool has_pairs = MovesPairs(buffer, 2);
+  for (int log2_count = 0; log2_count <= (has_pairs ? 1 : 2) && !by_offset_; ++log2_count) {
+    const int counts = has_pairs && log2_count == 1 ? 3 : 1;  // pairs serve those of 4 elements too
+    if ((uses_.buffer_counts[buffer] >> log2_count & counts) == 0) continue;
     base[log2_count] = module_.Emit(to_pointer, BufferPointerType(buffer, 1 << log2_count), {address});
   }
   return base;
@@ -190,7 +235,8 @@ const Emitter::Base& Emitter::EmitBase(int buffer) {
 // The first addresses are one wide load for all of the kernel; the others are loaded where they are first needed.
 void Emitter::EmitEntryBases() {
   buffers_.resize(kernel_.buffers.size());
-  for (size_t i = 0; i < std::min(buffers_.size(), kMostEntryBases); ++i) {
+  const size_t most = SharesRecord() ? buffers_.size() : kMostEntryBases;
+  for (size_t i = 0; i < std::min(buffers_.size(), most); ++i) {
     if (uses_.buffer_counts[i] != 0) EmitBase(static_cast<int>(i));
   }
 }
@@ -224,7 +270,11 @@ void Emitter::EmitEntry() {
       workgroup_ = EmitFlatWorkgroupId();
       OpenGuard(EmitPushConstant(push, 2, module_.Int(32)));
     }
-    record_ = EmitRecordsPointer(push, record_type_);
+    if (SharesRecord()) {
+      EmitRecordWords(EmitRecordsPointer(push, DeclareReadOnlyArray(module_.Int(32), 4)), 0);
+    } else {
+      record_ = EmitRecordsPointer(push, record_type_);
+    }
   }
   EmitEntryBases();
   EmitParams();

@@ -54,7 +54,8 @@ void Emitter::AddStorageCapabilities(int buffer) {
 Id Emitter::BlockType(int buffer, int count) {
   const kernel::BufferBinding& binding = kernel_.buffers[buffer];
   const Element element = ElementOf(binding.memory);
-  const Id value = count == 1 ? element.type : module_.Vector(element.type, count);
+  const Id elements = count == 1 ? element.type : module_.Vector(element.type, count);
+  const Id value = MovesPairs(buffer, count) ? module_.Int(64) : elements;
   const int stride = by_offset_ ? 0 : element.size_bytes * count;
   Id& block = blocks_[{value, stride, binding.is_written, !binding.may_alias}];
   if (block != 0) return block;
@@ -121,8 +122,51 @@ Id Emitter::EmitBeforeStore(const Element& element, Id value, int count) {
   return module_.Emit(Op::OpUConvert, type, {value});
 }
 
+// Where a load is a loop over the lanes, one of 8 bytes takes the place of two of 4.
+bool Emitter::MovesPairs(int buffer, int count) const {
+  return profile_.loads_visit_lanes && profile_.int64 && !by_offset_ && count > 1 &&
+         SizeBytes(kernel_.buffers[buffer].memory) == 4;
+}
+
+// To the `pair`-th two elements from `index`, as one u64.
+Id Emitter::EmitPairPointer(int buffer, kernel::ValueId index, int pair) {
+  const Id type = TypeOf(KTypeOf(index));
+  Id position = module_.Emit(Op::OpShiftRightLogical, type, {Get(index), U32(1)});
+  if (pair > 0) {
+    const bool is_wide = KTypeOf(index) == KType::kI64;
+    const uint32_t words[] = {static_cast<uint32_t>(pair), 0};
+    const Id step = module_.Constant(type, std::span(words).first(is_wide ? 2 : 1));
+    position = module_.Emit(Op::OpIAdd, type, {position, step});
+  }
+  return module_.Emit(Op::OpAccessChain, module_.Pointer(kPhysical, module_.Int(64)),
+                      {EmitBase(buffer)[1], U32(0), position});
+}
+
+void Emitter::EmitLoadOfPairs(const Instruction& inst) {
+  const Id element = ElementOf(kernel_.buffers[inst.buffer].memory).type;
+  for (int i = 0; i < inst.num_results; i += 2) {
+    const Id pointer = EmitPairPointer(inst.buffer, inst.operands[0], i / 2);
+    const Id bits = module_.Emit(Op::OpLoad, module_.Int(64), {pointer, kAligned, 8});
+    const Id pair = module_.Emit(Op::OpBitcast, module_.Vector(element, 2), {bits});
+    for (uint32_t k = 0; k < 2; ++k) {
+      values_[inst.first_result + i + k] = module_.Emit(Op::OpCompositeExtract, element, {pair, k});
+    }
+  }
+}
+
+void Emitter::EmitStoreOfPairs(const Instruction& inst) {
+  const Id type = module_.Vector(ElementOf(kernel_.buffers[inst.buffer].memory).type, 2);
+  for (size_t i = 1; i + 1 < inst.operands.size(); i += 2) {
+    const Id pair = module_.Emit(Op::OpCompositeConstruct, type, {Get(inst.operands[i]), Get(inst.operands[i + 1])});
+    const Id bits = module_.Emit(Op::OpBitcast, module_.Int(64), {pair});
+    const Id pointer = EmitPairPointer(inst.buffer, inst.operands[0], static_cast<int>(i / 2));
+    module_.EmitVoid(Op::OpStore, {pointer, bits, kAligned, 8});
+  }
+}
+
 void Emitter::EmitLoad(const Instruction& inst) {
   const int count = std::max(1, inst.num_results);
+  if (MovesPairs(inst.buffer, count)) return EmitLoadOfPairs(inst);
   const Element element = ElementOf(kernel_.buffers[inst.buffer].memory);
   const Id pointer = EmitElementPointer(inst.buffer, inst.operands[0], count);
   const Id raw_type = count == 1 ? element.type : module_.Vector(element.type, count);
@@ -140,6 +184,7 @@ void Emitter::EmitLoad(const Instruction& inst) {
 
 void Emitter::EmitStore(const Instruction& inst) {
   const int count = static_cast<int>(inst.operands.size()) - 1;
+  if (MovesPairs(inst.buffer, count)) return EmitStoreOfPairs(inst);
   const Element element = ElementOf(kernel_.buffers[inst.buffer].memory);
   const bool is_bool = element.loaded == KType::kBool;
   std::vector<Id> values;

@@ -60,7 +60,8 @@ class Emitter {
     bool is_signed = false;
     kernel::KType loaded = kernel::KType::kVoid;
   };
-  // A buffer's address (u64) when by_offset_; otherwise pointers to arrays of 1, 2 and 4 elements.
+  // A buffer's address (u64) when by_offset_; otherwise pointers to arrays of 1, 2 and 4 elements; that to arrays of 2
+  // is one to arrays of u64 where pairs are moved.
   using Base = std::array<Id, 3>;
   // emit_entry.cc: from push constants to segment, record, buffer bases and parameters.
   void EmitEntry();
@@ -79,6 +80,10 @@ class Emitter {
   void EmitBasesOf(const kernel::Region& region);
   void EmitParams();
   Id EmitRecordMember(uint32_t member, Id type, uint32_t size_bytes);
+  bool SharesRecord() const;
+  void EmitRecordWords(Id words, Id first_word);
+  Id EmitRecordWord(uint32_t word);
+  Id EmitSharedMember(uint32_t member, Id type);
   void OpenGuard(Id num_workgroups);
 
   // emit_memory.cc
@@ -89,6 +94,10 @@ class Emitter {
   Id EmitElementPointer(int buffer, kernel::ValueId index, int count);
   Id EmitChainPointer(int buffer, kernel::ValueId index, int count);
   Id EmitOffsetPointer(int buffer, kernel::ValueId index, int count);
+  bool MovesPairs(int buffer, int count) const;
+  Id EmitPairPointer(int buffer, kernel::ValueId index, int pair);
+  void EmitLoadOfPairs(const Instruction& inst);
+  void EmitStoreOfPairs(const Instruction& inst);
   Id EmitAfterLoad(const Element& element, Id raw, int count);
   Id EmitBeforeStore(const Element& element, Id value, int count);
   void EmitLoad(const Instruction& inst);
@@ -169,7 +178,8 @@ class Emitter {
   std::vector<Base> buffers_;                             // zeros where no load dominates the current block
   std::map<std::tuple<Id, int, bool, bool>, Id> blocks_;  // by element or vector type, stride, writable, restrict
   Id record_type_ = 0;
-  Id record_ = 0;  // pointer to this dispatch's or segment's record
+  Id record_ = 0;                 // pointer to this dispatch's or segment's record
+  std::vector<Id> record_words_;  // where SharesRecord(): lane i of the j-th holds the record's word i + j * lanes
   Id workgroup_ = 0;
   Id current_block_ = 0;
   Id exit_block_ = 0;  // where the entry's guard leads; 0 without a guard

@@ -88,6 +88,10 @@ std::string AddressArithmetic(std::span<const uint32_t> words) {
                                                                 spv::StorageClass::PhysicalStorageBuffer;
     if (is_pointer_type) addresses.insert(instruction[1]);
     if (op == Op::OpLoad || op == Op::OpAccessChain) sources.insert(instruction[2]);
+    // Words that others have loaded, put together.
+    const bool is_shuffle = op == Op::OpGroupNonUniformShuffle;
+    const bool passes_on = is_shuffle || op == Op::OpCompositeConstruct || op == Op::OpBitcast;
+    if (passes_on && sources.count(instruction[is_shuffle ? 4 : 3]) != 0) sources.insert(instruction[2]);
     const bool makes_address =
         (op == Op::OpBitcast || op == Op::OpConvertUToPtr) && addresses.count(instruction[1]) != 0;
     if (makes_address && sources.count(instruction[3]) == 0) {

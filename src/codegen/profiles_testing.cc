@@ -56,6 +56,9 @@ std::vector<DeviceProfile> ProfileMatrix() {
   profiles.push_back(FullProfile());
   profiles.back().name = "misreads widened comparisons";
   profiles.back().misreads_widened_comparisons = true;
+  profiles.push_back(FullProfile());
+  profiles.back().name = "visits lanes";
+  profiles.back().loads_visit_lanes = true;
   const size_t count = profiles.size();
   for (size_t i = 0; i < count; ++i) {
     profiles.push_back(profiles[i]);

@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "fusion/plan.h"
+#include "target/profile.h"
 
 namespace dragoman::kernel {
 
-// Of what one invocation computes: longer code spills registers.
-inline constexpr int kMaxOpsTimesLanes = 160;
+// Of what one invocation computes: longer code spills registers. Negative where no vector is worth its code.
+inline int MaxOpsTimesLanes(const target::DeviceProfile& profile) {
+  return profile.unrolling_is_costly && !profile.loads_visit_lanes ? -1 : 160;
+}
 // Where no more values than this are needed at once, all lanes counted, length alone does no harm up to a limit.
 inline constexpr int kMaxLiveTimesLanes = 40;
 inline constexpr int kMaxCodeOfFewLive = 1600;  // as fusion/code_size.h counts

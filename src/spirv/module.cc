@@ -16,6 +16,7 @@ struct OpCapability {
   spv::Capability capability;
 };
 constexpr OpCapability kOpCapabilities[] = {
+    {spv::Op::OpGroupNonUniformShuffle, spv::Capability::GroupNonUniformShuffle},
     {spv::Op::OpGroupNonUniformShuffleXor, spv::Capability::GroupNonUniformShuffle},
 };
 

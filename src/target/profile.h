@@ -87,6 +87,9 @@ struct DeviceProfile {
   int vector_bytes = 16;  // bytes one invocation should move at once in streaming kernels
   bool unrolling_is_costly =
       false;  // code is compiled at its first dispatch by a slow compiler (lavapipe): keep kernels short
+  // A load or store is a loop over the lanes of a subgroup, some 50 ns whether of 4 bytes or of 8 a lane, even where
+  // all lanes read alike. Subgroups are of one size, and full ones of neighbouring invocations.
+  bool loads_visit_lanes = false;
   // Of all loops of an invocation together, before the driver stops them without a word; kernel/loop_bound.h counts. 0:
   // no limit.
   int max_loop_iterations = 0;

@@ -25,7 +25,7 @@ enum class FieldKind {
   X(matrix_shapes, kFeature) X(max_workgroup_invocations, kLimit) X(max_workgroup_size, kLimit) \
   X(shared_memory_bytes, kLimit) X(max_allocation_bytes, kLimit) X(max_buffer_bytes, kLimit) \
   X(device_memory_bytes, kOwn) X(unified_memory, kOwn) X(address_form, kChoice) X(vector_bytes, kChoice) \
-  X(unrolling_is_costly, kChoice) X(drops_zero_products, kFault) X(max_loop_iterations, kLimit) \
+  X(unrolling_is_costly, kChoice) X(loads_visit_lanes, kChoice) X(drops_zero_products, kFault) X(max_loop_iterations, kLimit) \
   X(misreads_widened_comparisons, kFault) X(misrounds_f64, kFault) X(tile_registers, kChoice) \
   X(matrix_registers, kChoice) X(multiply_add_cycles, kChoice) X(compute_units, kChoice)
 // clang-format on

@@ -65,6 +65,21 @@ TEST(Quirks, KeepKernelsShortOnLlvmpipeOnly) {
   EXPECT_FALSE(OfVendor(0x10de).drops_zero_products);
 }
 
+TEST(Quirks, VisitLanesOnOldLlvmpipeOnly) {
+  const auto visits = [](DeviceType type, const char* driver_info) {
+    DeviceProfile profile;
+    profile.vendor_id = 0x10005;
+    profile.type = type;
+    profile.driver_info = driver_info;
+    ApplyQuirks(profile);
+    return profile.loads_visit_lanes;
+  };
+  EXPECT_TRUE(visits(DeviceType::kCpu, "Mesa 22.3.6 (LLVM 15.0.6)"));
+  EXPECT_FALSE(visits(DeviceType::kCpu, "Mesa 25.0.7"));
+  EXPECT_FALSE(visits(DeviceType::kCpu, ""));
+  EXPECT_FALSE(visits(DeviceType::kDiscreteGpu, "Mesa 22.3.6"));
+}
+
 TEST(Quirks, TellMesasVersionsApart) {
   const auto misreads = [](const char* driver_info) {
     DeviceProfile profile;

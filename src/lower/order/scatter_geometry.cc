@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "element/group_access.h"
+
 namespace dragoman::kernel {
 namespace {
 
@@ -36,7 +38,7 @@ bool ScatterGeometry::CanOverlapPartly() const {
 
 int ScatterGeometry::VectorLanes(const target::DeviceProfile& profile) const {
   const int64_t last = static_cast<int64_t>(input_dims().size()) - 1;
-  if (profile.unrolling_is_costly || window_dims_.empty() || window_dims_.back() != updates(0)->type.rank() - 1 ||
+  if (MaxOpsTimesLanes(profile) < 0 || window_dims_.empty() || window_dims_.back() != updates(0)->type.rank() - 1 ||
       target_dims_.back() != last) {
     return 1;
   }

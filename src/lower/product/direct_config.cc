@@ -54,10 +54,38 @@ int64_t DirectInvocations(const ProductConfig& config, const ProductForm& form) 
   return invocations * (config.exchanges_rows ? kExchangeSubgroup : 1);
 }
 
-// What a CPU that runs a subgroup as one vector spends on a step along K of a register tile, in cycles: a load visits
-// each lane on its own. Measured on lavapipe.
-double CpuStepCycles(int loads, int shuffles, int multiply_adds) {
-  return 30.0 + 25.0 * loads + 2.0 * shuffles + 1.6 * multiply_adds;
+// What a CPU that runs a subgroup as one vector spends on a step along K of a register tile, in cycles. Measured on
+// lavapipe.
+struct CpuStep {
+  double load_cycles = 25;
+  bool lhs_along_k = false;
+  bool lhs_along_m = false;
+  bool rhs_along_k = false;
+  bool rhs_along_n = false;
+
+  double Cycles(double lhs_loads, int columns, int shuffles, int multiply_adds) const {
+    const bool has_row_pairs = lhs_along_m && shuffles > 0 && static_cast<int>(lhs_loads) % 2 == 0;
+    const bool has_column_pairs = rhs_along_n && columns % 2 == 0;
+    const double loads =
+        lhs_loads * (lhs_along_k || has_row_pairs ? 0.5 : 1) + columns * (rhs_along_k || has_column_pairs ? 0.5 : 1);
+    return 30.0 + load_cycles * loads + 2.0 * shuffles + 1.6 * multiply_adds;
+  }
+};
+
+CpuStep CpuStepOf(const Product& product, const ProductForm& form, const target::DeviceProfile& profile) {
+  CpuStep step;
+  if (!profile.loads_visit_lanes) return step;
+  const auto has_words = [&](const OperandMap& map) { return SizeBytes(map.value->type.dtype) == 4; };
+  const auto has_pairs = [&](const LinearMap& map, ProductAxis axis) {
+    const std::vector<int> digits = form.DigitsOf(axis);
+    return !digits.empty() && VectorWidth(form, map, digits.back()) > 1;
+  };
+  step.load_cycles = 150;
+  step.lhs_along_k = has_words(product.lhs) && has_pairs(form.lhs, ProductAxis::kK);
+  step.lhs_along_m = has_words(product.lhs) && has_pairs(form.lhs, ProductAxis::kM);
+  step.rhs_along_k = has_words(product.rhs) && has_pairs(form.rhs, ProductAxis::kK);
+  step.rhs_along_n = has_words(product.rhs) && has_pairs(form.rhs, ProductAxis::kN);
+  return step;
 }
 
 bool CanExchangeRows(const Product& product, const target::DeviceProfile& profile) {
@@ -76,6 +104,8 @@ ProductConfig CpuTile(const Product& product, const ProductForm& form, const tar
   const int64_t num_rows = form.extent(config.row_axis);
   const int64_t num_columns = form.extent(config.column_axis);
   const int most = is_depthwise || SizeBytes(product.accumulator) > 4 ? 4 : 8;
+  const int most_rows = profile.loads_visit_lanes ? 32 : 24;  // the dearer loads are, the larger the tile
+  const CpuStep step = CpuStepOf(product, form, profile);
   double best = 0;
   const auto consider = [&](int rows, int columns, bool is_exchange, double cycles) {
     if (best != 0 && cycles >= best) return;
@@ -86,13 +116,13 @@ ProductConfig CpuTile(const Product& product, const ProductForm& form, const tar
   };
   for (int columns = 1; columns <= most; ++columns) {
     for (int rows = 1; rows <= most; ++rows) {
-      const int loads = is_depthwise ? rows * columns + columns : rows + columns;
+      const int lhs_loads = is_depthwise ? rows * columns : rows;
       const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, columns));
-      consider(rows, columns, false, std::max(tiles / 8, 1.0) * CpuStepCycles(loads, 0, rows * columns));
+      consider(rows, columns, false, std::max(tiles / 8, 1.0) * step.Cycles(lhs_loads, columns, 0, rows * columns));
     }
-    for (int rows = 8; exchanges && rows <= 24 && rows * columns <= 128; rows += 8) {
+    for (int rows = 8; exchanges && rows <= most_rows && rows * columns <= 128; rows += 8) {
       const auto tiles = static_cast<double>(CeilDiv(num_rows, rows) * CeilDiv(num_columns, 8 * columns));
-      consider(rows, columns, true, tiles * CpuStepCycles(rows / 8 + columns, rows / 8 * 7, rows * columns));
+      consider(rows, columns, true, tiles * step.Cycles(rows / 8.0, columns, rows / 8 * 7, rows * columns));
     }
   }
   return config;
@@ -239,6 +269,8 @@ ProductConfig DirectOnCpu(const Product& product, const ProductForm& form, const
   const int64_t invocations = DirectInvocations(config, form);
   SplitDirect(config, form, invocations, int64_t{profile.compute_units} * 64);
   config.workgroup_size = invocations * config.splits < int64_t{profile.compute_units} * 1024 ? 16 : 64;
+  const CpuStep step = CpuStepOf(product, form, profile);
+  if (step.lhs_along_k || step.rhs_along_k) config.unroll_k = RunAlong(form, ProductAxis::kK, 2);
   config.reason = Format("The device is a CPU: a register tile of {}x{} from its caches, in short code{}.", config.rows,
                          config.columns, config.exchanges_rows ? ", rows passed around the subgroup" : "");
   return config;

@@ -209,7 +209,7 @@ class DirectEmitter {
     tile.rows_fit = c_.form.extent(config_.row_axis) % config_.rows == 0;
     tile.columns_fit = c_.form.extent(config_.column_axis) % TileColumns() == 0;
     tile.row_index = [this, first_row = at.first_row](V row) {
-      return b_.IAdd(first_row, config_.exchanges_rows ? b_.Xor(row, lane_) : row);
+      return b_.IAdd(first_row, config_.exchanges_rows ? ExchangedRow(row) : row);
     };
     tile.column_index = [this, first = at.first_column](int column) { return b_.IAdd(first, b_.I32(column)); };
     tile.batch = at.rest;
@@ -218,7 +218,25 @@ class DirectEmitter {
     return tile;
   }
 
+  // Which row of the subgroup's tile is row `row` of an invocation's. Where invocations load neighbouring rows, those
+  // are of two eights of an invocation's tile.
+  V ExchangedRow(V row) {
+    const V mine = b_.Xor(row, lane_);
+    if (!pairs_rows_) return mine;
+    const V pair = b_.IMul(b_.And(mine, b_.I32(kExchange - 1)), b_.I32(2));
+    const V second = b_.URem(b_.UDiv(row, b_.I32(kExchange)), b_.I32(2));
+    return b_.IAdd(b_.And(row, b_.I32(-2 * kExchange)), b_.IAdd(pair, second));
+  }
+
+  bool PairsRows() const {
+    const std::vector<int> digits = c_.form.DigitsOf(config_.row_axis);
+    return b_.profile().loads_visit_lanes && config_.exchanges_rows && config_.rows % (2 * kExchange) == 0 &&
+           operands_[0].own_axis == config_.row_axis && !digits.empty() &&
+           operands_[0].reader.LanesAlong(digits.back()) > 1;
+  }
+
   void PlaceOperands(V rest, V first_row, V first_column) {
+    pairs_rows_ = PairsRows();
     const DigitLists rows = RowDigits(first_row);
     const DigitLists columns = TileDigits(config_.column_axis, first_column, config_.columns, TileColumns());
     const std::vector<V> rest_digits = DecodeAxis(b_, c_.form, rest_axis_, rest);
@@ -251,14 +269,15 @@ class DirectEmitter {
     return config_.columns % width == 0 ? width : config_.columns % 2 == 0 ? std::min(width, 2) : 1;
   }
 
-  // The rows that the invocation loads: all of the tile's, or every eighth.
+  // The rows that the invocation loads: all of the tile's, every eighth, or the first of every eighth pair.
   DigitLists RowDigits(V first_row) {
     if (!config_.exchanges_rows) return TileDigits(config_.row_axis, first_row, config_.rows, config_.rows);
     DigitLists lists;
     const int64_t extent = c_.form.extent(config_.row_axis);
-    for (int u = 0; u < config_.rows; u += kExchange) {
-      V flat = b_.IAdd(b_.IAdd(first_row, b_.I32(u)), lane_);
-      if (extent % config_.rows != 0) flat = b_.UMin(flat, b_.I32(extent - 1));
+    const int at_once = pairs_rows_ ? 2 : 1;
+    for (int u = 0; u < config_.rows; u += at_once * kExchange) {
+      V flat = b_.MulAdd(lane_, at_once, b_.IAdd(first_row, b_.I32(u)));
+      if (extent % config_.rows != 0) flat = b_.UMin(flat, b_.I32(extent - at_once));
       lists.push_back(DecodeAxis(b_, c_.form, config_.row_axis, flat));
     }
     return lists;
@@ -372,7 +391,13 @@ class DirectEmitter {
   }
 
   bool SuitsRuns(int64_t extent) const {
-    const auto is_inside = [](const Operand& operand) { return operand.reader.linear().positions.empty(); };
+    // Elsewhere what is computed of a place once a step costs more than the loads that a run saves.
+    const bool may_be_outside = b_.profile().loads_visit_lanes;
+    const auto is_inside = [&](const Operand& operand) {
+      return std::ranges::all_of(operand.reader.linear().positions, [&](const PositionMap& position) {
+        return may_be_outside && position.factors[k_digits_.back()] == 0;
+      });
+    };
     return config_.unroll_k > 1 && extent % config_.unroll_k == 0 && std::ranges::all_of(operands_, is_inside);
   }
 
@@ -401,6 +426,8 @@ class DirectEmitter {
         const Lanes loaded = LoadConverted(operand, place, width);
         for (int lane = 0; lane < width; ++lane) values[first + lane].back().push_back(Lane(loaded, lane));
       }
+      if (!config_.exchanges_rows || !operand.by_row) continue;
+      for (int step = first; step < first + width; ++step) values[step].back() = Exchange(values[step].back());
     }
   }
 
@@ -435,9 +462,10 @@ class DirectEmitter {
 
   Lanes LoadAll(const Operand& operand, const std::vector<Partial>& places) {
     Lanes all;
+    const int lanes = pairs_rows_ && operand.by_row ? 2 : operand.lanes;
     for (const Partial& partial : places) {
-      const Lanes loaded = LoadConverted(operand, partial, operand.lanes);
-      for (int lane = 0; lane < operand.lanes; ++lane) all.push_back(Lane(loaded, lane));
+      const Lanes loaded = LoadConverted(operand, partial, lanes);
+      for (int lane = 0; lane < lanes; ++lane) all.push_back(Lane(loaded, lane));
     }
     return config_.exchanges_rows && operand.by_row ? Exchange(all) : all;
   }
@@ -467,6 +495,7 @@ class DirectEmitter {
   ProductAxis rest_axis_ = ProductAxis::kBatch;
   V lane_;
   V split_;
+  bool pairs_rows_ = false;  // an invocation loads two neighbouring rows at once and exchanges them
 };
 
 }  // namespace

@@ -170,6 +170,27 @@ TEST(ProductLimits, ExchangesRowsInSubgroupsOfEightOnly) {
   }
 }
 
+TEST(ProductLimits, TakesTwoStepsOfKAtOnceWhereALoadOfTwoCostsAsMuchAsOne) {
+  target::DeviceProfile cpu = RecordedProfile("lavapipe");
+  const DotDims left_transposed{{}, {}, {0}, {0}};
+  const std::tuple<const char*, ProductTest, int> rows[] = {
+      {"rows by columns", TypedDot(DType::kF32, {66, 70}, {70, 64}, kMatrixDims), 2},
+      {"rows by rows", TypedDot(DType::kF32, {66, 70}, {64, 70}, kTransposedDims), 2},
+      {"columns by columns", TypedDot(DType::kF32, {70, 66}, {70, 64}, left_transposed), 1},
+      {"odd rows", TypedDot(DType::kF32, {66, 71}, {71, 64}, kMatrixDims), 1},
+      {"narrow", TypedDot(DType::kF16, {66, 70}, {70, 64}, kMatrixDims), 1},
+      {"windows", TypedConvolution(DType::kF32, {2, 9, 6, 8}, {3, 3, 8, 40}, SameImages()), 2}};
+  for (const auto& [name, test, steps] : rows) {
+    for (const bool visits_lanes : {true, false}) {
+      cpu.loads_visit_lanes = visits_lanes;
+      const Product product = test.Prepared();
+      const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), {cpu});
+      EXPECT_EQ(config.unroll_k, visits_lanes ? steps : 1) << name;
+      test.ExpectRight(LowerGroup(test.group, {cpu}), Format("{}, {}: ", name, visits_lanes ? "lanes" : "vectors"));
+    }
+  }
+}
+
 TEST(ProductLimits, ComputeTheSameOnEveryDevice) {
   std::vector<std::pair<std::string, ProductTest>> tests;
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kC64}) {

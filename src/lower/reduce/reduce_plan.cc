@@ -63,9 +63,8 @@ ReduceSource AnalyzeSource(const fusion::Group& group, std::span<const ir::Value
                            const ReduceSpace& space, const target::DeviceProfile& profile) {
   ReduceSource source;
   source.num_ops = AnalyzeLanes(group, roots, 1).num_ops;
-  if (profile.unrolling_is_costly) return source;
   for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1; lanes /= 2) {
-    if (space.innermost() % lanes != 0 || source.num_ops * lanes > kMaxOpsTimesLanes) continue;
+    if (space.innermost() % lanes != 0 || source.num_ops * lanes > MaxOpsTimesLanes(profile)) continue;
     const LaneAccess access = AnalyzeLanes(group, roots, lanes);
     if (access.contiguous == 0 || access.separate > access.contiguous) continue;
     source.lanes = lanes;

@@ -95,8 +95,9 @@ ReduceSource SourceOf(const fusion::Group& group, const RowPhases& phases, const
     }
   }
   source.num_ops = AnalyzeLanes(group, roots, 1, known).num_ops;
-  for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1 && !profile.unrolling_is_costly; lanes /= 2) {
+  for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1; lanes /= 2) {
     if (phases.row_length % lanes != 0) continue;
+    if (profile.unrolling_is_costly && source.num_ops * lanes > MaxOpsTimesLanes(profile)) continue;
     const LaneAccess access = AnalyzeLanes(group, roots, lanes, known);
     if (access.separate > access.contiguous) continue;
     source.lanes = lanes;

@@ -16,7 +16,7 @@ int ChooseUpdateLanes(const fusion::Group& group, const target::DeviceProfile& p
   const ir::Value* update = group.hero->operands[1];
   const Dims& dims = update->type.dims;
   const int innermost = InnermostDim(dims);
-  if (profile.unrolling_is_costly || innermost < 0 || innermost != InnermostDim(group.hero->type().dims) ||
+  if (innermost < 0 || innermost != InnermostDim(group.hero->type().dims) ||
       dims[innermost] != group.hero->type().dims[innermost]) {
     return 1;
   }
@@ -24,6 +24,7 @@ int ChooseUpdateLanes(const fusion::Group& group, const target::DeviceProfile& p
     if (dims[innermost] % lanes != 0) continue;
     const ir::Value* roots[] = {update};
     const LaneAccess access = AnalyzeLanes(group, roots, lanes);
+    if (profile.unrolling_is_costly && access.num_ops * lanes > MaxOpsTimesLanes(profile)) continue;
     if (access.separate <= access.contiguous) return lanes;
   }
   return 1;

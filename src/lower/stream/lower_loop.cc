@@ -18,6 +18,8 @@ constexpr int64_t kMinTiledExtent = 16;
 constexpr int64_t kMinTiledElements = 16384;
 // Counts that are no multiple of the lanes: below this an element an invocation is as good, and shorter.
 constexpr int64_t kMinElementsForTail = 65536;
+// Below this, where unrolled code is costly, one kernel for all counts is worth more than vectors for some.
+constexpr int64_t kMinElementsForLanes = 1024;
 // Above this the ends of the last invocations' elements are beyond what the tail's signed counter reaches.
 constexpr int64_t kMaxElementsForTail = (int64_t{1} << 31) - (int64_t{1} << 20);
 
@@ -38,13 +40,14 @@ bool AreFewLive(const fusion::Group& group, int lanes) {
 
 // The largest number of lanes that pays: vector accesses without too much code or too many scattered loads.
 int ChooseLanes(const fusion::Group& group, const target::DeviceProfile& profile, bool is_linear) {
-  if (profile.unrolling_is_costly) return 1;
   const int64_t count = group.outputs[0]->type.num_elements();
+  if (profile.unrolling_is_costly && count < kMinElementsForLanes) return 1;
   for (int lanes = PreferredLanes(group, profile.vector_bytes); lanes > 1; lanes /= 2) {
     if (!is_linear && count % lanes != 0) continue;
     const std::vector<const ir::Value*> outputs = Outputs(group);
     const LaneAccess access = AnalyzeLanes(group, outputs, lanes);
-    if (access.num_ops * lanes > kMaxOpsTimesLanes && !(is_linear && AreFewLive(group, lanes))) continue;
+    const bool may_be_long = is_linear && !profile.unrolling_is_costly && AreFewLive(group, lanes);
+    if (access.num_ops * lanes > MaxOpsTimesLanes(profile) && !may_be_long) continue;
     if (access.separate <= access.contiguous) return lanes;
   }
   return 1;
@@ -169,7 +172,7 @@ LoopPlan ChooseLoop(const fusion::Group& group, const target::DeviceProfile& pro
   const std::vector<const ir::Value*> outputs = Outputs(group);
   if (IsLinearAccess(group, outputs) && IndexType(count) == KType::kI32) {
     plan.mode = LoopMode::kLinear;
-    plan.lanes = ChooseLanes(group, profile, true);
+    plan.lanes = ChooseLanes(group, profile, !profile.unrolling_is_costly);  // a tail's code is a second one
     plan.has_tail = count % plan.lanes != 0;
     if (plan.has_tail && (count < kMinElementsForTail || count > kMaxElementsForTail)) {
       plan.lanes = 1;

@@ -154,6 +154,21 @@ TEST(LoopPlan, HasATailWhereItPays) {
   }
 }
 
+// No second body for a tail, and one kernel for all small counts.
+TEST(LoopPlan, TakesLanesThatDivideWhereCodeIsCostlyAndALoadVisitsEachLane) {
+  target::DeviceProfile profile = ScalarProfile();
+  profile.loads_visit_lanes = true;
+  for (const auto& [count, lanes] : {std::pair{1020, 1}, {1024, 4}, {1025, 1}, {1026, 2}, {100001, 1}, {100004, 4}}) {
+    TestGroup test(NegateBody(count, "f32"));
+    const LoopPlan plan = ChooseLoop(test.group, profile);
+    EXPECT_EQ(plan.lanes, lanes) << count;
+    EXPECT_FALSE(plan.has_tail) << count;
+    const std::vector<Numbers> in = test.SetRandomInputs();
+    test.Run(profile);
+    test.Expect(0, [&](const Dims& at) { return -in[0][at[0]]; });
+  }
+}
+
 // 160 operations times lanes: more code is for fewer elements at once.
 TEST(LoopPlan, TakesFewerElementsWhereTheCodeIsLong) {
   for (const auto& [ops, lanes] : {std::pair{1, 4}, {40, 4}, {41, 2}, {80, 2}, {81, 1}, {300, 1}}) {

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "element/group_access.h"
+
 namespace dragoman::kernel {
 
 int WindowLanes(const ir::Window& window, std::span<const TensorType> types, const target::DeviceProfile& profile) {
-  if (window.empty() || profile.unrolling_is_costly) return 1;
+  if (window.empty() || MaxOpsTimesLanes(profile) < 0) return 1;
   const ir::WindowAxis& last = window.back();
   if (last.size != 1 || last.stride != 1 || last.padding_low != 0 || last.padding_high != 0 ||
       last.base_dilation != 1) {
