@@ -335,7 +335,7 @@ class DirectEmitter {
         if (i > level) k = b_.UDiv(k, of_digit);
       }
       for (size_t i = 0; i < operands_.size(); ++i) {
-        if (!PositionsAreFinal(operands_[i].reader, next_level)) continue;
+        if (PositionsDependOn(operands_[i].reader.linear(), std::span(k_digits_).subspan(next_level))) continue;
         for (const Partial& place : next[i]) operands_[i].reader.IsValid(place);
       }
       return Loop(next_level, std::vector<V>(carried.begin(), carried.end()), next);
@@ -381,22 +381,12 @@ class DirectEmitter {
     }
   }
 
-  bool PositionsAreFinal(const OperandReader& reader, size_t level) const {
-    for (const PositionMap& position : reader.linear().positions) {
-      for (size_t i = level; i < k_digits_.size(); ++i) {
-        if (position.factors[k_digits_[i]] != 0) return false;
-      }
-    }
-    return true;
-  }
-
   bool SuitsRuns(int64_t extent) const {
     // Elsewhere what is computed of a place once a step costs more than the loads that a run saves.
     const bool may_be_outside = b_.profile().loads_visit_lanes;
     const auto is_inside = [&](const Operand& operand) {
-      return std::ranges::all_of(operand.reader.linear().positions, [&](const PositionMap& position) {
-        return may_be_outside && position.factors[k_digits_.back()] == 0;
-      });
+      const LinearMap& map = operand.reader.linear();
+      return map.positions.empty() || (may_be_outside && !PositionsDependOn(map, std::span(k_digits_).last(1)));
     };
     return config_.unroll_k > 1 && extent % config_.unroll_k == 0 && std::ranges::all_of(operands_, is_inside);
   }

@@ -205,6 +205,12 @@ ProductForm SimplifyProduct(const Product& product) {
   return form;
 }
 
+bool PositionsDependOn(const LinearMap& map, std::span<const int> digits) {
+  return std::ranges::any_of(map.positions, [digits](const PositionMap& position) {
+    return std::ranges::any_of(digits, [&](int digit) { return position.factors[digit] != 0; });
+  });
+}
+
 int VectorWidth(const ProductForm& form, const LinearMap& map, int digit, int most) {
   if (map.factors[digit] != 1) return 1;
   for (const PositionMap& position : map.positions) {

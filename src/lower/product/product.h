@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/status.h"
@@ -87,6 +88,9 @@ Status AbsorbProducers(const fusion::Group& group, OperandMap& map);
 // Lets N hold the digit that is contiguous in the result, by swapping lhs and rhs where needed.
 void OrientProduct(Product& product);
 ProductForm SimplifyProduct(const Product& product);
+
+// Whether any of these digits moves a position.
+bool PositionsDependOn(const LinearMap& map, std::span<const int> digits);
 
 // How many consecutive elements along `digit` may be loaded at once: a power of two up to `most`. All other strides,
 // the offset and the extents must be multiples of it, and no position may depend on the digit.
