@@ -73,7 +73,9 @@ class Tuner {
   }
 
   void MakeRows(const SecondsByKey& before) {
-    for (auto& [key, choices] : choices_) {
+    for (auto& entry : choices_) {
+      const std::string& key = entry.first;
+      kernel::ProductChoices& choices = entry.second;
       std::erase_if(choices.candidates, [&](const kernel::ProductCandidateName& candidate) {
         return candidate.name == choices.chosen || (!candidate.has_same_bits && !tune_.reorders);
       });
