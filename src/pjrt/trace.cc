@@ -101,10 +101,11 @@ void Trace::AddExecution(const runtime::Executable& executable, std::span<const 
 }
 
 void Trace::AddTransfer(int device, std::string name, uint64_t size_bytes, Clock::time_point begin) {
-  const int64_t begin_ns = Nanoseconds(begin), end_ns = Nanoseconds(Clock::now());
+  const int64_t begin_ns = Nanoseconds(begin);
+  const int64_t duration_ns = std::min(Nanoseconds(Clock::now()) - begin_ns, INT64_MAX / 1000);
   const std::lock_guard lock(planes_mutex_);
   PlaneOf(device).lines[kTransfers].push_back(
-      {std::move(name), "", begin_ns, (end_ns - begin_ns) * 1000, static_cast<double>(size_bytes)});
+      {std::move(name), "", begin_ns, duration_ns * 1000, static_cast<double>(size_bytes)});
 }
 
 namespace {

@@ -44,7 +44,7 @@ StatusOr<ScoreWalk::Values> AttentionKernel::EmitLevel(const Level& level) {
   Values start;
   for (const RowReduction& reduction : level) {
     roots.push_back(reduction.op->operands[0]);
-    ASSIGN_OR_RETURN(const std::vector<Scalar> values, CombinerOf(*reduction.op).Start(elemental_));
+    ASSIGN_OR_RETURN(const std::vector<Scalar> values, RowCombinerOf(*reduction.op).Start(elemental_));
     start.push_back(values[0].re);
     if (reduction.sum != nullptr) start.push_back(b_.F32(0));
   }
@@ -109,7 +109,7 @@ ScoreWalk::Values AttentionKernel::AddExponentials(const RowReduction& reduction
 ScoreWalk::Values AttentionKernel::Combined(const RowReduction& reduction, std::span<const V> a, std::span<const V> b) {
   const Scalar lhs[] = {{a[0], {}}};
   const Scalar rhs[] = {{b[0], {}}};
-  const auto combined = CombinerOf(*reduction.op).Combine(elemental_, lhs, rhs);
+  const auto combined = RowCombinerOf(*reduction.op).Combine(elemental_, lhs, rhs);
   Keep(combined.status());
   if (!combined.ok()) return {a.begin(), a.end()};
   const V result = (*combined)[0].re;
@@ -155,13 +155,13 @@ Status AttentionKernel::SetRowValues(const Level& level, const Values& totals) {
     for (const RowReduction& reduction : level) {
       const V total = totals[next++];
       const Scalar accumulator[] = {{total, {}}};
-      ASSIGN_OR_RETURN(const auto result, CombinerOf(*reduction.op).Finish(elemental_, accumulator));
+      ASSIGN_OR_RETURN(const auto result, RowCombinerOf(*reduction.op).Finish(elemental_, accumulator));
       row_values_[row][reduction.op->result()] = result[0];
       if (reduction.sum == nullptr) continue;
       // -inf less -inf is NaN in a row that has nothing else.
       const V nan = b_.F32(std::numeric_limits<float>::quiet_NaN());
       const Scalar whole[] = {{b_.Select(IsLowest(total), nan, totals[next++]), {}}};
-      ASSIGN_OR_RETURN(const auto finished, CombinerOf(*reduction.sum).Finish(elemental_, whole));
+      ASSIGN_OR_RETURN(const auto finished, RowCombinerOf(*reduction.sum).Finish(elemental_, whole));
       row_values_[row][reduction.sum->result()] = finished[0];
     }
   }

@@ -22,7 +22,7 @@ struct RowReduction {
 };
 using Level = std::vector<RowReduction>;  // that can be taken in one walk
 
-inline Combiner CombinerOf(const ir::Op& op) { return Combiner(*op.regions[0], InitialValues(op)); }
+inline Combiner RowCombinerOf(const ir::Op& op) { return Combiner(*op.regions[0], InitialValues(op)); }
 
 class AttentionKernel : public ScoreWalk {
  public:
