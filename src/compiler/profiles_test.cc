@@ -9,10 +9,12 @@
 #include <map>
 #include <thread>
 
+#include "base/format.h"
 #include "base/os_testing.h"
 #include "codegen/module_rules_testing.h"
 #include "compiler/compiler.h"
 #include "ir/fourier.h"
+#include "ir/ir.h"
 #include "lower/fourier/line_plan.h"
 #include "passes/fourier_lines.h"
 #include "spirv/testing.h"
@@ -156,6 +158,26 @@ TEST(RecordedProfiles, HoldTheLinesThatTransformsAreCutInto) {
         const int least = limits.columns < limits.rows ? 2 : 1;  // neighbours, but for a CPU
         EXPECT_GE(kernel::PlanLines({real, 99, n, 64, 64}, profile).lines, least) << device << ": columns of " << n;
       }
+    }
+  }
+}
+
+// passes/panels.cc says beforehand what lower/lu_panel.cc and its neighbours take.
+TEST(RecordedProfiles, HoldThePanelsThatMatricesAreCutInto) {
+  auto profiles = RecordedProfiles();
+  profiles["h100 with little shared memory"] = profiles["h100"];
+  profiles["h100 with little shared memory"].shared_memory_bytes = 16384;
+  for (const auto& [device, profile] : profiles) {
+    for (const std::string dtype : {"f32", "f64", "c64", "c128"}) {
+      if (!profile.float64 && (dtype == "f64" || dtype == "c128")) continue;
+      auto module =
+          ir::Parse(Format("module @m\nfunc public @main(%a: tensor<100x100x{0}>) {{ %l, %p, %o = custom_call(%a) {{"
+                           "call_target_name = \"LuDecomposition\", backend_config = \"\", has_side_effect = 0}} : "
+                           "tensor<100x100x{0}>, tensor<100xsi32>, tensor<100xsi32> return(%l, %p, %o) }}",
+                           dtype));
+      ASSERT_TRUE(module.ok()) << module.status().message();
+      const auto program = CompileModule(*std::move(module), profile, {});
+      EXPECT_TRUE(program.ok()) << device << ": " << program.status().message();
     }
   }
 }

@@ -24,6 +24,12 @@ class BlockKernel {
     return field_.Zero();
   }
 
+  // Element k, which is column k's, of a result [count, width] of a workgroup a panel.
+  void StoreOfColumn(int result, V k, const Scalar& value) {
+    const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(op_.type(result).dims[1])), k);
+    e_.Store(op_.results[result].get(), Index::FromLinear(place), value);
+  }
+
   // By one invocation of the team.
   void Once(const std::function<void()>& body) {
     b_.If(b_.IEq(b_.LocalIndex(), b_.I32(0)), [&] {

@@ -58,8 +58,11 @@ class PanelOfCholesky : public BlockKernel {
       const V column = b_.IAdd(first_column, ColumnOf(i % kTileSide));
       const V inside = b_.SMin(column, b_.I32(columns_ - 1));
       const V row = RowOf(i / kTileSide);
-      const Scalar value = At(op_.operands[0], Index::FromDims({matrix_, row, inside}));
-      tile.push_back(field_.Select(b_.SLt(column, b_.IAdd(first_, row)), field_.Zero(), value));
+      Scalar value = At(op_.operands[0], Index::FromDims({matrix_, row, inside}));
+      const V diagonal = b_.IAdd(first_, row);
+      // The diagonal of a Hermitian matrix is real, whatever stands there.
+      if (field_.is_complex()) value.im = b_.Select(b_.IEq(column, diagonal), field_.real_zero(), value.im);
+      tile.push_back(field_.Select(b_.SLt(column, diagonal), field_.Zero(), value));
     }
     return tile;
   }

@@ -81,11 +81,6 @@ void HeldPanelKernel::Give(const State& state,
   }
 }
 
-void HeldPanelKernel::StoreOfColumn(int result, V k, const Scalar& value) {
-  const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(width_)), k);
-  e_.Store(op_.results[result].get(), Index::FromLinear(place), value);
-}
-
 Scalar HeldPanelKernel::Shuffled(const Scalar& value, int distance) {
   return {Shuffled(value.re, distance), field_.is_complex() ? Shuffled(value.im, distance) : V{}};
 }

@@ -31,8 +31,6 @@ class HeldPanelKernel : protected BlockKernel {
   State ForEachColumn(State state, const std::function<State(V k, V diagonal, const State& state)>& step);
   // To result 0; `value` may change an element on its way.
   void Give(const State& state, const std::function<Scalar(int64_t column, V place, const Scalar& value)>& value);
-  // Element k of a result [count, width].
-  void StoreOfColumn(int result, V k, const Scalar& value);
   // The column that comes to place j in step k is not finished yet.
   V IsOpen(V k, V j) { return b_.SLt(j, b_.ISub(b_.I32(width_), k)); }
 

@@ -73,7 +73,7 @@ TEST(LowerPanel, ReflectorsOfHugeAndTinyColumnsAreRight) {
 
 // Rows of the panel in the middle, at the beginning and where it reaches below the last row.
 TEST(LowerPanel, UpdatesWhatIsBesideAPanelOfLu) {
-  for (const target::DeviceProfile& profile : PanelProfiles()) {
+  for (const target::DeviceProfile& profile : HeroProfiles()) {
     for (const auto& [width, rows, columns, first] :
          {std::tuple{1, 1, 1, 0}, std::tuple{3, 7, 5, 2}, std::tuple{8, 70, 300, 40}, std::tuple{4, 6, 140, 4}}) {
       for (const char* dtype : {"f32", "f64", "c64"}) {
@@ -95,7 +95,7 @@ TEST(LowerPanel, UpdatesWhatIsBesideAPanelOfLu) {
   }
 }
 
-// Diagonally dominant, and nothing to be read before the diagonal.
+// Diagonally dominant, and nothing to be read before the diagonal, nor what is imaginary on it.
 TEST(LowerPanel, FactorsPanelsOfHermitianMatrices) {
   for (const target::DeviceProfile& profile : HeroProfiles()) {
     for (const auto& [width, columns, first] : {std::tuple{4, 4, 0}, std::tuple{8, 24, 8}, std::tuple{16, 50, 32}}) {
@@ -111,7 +111,7 @@ TEST(LowerPanel, FactorsPanelsOfHermitianMatrices) {
           const auto place = static_cast<int64_t>(i) / parts;
           const int64_t row = place / columns % width, column = place % columns;
           values[i] = column < first + row ? NAN : static_cast<double>((i * 7) % 11) / 11 - 0.5;
-          if (column == first + row) values[i] = i % parts == 0 ? width : 0;
+          if (column == first + row) values[i] = i % parts == 0 ? width : NAN;
         }
         const TensorType parts_type{RealPart(test.inputs[0].type().dtype), {static_cast<int64_t>(values.size())}};
         test.inputs[0] = ir::Literal(test.inputs[0].type(), reference::LiteralFromDoubles(parts_type, values).Dense());

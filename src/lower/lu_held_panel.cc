@@ -15,7 +15,7 @@ class HeldLuKernel : public HeldPanelKernel {
 
   StatusOr<Dispatch> Emit() {
     pivot_row_ = field_.AddShared(width_);
-    // Where no row is left, none is shared: zeros then, which change nothing.
+    // Where no row is left, none is shared: what is there, zeros at first, meets factors of zero.
     team_.Share(width_, [&](V j) { field_.Store(pivot_row_, j, field_.Zero()); });
     const State start = Fetch();
     const State end =

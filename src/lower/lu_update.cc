@@ -9,7 +9,7 @@
 namespace dragoman::kernel {
 namespace {
 
-constexpr int kTileRows = 64;     // of a tile
+constexpr int kTileRows = target::kLuTileRows;
 constexpr int kColumnLanes = 64;  // invocations side by side
 constexpr int kColumnsEach = 2;   // of an invocation
 constexpr int kRowsUnderWay = 4;  // of an invocation: as many loads are under way

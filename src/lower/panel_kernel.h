@@ -44,12 +44,6 @@ class PanelKernel : protected BlockKernel {
     });
   }
 
-  // Element k of a result [count, width].
-  void StoreOfColumn(int result, V k, const Scalar& value) {
-    const V place = b_.IAdd(b_.IMul(b_.WorkgroupIndex(), b_.I32(width_)), k);
-    e_.Store(op_.results[result].get(), Index::FromLinear(place), value);
-  }
-
   Scalar Get(V column, V row) {
     const V place = Place(column, row);
     if (!field_.is_complex()) return {b_.Load(buffer_, place), {}};

@@ -113,6 +113,18 @@ Value* Conjugate(Value* value, Builder& builder) {
   return builder.Binary(OpCode::kComplex, builder.Unary(OpCode::kReal, value), imag);
 }
 
+Value* Adjoint(Value* matrix, Builder& builder) { return Conjugate(builder.Transpose(matrix, {0, 2, 1}), builder); }
+
+Value* PadWithIdentity(Value* matrix, int64_t added, Builder& b) {
+  const int64_t n = matrix->type.dims[1];
+  matrix = b.Pad(matrix, b.Scalar(matrix->type.dtype, 0), {0, 0, 0}, {0, added, added});
+  Value* rows = b.Iota({DType::kS32, matrix->type.dims}, 1);
+  Value* columns = b.Iota({DType::kS32, matrix->type.dims}, 2);
+  Value* is_added = b.Compare(ComparisonDirection::kGe, rows, b.SplatLike(rows, static_cast<double>(n)));
+  Value* is_diagonal = b.Compare(ComparisonDirection::kEq, rows, columns);
+  return b.Select(b.And(is_added, is_diagonal), b.SplatLike(matrix, 1), matrix);
+}
+
 Value* RealOf(Value* value, Builder& builder) {
   return IsComplex(value->type.dtype) ? builder.Unary(OpCode::kReal, value) : value;
 }

@@ -13,8 +13,6 @@ Value* CompareRowsToColumns(ComparisonDirection direction, const Dims& dims, Bui
   return b.Compare(direction, b.Iota({DType::kS32, dims}, 1), b.Iota({DType::kS32, dims}, 2));
 }
 
-Value* Adjoint(Value* matrix, Builder& b) { return Conjugate(b.Transpose(matrix, {0, 2, 1}), b); }
-
 // Carried: what is left of A, and U. Rows [first, first + block) of U, whose products then leave the rows below.
 std::vector<Value*> FactorBlock(const std::vector<Value*>& carried, Value* first, int64_t block, Builder& b) {
   Value* matrix = carried[0];
@@ -46,19 +44,6 @@ Value* FactorBlocks(Value* matrix, int64_t block, Builder& b) {
   Value* rest = b.Slice(results[0], {0, done, done}, dims);
   Value* place = b.Scalar(DType::kS32, static_cast<double>(done));
   return b.DynamicUpdateSlice(results[1], FactorBlocks(rest, block, b), {b.Scalar(DType::kS32, 0), place, place});
-}
-
-// To whole blocks, with ones on the added diagonal.
-Value* PadToBlocks(Value* matrix, int64_t block, Builder& b) {
-  const int64_t n = matrix->type.dims[1];
-  const int64_t added = CeilDiv(n, block) * block - n;
-  if (added == 0) return matrix;
-  matrix = b.Pad(matrix, b.Scalar(matrix->type.dtype, 0), {0, 0, 0}, {0, added, added});
-  const Dims dims = matrix->type.dims;
-  Value* rows = b.Iota({DType::kS32, dims}, 1);
-  Value* is_added = b.Compare(ComparisonDirection::kGe, rows, b.SplatLike(rows, static_cast<double>(n)));
-  Value* is_diagonal = CompareRowsToColumns(ComparisonDirection::kEq, dims, b);
-  return b.Select(b.And(is_added, is_diagonal), b.SplatLike(matrix, 1), matrix);
 }
 
 // NaN in the whole triangle of a matrix one of whose pivots was not positive.
@@ -96,7 +81,9 @@ StatusOr<Replacement> DecomposeCholesky(Op& op, RewriteContext& context, const t
   Value* counts = CompareRowsToColumns(ComparisonDirection::kLe, matrix->type.dims, b);
   matrix = b.Select(counts, matrix, Adjoint(matrix, b));
   const int64_t block = RowsOfPanel(stack.rows, profile);
-  Value* factor = FactorBlocks(PadToBlocks(matrix, block, b), block, b);
+  const int64_t added = CeilDiv(stack.rows, block) * block - stack.rows;
+  if (added > 0) matrix = PadWithIdentity(matrix, added, b);
+  Value* factor = FactorBlocks(matrix, block, b);
   factor = b.Slice(factor, {0, 0, 0}, {stack.count, stack.rows, stack.rows});
   factor = MarkFailures(Adjoint(factor, b), b);
   if (!is_lower) factor = Adjoint(factor, b);

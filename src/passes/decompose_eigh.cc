@@ -102,7 +102,7 @@ Value* Hermitian(Value* matrix, bool is_lower, Builder& b) {
   Value* row = b.Iota({DType::kS32, dims}, 1);
   Value* column = b.Iota({DType::kS32, dims}, 2);
   const auto direction = is_lower ? ComparisonDirection::kGt : ComparisonDirection::kLt;
-  Value* mirrored = Conjugate(b.Transpose(matrix, {0, 2, 1}), b);
+  Value* mirrored = Adjoint(matrix, b);
   Value* diagonal = FromReal(RealOf(matrix, b), matrix->type.dtype, b);
   Value* rest = b.Select(b.Compare(ComparisonDirection::kEq, row, column), diagonal, mirrored);
   return b.Select(b.Compare(direction, row, column), matrix, rest);

@@ -33,13 +33,16 @@ Value* RowsOfU(Value* rows, Value* panel, Value* first, const Panels& panels, Bu
   return SmallTriangularSolve(b.Transpose(triangle, {0, 2, 1}), rows, true, true, b)->result();
 }
 
+const Op* FactorPanel(Builder& b, Value* first, Value* matrix, const Panels& panels) {
+  Value* before = PanelColumns(matrix, first, panels, b);
+  const int64_t count = before->type.dims[0];
+  return b.MakeTyped(OpCode::kLuPanel, {before, first},
+                     {before->type, {DType::kS32, {count, panels.width}}, {DType::kS32, {count, panels.rows}}});
+}
+
 // Carried: the matrix, the pivots [count, steps], the rows' order.
 std::vector<Value*> PanelStep(Builder& b, Value* first, const std::vector<Value*>& carried, const Panels& panels) {
-  Value* before = PanelColumns(carried[0], first, panels, b);
-  const int64_t count = before->type.dims[0];
-  const Op* factored =
-      b.MakeTyped(OpCode::kLuPanel, {before, first},
-                  {before->type, {DType::kS32, {count, panels.width}}, {DType::kS32, {count, panels.rows}}});
+  const Op* factored = FactorPanel(b, first, carried[0], panels);
   Value* panel = factored->result(0);
   Value* order = factored->result(2);
   Value* matrix = GatherRows(carried[0], order, b);
@@ -60,11 +63,7 @@ std::vector<Value*> PanelStep(Builder& b, Value* first, const std::vector<Value*
 
 // The same where panels are quick: they are narrow then, and one kernel does the rest of a step.
 std::vector<Value*> HeldPanelStep(Builder& b, Value* first, const std::vector<Value*>& carried, const Panels& panels) {
-  Value* before = PanelColumns(carried[0], first, panels, b);
-  const int64_t count = before->type.dims[0];
-  const Op* factored =
-      b.MakeTyped(OpCode::kLuPanel, {before, first},
-                  {before->type, {DType::kS32, {count, panels.width}}, {DType::kS32, {count, panels.rows}}});
+  const Op* factored = FactorPanel(b, first, carried[0], panels);
   Value* order = factored->result(2);
   Value* matrix = b.Make(OpCode::kLuUpdate, {carried[0], factored->result(0), order, first})->result();
   Value* pivots = b.DynamicUpdateSlice(carried[1], factored->result(1), {b.Scalar(DType::kS32, 0), first});
@@ -89,8 +88,7 @@ std::vector<Value*> HeldPanelSteps(std::vector<Value*> carried, const Panels& pa
 StatusOr<Replacement> DecomposeLu(Op& op, RewriteContext& context, const target::DeviceProfile& profile) {
   if (op.operands.size() != 1 || op.results.size() != 3) return Replacement();
   const TensorType& type = op.operands[0]->type;
-  const DType real = RealPart(type.dtype);
-  if (type.rank() < 2 || !(op.type(0) == type) || (real != DType::kF32 && real != DType::kF64)) return Replacement();
+  if (type.rank() < 2 || !(op.type(0) == type) || !HasPanels(type.dtype)) return Replacement();
   const Stack stack = StackOf(type);
   const int64_t steps = std::min(stack.rows, stack.columns);
   Dims pivots_dims = stack.batch, order_dims = stack.batch;

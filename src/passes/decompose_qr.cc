@@ -26,8 +26,6 @@ Value* UnpackReflectors(Value* panel, Value* first, Builder& b) {
   return b.Select(is_below, panel, b.Select(is_head, b.SplatLike(panel, 1), b.SplatLike(panel, 0)));
 }
 
-Value* AdjointOf(Value* matrix, Builder& b) { return Conjugate(b.Transpose(matrix, {0, 2, 1}), b); }
-
 // Row i of [count, width, n] times factor i of [count, width].
 Value* ScaleRows(Value* matrix, Value* factors, Builder& b) {
   return b.Multiply(b.Broadcast(factors, matrix->type.dims, {0, 1}), matrix);
@@ -44,7 +42,7 @@ Value* ChangeByReflectors(Value* matrix, const Reflectors& reflectors, bool by_a
   Value* triangle = ScaleRows(inner, reflectors.taus, b);
   Value* solved = nullptr;
   if (by_adjoint) {
-    solved = SmallTriangularSolve(AdjointOf(triangle, b), products, true, true, b)->result();
+    solved = SmallTriangularSolve(Adjoint(triangle, b), products, true, true, b)->result();
     solved = ScaleRows(solved, Conjugate(reflectors.taus, b), b);
   } else {
     products = ScaleRows(products, reflectors.taus, b);

@@ -59,6 +59,10 @@ int64_t SmallMatrixRows(DType dtype, const target::DeviceProfile& profile);
 int64_t RotatedRows(DType dtype, const target::DeviceProfile& profile);
 // The complex conjugate; a real value itself.
 Value* Conjugate(Value* value, Builder& builder);
+// Of each matrix [count, rows, columns].
+Value* Adjoint(Value* matrix, Builder& builder);
+// Each matrix [count, n, n] with `added` more rows and columns: ones on the added diagonal, zeros beside.
+Value* PadWithIdentity(Value* matrix, int64_t added, Builder& builder);
 // The type's real part; a real value itself.
 Value* RealOf(Value* value, Builder& builder);
 // A real value as one of `dtype`, which may be complex.

@@ -52,20 +52,14 @@ Value* SolveByRows(const System& system, Builder& b) {
   return b.ForLoop(n, {b.Splat(system.right->type, 0)}, step)[0];
 }
 
-// To a multiple of `block` rows, with ones on the added diagonal and zeros beside.
+// To a multiple of `block` rows.
 System Padded(System system, int64_t block, Builder& b) {
   const int64_t n = system.right->type.dims[1];
   const int64_t added = CeilDiv(n, block) * block - n;
   if (added == 0) return system;
   Value* zero = b.Scalar(system.right->type.dtype, 0);
   system.right = b.Pad(system.right, zero, {0, 0, 0}, {0, added, 0});
-  system.triangle = b.Pad(system.triangle, zero, {0, 0, 0}, {0, added, added});
-  const TensorType& type = system.triangle->type;
-  Value* rows = b.Iota({DType::kS32, type.dims}, 1);
-  Value* columns = b.Iota({DType::kS32, type.dims}, 2);
-  Value* is_added = b.Compare(ComparisonDirection::kGe, rows, b.SplatLike(rows, static_cast<double>(n)));
-  Value* is_diagonal = b.Compare(ComparisonDirection::kEq, rows, columns);
-  system.triangle = b.Select(b.And(is_added, is_diagonal), b.Splat(type, 1), system.triangle);
+  system.triangle = PadWithIdentity(system.triangle, added, b);
   return system;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/known_values.h"
 
-#include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -31,15 +31,18 @@ bool IsFoldableKind(const Op& op) {
          kind == ir::OpKind::kIndexing || kind == ir::OpKind::kReduction || kind == ir::OpKind::kContraction;
 }
 
-// The operations that `root` depends on, each after those that it reads; nothing where `may_enter` refuses one.
+// The operations that `root` depends on, each after those that it reads; nothing where `may_enter`, which is asked once
+// for each, refuses one.
 template <typename Filter>
 std::vector<const Op*> OpsBefore(const Value* root, const Filter& may_enter) {
   std::vector<const Op*> order;
   std::unordered_set<const Op*> seen;
   std::vector<std::pair<const Op*, size_t>> path;  // and the operand to look at next
   const auto enter = [&](const Value* value) {
-    if (value->op == nullptr || !may_enter(*value->op)) return false;
-    if (seen.insert(value->op).second) path.emplace_back(value->op, 0);
+    if (value->op == nullptr) return false;
+    if (!seen.insert(value->op).second) return true;
+    if (!may_enter(*value->op)) return false;
+    path.emplace_back(value->op, 0);
     return true;
   };
   if (!enter(root)) return {};
@@ -69,14 +72,15 @@ const ir::Literal* KnownValues::Find(const Value* value) {
 }
 
 void KnownValues::Compute(const Value* root) {
+  // Counted on the way, so that what depends on a whole program is given up early.
   int64_t elements = 0;
-  const std::vector<const Op*> order =
-      OpsBefore(root, [&](const Op& op) { return IsFoldable(op) && op.type().num_elements() <= max_elements_; });
-  for (const Op* op : order) {
-    elements += op->type().num_elements();
-    for (const Value* operand : op->operands) elements += operand->type.num_elements();
-  }
-  if (order.empty() || elements > max_elements_) return;
+  const std::vector<const Op*> order = OpsBefore(root, [&](const Op& op) {
+    if (!IsFoldable(op)) return false;
+    elements += op.type().num_elements();
+    for (const Value* operand : op.operands) elements += operand->type.num_elements();
+    return elements <= max_elements_;
+  });
+  if (order.empty()) return;
   std::unordered_map<const Value*, ir::Literal> known;
   for (const Op* op : order) {
     std::vector<ir::Literal> operands;

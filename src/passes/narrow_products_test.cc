@@ -5,18 +5,11 @@
 
 #include "base/format.h"
 #include "passes/names.h"
+#include "passes/product_testing.h"
 #include "passes/testing.h"
 
 namespace dragoman::passes {
 namespace {
-
-target::DeviceProfile WithMatrixUnits(int units = 16) {
-  target::DeviceProfile profile;
-  profile.cooperative_matrix = profile.vulkan_memory_model = profile.subgroup_basic = true;
-  profile.matrix_shapes = {{16, 16, 16, DType::kF16, DType::kF32}, {16, 16, 16, DType::kBF16, DType::kF32}};
-  profile.compute_units = units;
-  return profile;
-}
 
 // Whether the products of `text` became products of f16, or bf16.
 bool IsNarrowed(const std::string& text, const target::DeviceProfile& profile = WithMatrixUnits()) {
@@ -31,25 +24,16 @@ bool IsNarrowed(const std::string& text, const target::DeviceProfile& profile = 
   return true;
 }
 
-std::string Dot(int64_t m, int64_t k, int64_t n, int precision = 0, std::string_view type = "f32") {
-  return Format(
-      "module @m func public @main(%a: tensor<{0}x{1}x{4}>, %b: tensor<{1}x{2}x{4}>) {{\n"
-      "%c = dot_general(%a, %b) {{lhs_batching_dimensions = [], rhs_batching_dimensions = [], "
-      "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], precision = {3}}} : tensor<{0}x{2}x{4}>\n"
-      "return(%c) }}",
-      m, k, n, precision, type);
-}
-
 TEST(NarrowProducts, TakesLargeFloat32ProductsOfDefaultPrecision) {
-  EXPECT_TRUE(IsNarrowed(Dot(1024, 1024, 1024)));
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024, 1)));  // HIGH
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024, 2)));  // HIGHEST
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024, 0, "f64")));
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024, 0, "f16")));  // as it is
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1023, 1024)));            // no pairs
-  EXPECT_FALSE(IsNarrowed(Dot(64, 64, 64)));                  // does not pay
-  EXPECT_FALSE(IsNarrowed(Dot(8, 1 << 14, 1 << 14)));         // few rows
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 0, 1024)));
+  EXPECT_TRUE(IsNarrowed(DotProgram(1024, 1024, 1024)));
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024, 1)));  // HIGH
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024, 2)));  // HIGHEST
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024, 0, "f64")));
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024, 0, "f16")));  // as it is
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1023, 1024)));            // no pairs
+  EXPECT_FALSE(IsNarrowed(DotProgram(64, 64, 64)));                  // does not pay
+  EXPECT_FALSE(IsNarrowed(DotProgram(8, 1 << 14, 1 << 14)));         // few rows
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 0, 1024)));
 }
 
 // Two neighbours in memory of a and b, 2 each, are of different batches.
@@ -63,7 +47,7 @@ func public @main(%a: tensor<1024x1024x2xf32>, %b: tensor<1024x1024x2xf32>) {
 }
 
 TEST(NarrowProducts, DemandsTheHighestPrecisionWhereAsked) {
-  auto module = ParseForTest(Dot(1024, 1024, 1024));
+  auto module = ParseForTest(DotProgram(1024, 1024, 1024));
   const target::DeviceProfile profile = WithMatrixUnits();
   target::Options options;
   options.exact_products = true;
@@ -73,13 +57,13 @@ TEST(NarrowProducts, DemandsTheHighestPrecisionWhereAsked) {
 }
 
 TEST(NarrowProducts, LeavesDevicesWithoutMatrixUnitsAlone) {
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024), target::DeviceProfile()));
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024), target::DeviceProfile()));
   target::DeviceProfile profile = WithMatrixUnits();
   profile.matrix_registers = 0;
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024), profile));
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024), profile));
   profile = WithMatrixUnits();
   profile.matrix_shapes = {{16, 16, 16, DType::kF16, DType::kF16}};
-  EXPECT_FALSE(IsNarrowed(Dot(1024, 1024, 1024), profile));
+  EXPECT_FALSE(IsNarrowed(DotProgram(1024, 1024, 1024), profile));
 }
 
 constexpr int kSize = 256;  // of square operands whose product pays on one compute unit
@@ -107,7 +91,7 @@ std::vector<std::vector<double>> ScaledOperands(int spread) {
 
 // What the narrowed program computes of square operands.
 ir::Literal NarrowProductOf(const std::vector<std::vector<double>>& operands) {
-  auto module = ParseForTest(Dot(kSize, kSize, kSize));
+  auto module = ParseForTest(DotProgram(kSize, kSize, kSize));
   const auto result = NarrowProducts(*module, {WithMatrixUnits(1)});
   EXPECT_TRUE(result.ok() && result->changed);
   const TensorType type{DType::kF32, {kSize, kSize}};

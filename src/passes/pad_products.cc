@@ -50,7 +50,7 @@ std::optional<InnerUse> InnerOfConvolution(const Op& op, int operand) {
   return InnerUse{-1, at(is_input ? AttrKey::kOutputBatchDimension : AttrKey::kOutputFeatureDimension)};
 }
 
-// Of the sums behind each result.
+// Of the terms behind each result.
 int64_t SumOf(const Op& op) {
   if (op.code == OpCode::kConvolution) {
     const Value* kernel = op.operands[1];
@@ -59,6 +59,14 @@ int64_t SumOf(const Op& op) {
   int64_t sum = 1;
   for (const int64_t d : op.attributes.Ints(AttrKey::kLhsContractingDimensions)) sum *= op.operands[0]->type.dims[d];
   return sum;
+}
+
+// Of a dot_general: what an operand has for itself, in one batch. Each is to have as many as the tiles of matrix units.
+int64_t FewestRows(const Op& dot) {
+  int64_t taken = SumOf(dot);
+  for (const int64_t d : dot.attributes.Ints(AttrKey::kLhsBatchingDimensions)) taken *= dot.operands[0]->type.dims[d];
+  const auto rows = [&](int side) { return dot.operands[side]->type.num_elements() / std::max<int64_t>(taken, 1); };
+  return std::min(rows(0), rows(1));
 }
 
 // Rows of a multiple of 16 bytes where that costs little, else pairs of pairs.
@@ -88,6 +96,7 @@ class ProductPadding {
       if (!inner.has_value() || !Pays(op, operand, *inner)) continue;
       const int64_t extent = operands[operand]->type.dims[last];
       const int64_t more = PaddedExtent(extent) - extent;
+      if (more == 0) continue;  // since the other operand was padded
       operands[operand] = WithZeros(operands[operand], last, more, b);
       Value*& other = operands[1 - operand];
       if (inner->in_other >= 0) other = WithZeros(other, inner->in_other, more, b);
@@ -120,9 +129,7 @@ class ProductPadding {
                          (1 / target::kScalarProductRate - more / target::kNarrowProductRate);
     double bytes = 2 * Bytes(op.operands[operand]);
     bytes += inner.in_other >= 0 ? 2 * Bytes(op.operands[1 - operand]) : 2 * Bytes(op.result());
-    // Each operand has at least as many rows for itself as the tiles of matrix units.
-    const auto rows = [&](int side) { return static_cast<double>(op.operands[side]->type.num_elements()) / sum; };
-    if (op.code == OpCode::kDotGeneral && std::min(rows(0), rows(1)) < kFewestRows) return false;
+    if (op.code == OpCode::kDotGeneral && FewestRows(op) < kFewestRows) return false;
     return saved > 2 * kCopyCycles + bytes / (target::kBytesInCycle * units);
   }
 

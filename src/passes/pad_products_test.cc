@@ -3,18 +3,11 @@
 
 #include "base/format.h"
 #include "passes/names.h"
+#include "passes/product_testing.h"
 #include "passes/testing.h"
 
 namespace dragoman::passes {
 namespace {
-
-target::DeviceProfile WithMatrixUnits() {
-  target::DeviceProfile profile;
-  profile.cooperative_matrix = profile.vulkan_memory_model = profile.subgroup_basic = true;
-  profile.matrix_shapes = {{16, 16, 16, DType::kF16, DType::kF32}, {16, 16, 16, DType::kBF16, DType::kF32}};
-  profile.compute_units = 16;
-  return profile;
-}
 
 bool IsPadded(const std::string& text, const target::DeviceProfile& profile = WithMatrixUnits()) {
   auto module = ParseForTest(text);
@@ -26,15 +19,6 @@ bool IsPadded(const std::string& text, const target::DeviceProfile& profile = Wi
     for (const Value* operand : op->operands) EXPECT_EQ(operand->type.dims.back() % 4, 0) << ir::Print(*module);
   });
   return true;
-}
-
-std::string Dot(int64_t m, int64_t k, int64_t n, std::string_view type = "bf16", int precision = 0) {
-  return Format(
-      "module @m func public @main(%a: tensor<{0}x{1}x{4}>, %b: tensor<{1}x{2}x{4}>) {{\n"
-      "%c = dot_general(%a, %b) {{lhs_batching_dimensions = [], rhs_batching_dimensions = [], "
-      "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], precision = {3}}} : tensor<{0}x{2}x{4}>\n"
-      "return(%c) }}",
-      m, k, n, precision, type);
 }
 
 // A forward convolution of `channels` colours, or the gradient of its kernel.
@@ -68,17 +52,17 @@ std::string Convolution(int64_t channels, bool is_gradient, int64_t pixels = 64,
 }
 
 TEST(PadProducts, TakesLargeProductsWhoseInnermostDimensionsAreOdd) {
-  EXPECT_TRUE(IsPadded(Dot(1024, 768, 50257)));  // a vocabulary
-  EXPECT_TRUE(IsPadded(Dot(1024, 767, 1024)));
-  EXPECT_TRUE(IsPadded(Dot(1001, 767, 1001, "f16")));
-  EXPECT_TRUE(IsPadded(Dot(1024, 767, 1024, "f32")));
-  EXPECT_FALSE(IsPadded(Dot(1024, 768, 1024)));
-  EXPECT_FALSE(IsPadded(Dot(1023, 768, 1024)));  // odd, but not innermost
-  EXPECT_FALSE(IsPadded(Dot(1024, 767, 1024, "f32", 2)));
-  EXPECT_FALSE(IsPadded(Dot(1024, 767, 1024, "f64")));
-  EXPECT_FALSE(IsPadded(Dot(64, 63, 64)));     // does not pay
-  EXPECT_FALSE(IsPadded(Dot(4, 767, 50257)));  // few rows
-  EXPECT_FALSE(IsPadded(Dot(1024, 767, 1024), target::DeviceProfile()));
+  EXPECT_TRUE(IsPadded(DotProgram(1024, 768, 50257, 0, "bf16")));  // a vocabulary
+  EXPECT_TRUE(IsPadded(DotProgram(1024, 767, 1024, 0, "bf16")));
+  EXPECT_TRUE(IsPadded(DotProgram(1001, 767, 1001, 0, "f16")));
+  EXPECT_TRUE(IsPadded(DotProgram(1024, 767, 1024)));
+  EXPECT_FALSE(IsPadded(DotProgram(1024, 768, 1024, 0, "bf16")));
+  EXPECT_FALSE(IsPadded(DotProgram(1023, 768, 1024, 0, "bf16")));  // odd, but not innermost
+  EXPECT_FALSE(IsPadded(DotProgram(1024, 767, 1024, 2)));
+  EXPECT_FALSE(IsPadded(DotProgram(1024, 767, 1024, 0, "f64")));
+  EXPECT_FALSE(IsPadded(DotProgram(64, 63, 64, 0, "bf16")));     // does not pay
+  EXPECT_FALSE(IsPadded(DotProgram(4, 767, 50257, 0, "bf16")));  // few rows
+  EXPECT_FALSE(IsPadded(DotProgram(1024, 767, 1024, 0, "bf16"), target::DeviceProfile()));
 }
 
 TEST(PadProducts, TakesConvolutionsOfThreeColours) {
@@ -89,12 +73,50 @@ TEST(PadProducts, TakesConvolutionsOfThreeColours) {
   EXPECT_FALSE(IsPadded(Convolution(3, false, 8)));
 }
 
+TEST(PadProducts, RowsAreThoseOfOneBatch) {
+  const auto batches = [](int64_t columns) {
+    return Format(
+        "module @m func public @main(%a: tensor<64x512x{0}xbf16>, %b: tensor<64x512x512xbf16>) {{\n"
+        "%c = dot_general(%a, %b) {{lhs_batching_dimensions = [0], rhs_batching_dimensions = [0], "
+        "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1], precision = 0}} : "
+        "tensor<64x{0}x512xbf16>\n"
+        "return(%c) }}",
+        columns);
+  };
+  EXPECT_TRUE(IsPadded(batches(17)));
+  EXPECT_FALSE(IsPadded(batches(13)));
+}
+
+TEST(PadProducts, WhatIsSummedOverIsPaddedOnceForBothOperands) {
+  auto module = ParseForTest(R"(module @m func public @main(%a: tensor<1024x767xbf16>, %b: tensor<1024x767xbf16>) {
+    %c = dot_general(%a, %b) {lhs_batching_dimensions = [], rhs_batching_dimensions = [],
+      lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1], precision = 0} : tensor<1024x1024xbf16>
+    return(%c)
+  })");
+  const auto result = PadProducts(*module, {WithMatrixUnits()});
+  ASSERT_TRUE(result.ok() && result->changed);
+  int num_pads = 0;
+  ir::Walk(module->main()->body, [&](const ir::Op* op) { num_pads += op->code == OpCode::kPad ? 1 : 0; });
+  EXPECT_EQ(num_pads, 2);
+}
+
 // On a device of one compute unit small products are padded too.
 TEST(PadProducts, KeepsResults) {
   target::DeviceProfile profile = WithMatrixUnits();
   profile.compute_units = 1;
-  for (const std::string& text : {Dot(257, 515, 255, "f32"), Dot(256, 515, 256, "f32"), Dot(256, 512, 255, "f32"),
-                                  Convolution(3, false, 24, 2), Convolution(3, true, 24, 2)}) {
+  const std::string batches = R"(module @m func public @main(%a: tensor<2x3x161x63xf32>, %b: tensor<63x2x160x3xf32>) {
+    %c = dot_general(%a, %b) {lhs_batching_dimensions = [0], rhs_batching_dimensions = [1],
+      lhs_contracting_dimensions = [3, 1], rhs_contracting_dimensions = [0, 3], precision = 0} : tensor<2x161x160xf32>
+    return(%c)
+  })";
+  const std::string square = R"(module @m func public @main(%a: tensor<161x259xf32>) {
+    %c = dot_general(%a, %a) {lhs_batching_dimensions = [], rhs_batching_dimensions = [],
+      lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1], precision = 0} : tensor<161x161xf32>
+    return(%c)
+  })";
+  for (const std::string& text :
+       {batches, square, DotProgram(257, 515, 255), DotProgram(256, 515, 256), DotProgram(256, 512, 255),
+        Convolution(3, false, 24, 2), Convolution(3, true, 24, 2)}) {
     ExpectSameMeaning(PadProducts, text, 1e-6, profile);
   }
 }

@@ -26,6 +26,7 @@ Panels PanelsOf(int64_t steps, int64_t rows, int64_t columns, DType dtype, const
   const bool are_held = held.width >= kNarrowest;
   if (are_held) {
     width = std::min(width, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(held.width))));
+    while (target::LuUpdateBytes(width, SizeBytes(dtype)) > profile.shared_memory_bytes) width /= 2;
   }
   const int64_t count = CeilDiv(steps, width);
   return {width, count, are_held, std::max(rows, width * count), std::max(columns, width * count)};

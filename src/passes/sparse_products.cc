@@ -55,39 +55,35 @@ struct Terms {
   std::vector<std::vector<double>> factors;
 };
 
-std::vector<int64_t> PlacesThatAre(bool zero, const std::vector<double>& factors) {
-  std::vector<int64_t> places;
-  for (size_t k = 0; k < factors.size(); ++k) {
-    if ((factors[k] == 0) == zero) places.push_back(static_cast<int64_t>(k));
-  }
-  return places;
-}
+struct Term {
+  int64_t place;
+  double factor;
+};
 
-std::optional<Terms> FindTerms(const MatrixProduct& product, const ir::Literal& matrix, int64_t cost_of_term) {
+// Nothing where there are more than `most`.
+std::optional<Terms> FindTerms(const MatrixProduct& product, const ir::Literal& matrix, int64_t most) {
   const int64_t columns = matrix.type().dims[1];
-  std::vector<std::vector<int64_t>> chosen;
-  std::vector<std::vector<double>> rows;
+  std::vector<std::vector<Term>> sums;  // the terms of each, then some places without
   Terms terms;
   for (int64_t n = 0; n < product.sums(); ++n) {
-    std::vector<double> row;
+    std::vector<Term> row, zeros;
     for (int64_t k = 0; k < product.terms(); ++k) {
       const int64_t at = product.summed_in_matrix == 0 ? k * columns + n : n * columns + k;
-      row.push_back(reference::ElementAsDouble(matrix, at));
+      const Term term{k, reference::ElementAsDouble(matrix, at)};
+      if (term.factor != 0) row.push_back(term);
+      if (term.factor == 0 && std::ssize(zeros) < most) zeros.push_back(term);
+      if (std::ssize(row) > most) return std::nullopt;
     }
-    chosen.push_back(PlacesThatAre(false, row));
-    terms.count = std::max(terms.count, static_cast<int64_t>(chosen.back().size()));
-    if (terms.count > kMaxTerms || terms.count * cost_of_term > product.terms()) return std::nullopt;
-    rows.push_back(std::move(row));
+    terms.count = std::max<int64_t>(terms.count, std::ssize(row));
+    row.insert(row.end(), zeros.begin(), zeros.end());
+    sums.push_back(std::move(row));
   }
   terms.places.resize(terms.count);
   terms.factors.resize(terms.count);
-  for (size_t n = 0; n < rows.size(); ++n) {
-    const std::vector<int64_t> zeros = PlacesThatAre(true, rows[n]);
-    const size_t missing = terms.count - chosen[n].size();
-    chosen[n].insert(chosen[n].end(), zeros.begin(), zeros.begin() + static_cast<std::ptrdiff_t>(missing));
-    for (size_t t = 0; t < chosen[n].size(); ++t) {
-      terms.places[t].push_back(chosen[n][t]);
-      terms.factors[t].push_back(rows[n][chosen[n][t]]);
+  for (const std::vector<Term>& row : sums) {
+    for (int64_t t = 0; t < terms.count; ++t) {
+      terms.places[t].push_back(row[t].place);
+      terms.factors[t].push_back(row[t].factor);
     }
   }
   return terms;
@@ -195,10 +191,11 @@ StatusOr<Replacement> MakeSparse(const Op& op, int64_t cost_of_term, RewriteCont
     const auto results = static_cast<double>(op.type().num_elements());
     const bool pays = results >= static_cast<double>(product->sums()) * kLeastRows &&
                       results * static_cast<double>(product->terms()) >= kLeastMultiplyAdds;
-    if (!pays) continue;
+    const int64_t most = std::min(kMaxTerms, product->terms() / cost_of_term);
+    if (!pays || most == 0) continue;
     const ir::Literal* literal = known.Find(product->matrix);
     if (literal == nullptr) continue;
-    const std::optional<Terms> terms = FindTerms(*product, *literal, cost_of_term);
+    const std::optional<Terms> terms = FindTerms(*product, *literal, most);
     if (terms.has_value() && terms->count > 0) return ReplaceWith(SparseProduct(op, *product, *terms, context.builder));
   }
   return kKeep;

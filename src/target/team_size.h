@@ -44,4 +44,11 @@ inline HeldPanel HeldPanelOf(int64_t height, int words, const DeviceProfile& pro
   return {invocations, static_cast<int>(rows), static_cast<int>(kRegisters / (words * rows))};
 }
 
+// Rows of a tile that lu_update makes. It keeps as many of L in shared memory, a number for each, and a square of the
+// panel's width.
+inline constexpr int kLuTileRows = 64;
+inline int64_t LuUpdateBytes(int64_t width, int64_t element_bytes) {
+  return (kLuTileRows + width) * width * element_bytes + int64_t{kLuTileRows} * 4;
+}
+
 }  // namespace dragoman::target
