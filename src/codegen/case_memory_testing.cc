@@ -198,18 +198,22 @@ KernelCase ManyBuffersCase(const DeviceProfile& profile) {
   return result;
 }
 
-KernelCase AtomicCase(const DeviceProfile& profile, KOp op) {
-  Builder b(profile);
-  const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
-  const int out = b.AddBuffer({.memory = DType::kU32, .is_read = true, .is_written = true});
-  const V i = b.GlobalIndex(kCaseWorkgroupSize);
-  b.Atomic(op, out, b.And(i, b.I32(op == KOp::kAtomicExchange ? 255 : 7)), b.Load(in, i));
+KernelCase FinishAtomicCase(Builder&& b, KOp op) {
   KernelCase result;
   result.name = std::string(Name(op));
   result.workgroups = 8;
   result.buffers = {RandomElements(DType::kU32, kCount, 7), RandomElements(DType::kU32, kCount, 8)};
   result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
   return result;
+}
+
+KernelCase AtomicCase(const DeviceProfile& profile, KOp op) {
+  Builder b(profile);
+  const int in = b.AddBuffer({.memory = DType::kU32, .is_read = true});
+  const int out = b.AddBuffer({.memory = DType::kU32, .is_read = true, .is_written = true});
+  const V i = b.GlobalIndex(kCaseWorkgroupSize);
+  b.Atomic(op, out, b.And(i, b.I32(op == KOp::kAtomicExchange ? 255 : 7)), b.Load(in, i));
+  return FinishAtomicCase(std::move(b), op);
 }
 
 KernelCase SharedAtomicCase(const DeviceProfile& profile, KOp op) {
@@ -224,12 +228,7 @@ KernelCase SharedAtomicCase(const DeviceProfile& profile, KOp op) {
   b.SharedAtomic(op, array, b.And(local, b.I32(7)), b.Load(in, i));
   b.Barrier();
   b.Store(out, i, b.LoadShared(array, local));
-  KernelCase result;
-  result.name = std::string(Name(op));
-  result.workgroups = 8;
-  result.buffers = {RandomElements(DType::kU32, kCount, 7), RandomElements(DType::kU32, kCount, 8)};
-  result.kernel = std::move(b).Finish(kCaseWorkgroupSize);
-  return result;
+  return FinishAtomicCase(std::move(b), op);
 }
 
 }  // namespace

@@ -86,6 +86,7 @@ struct ProductTest {
 
   // Every kernel that can compute it, with tiles that fit badly, and what the profiles choose.
   void ExpectRightEverywhere() const;
+  void ExpectRightAsChosen() const;
 };
 
 inline ProductConfig TileTestConfig(int tile_m, int tile_n, int tile_k, int rows, int columns) {
@@ -154,6 +155,10 @@ inline void ProductTest::ExpectRightEverywhere() const {
                                      config.tile_m, config.tile_n, config.tile_k, splits));
     }
   }
+  ExpectRightAsChosen();
+}
+
+inline void ProductTest::ExpectRightAsChosen() const {
   for (const target::DeviceProfile& profile : TestProfiles()) {
     ExpectRight(LowerGroup(group, {profile}), profile.unrolling_is_costly ? "on a CPU: " : "on a GPU: ");
   }

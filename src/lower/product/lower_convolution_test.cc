@@ -119,7 +119,7 @@ TEST(LowerConvolution, TakesGroups) {
   ExpectRight({2, 5, 4, 8}, {3, 3, 1, 16}, depthwise);
   depthwise.feature_groups = 16;
   depthwise.padding = {0, 0, 1, 1};
-  ExpectRight({2, 64, 64, 16}, {1, 3, 1, 16}, depthwise);  // four results along a row
+  ExpectRight({2, 3, 8, 16}, {1, 3, 1, 16}, depthwise);
   ConvolutionDims grouped = Forward();
   grouped.feature_groups = 3;
   ExpectRight({2, 5, 4, 6}, {2, 2, 2, 12}, grouped);
@@ -132,6 +132,26 @@ TEST(LowerConvolution, TakesGroups) {
   ConvolutionDims data = {"b01f", "01oi", "b01f"};
   data.feature_groups = 4;
   ExpectRight({2, 5, 4, 8}, {2, 2, 8, 2}, data);
+}
+
+// Several results along a row, whose windows overlap.
+TEST(LowerConvolution, LoadsOnceWhatSlidingWindowsShare) {
+  target::DeviceProfile profile = VectorProfile();
+  profile.compute_units = 1;
+  ConvolutionDims depthwise = Forward();
+  depthwise.feature_groups = 16;
+  depthwise.padding = {0, 0, 1, 1};
+  ConvolutionDims strided = depthwise;
+  strided.strides = {1, 2};
+  for (const auto& [dims, rows] : {std::pair{depthwise, 4}, std::pair{strided, 2}}) {
+    const ProductTest test =
+        Convolution({DType::kF32, {2, 16, 16, 16}}, {DType::kF32, {1, 3, 1, 16}}, dims, DType::kF32);
+    const Product product = test.Prepared();
+    const ProductConfig config = ChooseProductKernel(product, SimplifyProduct(product), {profile});
+    EXPECT_TRUE(config.slides);
+    EXPECT_EQ(config.rows, rows);
+    test.ExpectRight(LowerGroup(test.group, {profile}), Format("{} along a row: ", rows));
+  }
 }
 
 TEST(LowerConvolution, TakesOtherDimensionNumbers) {

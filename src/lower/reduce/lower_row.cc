@@ -26,7 +26,7 @@ struct RowReduction {
   explicit RowReduction(const ir::Op* op)
       : op(op),
         space(op->operands[0]->type.dims, op->attributes.Ints(ir::AttrKey::kDimensions)),
-        combiner(*op->regions[0], InitialValues(*op)) {}
+        combiner(std::span(&this->op, 1)) {}
 };
 
 std::vector<V> Flatten(std::span<const Set> sets) {

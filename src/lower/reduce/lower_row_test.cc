@@ -149,6 +149,44 @@ TEST(LowerRow, RowsOfHigherRank) {
   }
 }
 
+// The greatest number of each row with its position, a NaN before all numbers, and what the number is less than.
+std::string ArgMax(int64_t rows, int64_t length) {
+  const std::string full = Format("tensor<{}x{}xf32>", rows, length);
+  return Format("(%0: {}) {{ ", full) + Constants() +
+         Format(
+             "%i = iota() {{iota_dimension = 1}} : tensor<{0}x{1}xsi32> %first = constant() {{value = dense<0>}} : "
+             "tensor<si32> %m, %at = reduce(%0, %i, %low, %first) {{dimensions = [1]}} : tensor<{0}xf32>, "
+             "tensor<{0}xsi32> (%lv: tensor<f32>, %li: tensor<si32>, %rv: tensor<f32>, %ri: tensor<si32>) {{ %gt = "
+             "compare(%lv, %rv) {{comparison_direction = 3, compare_type = 1}} : tensor<i1> %nan = compare(%lv, %lv) "
+             "{{comparison_direction = 1, compare_type = 1}} : tensor<i1> %pick = or(%gt, %nan) : tensor<i1> %eq = "
+             "compare(%lv, %rv) {{comparison_direction = 0, compare_type = 1}} : tensor<i1> %lt = compare(%li, %ri) "
+             "{{comparison_direction = 5, compare_type = 3}} : tensor<i1> %tie = and(%eq, %lt) : tensor<i1> %picki = "
+             "or(%pick, %tie) : tensor<i1> %v = select(%pick, %lv, %rv) : tensor<f32> %x = select(%picki, %li, %ri) : "
+             "tensor<si32> return(%v, %x) }} ",
+             rows, length) +
+         Spread("ms", "m", rows, length) + Format("%y = subtract(%0, %ms) : {} return(%y, %at) }}", full);
+}
+
+TEST(LowerRow, ArgMaxFindsTheFirst) {
+  for (const auto& shape : kShapes) {
+    const auto rows = shape.first, length = shape.second;
+    SCOPED_TRACE(Format("{} rows of {}", rows, length));
+    for (const target::DeviceProfile& profile : TestProfiles()) {
+      if (length == 1) continue;
+      TestGroup test(ArgMax(rows, length), fusion::GroupKind::kRow);
+      Numbers in = RandomNumbers(test.input_type(0), 1);
+      // NaN in every other row, else the greatest number: three of them, far from each other.
+      for (int64_t r = 0; r < rows; ++r) {
+        const double greatest = r % 2 == 0 ? std::nan("") : 1e6;
+        in[r * length + length / 3] = in[r * length + (length - 1) / 2] = in[r * length + length - 1] = greatest;
+      }
+      test.SetInput(0, in);
+      test.Run(profile);
+      test.Expect(1, [&](const Dims&) { return Number(static_cast<double>(length / 3)); });
+    }
+  }
+}
+
 TEST(LowerRow, ShortRowsStayInRegistersLongOnesDoNot) {
   const TestGroup short_rows(Softmax(64, 1024), fusion::GroupKind::kRow);
   const TestGroup long_rows(Softmax(64, 1 << 20), fusion::GroupKind::kRow);
