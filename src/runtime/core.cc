@@ -116,8 +116,9 @@ void ScratchArena::Drop() {
 StatusOr<std::shared_ptr<Core>> Core::Create(std::shared_ptr<vulkan::Instance> instance,
                                              vulkan::PhysicalDevice physical) {
   auto core = std::make_shared<Core>();
-  ASSIGN_OR_RETURN(core->device, vulkan::Device::Create(std::move(instance), std::move(physical)));
-  core->pipeline_cache = std::make_unique<vulkan::PipelineCache>(*core->device, ProcessCacheFolder());
+  const std::shared_ptr<const CacheFolder> folder = ProcessCacheFolder();
+  ASSIGN_OR_RETURN(core->device, vulkan::Device::Create(std::move(instance), std::move(physical), folder != nullptr));
+  core->pipeline_cache = std::make_unique<vulkan::PipelineCache>(*core->device, folder);
   core->speed = SpeedOf(core->device->profile());
   core->queue = std::make_unique<Queue>(*core->device);
   for (int kind = 0; kind < vulkan::kNumMemoryKinds; ++kind) {

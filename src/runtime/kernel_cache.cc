@@ -2,6 +2,8 @@
 #include "runtime/kernel_cache.h"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <thread>
 #include <utility>
 
@@ -111,7 +113,12 @@ void KernelCache::SweepExpired() {
 
 void KernelCache::Run(Job& job) {
   const KernelRequest& request = *job.request;
+  const auto start = std::chrono::steady_clock::now();
   StatusOr<vulkan::OwnedPipeline> made = Make(request);
+  if (LogEnabled(LogLevel::kDebug)) {
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    Log(LogLevel::kDebug, Format("made the kernel of {} in {:.1f} ms", request.label, taken.count()));
+  }
   const std::lock_guard lock(jobs_mutex_);
   if (made.ok()) {
     const auto pipeline = std::make_shared<const vulkan::OwnedPipeline>(*std::move(made));
@@ -178,10 +185,12 @@ void KernelCache::Find(std::span<const KernelRequest> requests, std::vector<Shar
     if (job == nullptr) {
       job = std::make_shared<Job>(Job{.request = &requests[i]});
       own.push_back(job);
-      queue_.push_back(job);
     }
     jobs[i] = job;
   }
+  // The long ones first, so that no thread is left with one at the end.
+  std::ranges::stable_sort(own, std::greater(), [](const auto& job) { return job->request->kernel->spirv.size(); });
+  queue_.insert(queue_.end(), own.begin(), own.end());
 }
 
 StatusOr<std::vector<SharedPipeline>> KernelCache::Get(std::span<const KernelRequest> requests) {

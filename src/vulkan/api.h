@@ -70,3 +70,30 @@ struct VkPhysicalDeviceShaderBfloat16FeaturesKHR {
   VkBool32 shaderBFloat16CooperativeMatrix;
 };
 #endif
+
+#ifndef VK_KHR_maintenance5
+#define VK_KHR_MAINTENANCE_5_EXTENSION_NAME "VK_KHR_maintenance5"
+#endif
+
+#ifndef VK_KHR_pipeline_binary
+#define VK_KHR_pipeline_binary 1
+#define VK_KHR_PIPELINE_BINARY_EXTENSION_NAME "VK_KHR_pipeline_binary"
+inline constexpr auto VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_BINARY_PROPERTIES_KHR =
+    static_cast<VkStructureType>(1000483004);
+inline constexpr auto VK_STRUCTURE_TYPE_DEVICE_PIPELINE_BINARY_INTERNAL_CACHE_CONTROL_KHR =
+    static_cast<VkStructureType>(1000483008);
+struct VkPhysicalDevicePipelineBinaryPropertiesKHR {
+  VkStructureType sType;
+  void* pNext;
+  VkBool32 pipelineBinaryInternalCache;
+  VkBool32 pipelineBinaryInternalCacheControl;
+  VkBool32 pipelineBinaryPrefersInternalCache;
+  VkBool32 pipelineBinaryPrecompiledInternalCache;
+  VkBool32 pipelineBinaryCompressedData;
+};
+struct VkDevicePipelineBinaryInternalCacheControlKHR {
+  VkStructureType sType;
+  const void* pNext;
+  VkBool32 disableInternalCache;
+};
+#endif

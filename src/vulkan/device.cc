@@ -67,30 +67,40 @@ VkBufferCreateInfo BufferInfo(uint64_t size_bytes) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Device>> Device::Create(std::shared_ptr<Instance> instance, PhysicalDevice physical) {
+StatusOr<std::unique_ptr<Device>> Device::Create(std::shared_ptr<Instance> instance, PhysicalDevice physical,
+                                                 bool keeps_pipelines) {
   if (!physical.refusal.empty()) return FailedPrecondition(physical.refusal);
   std::unique_ptr<Device> device(new Device(std::move(instance), std::move(physical)));
-  RETURN_IF_ERROR(device->Initialize());
+  RETURN_IF_ERROR(device->Initialize(keeps_pipelines));
   return device;
 }
 
 Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical)
     : instance_(std::move(instance)), physical_(std::move(physical)) {}
 
-Status Device::Initialize() {
+Status Device::Initialize(bool keeps_pipelines) {
   const uint32_t version = std::min(physical_.profile.api_version, instance_->api_version());
   FeatureChain available(version, physical_.extensions);
   instance_->functions().vkGetPhysicalDeviceFeatures2(physical_.handle, &available.core);
   FeatureChain wanted(version, physical_.extensions);
   SelectFeatures(available, physical_.profile, wanted);
-  const std::vector<const char*> extensions = RequiredExtensions(version, physical_.extensions);
+  std::vector<const char*> extensions = RequiredExtensions(version, physical_.extensions);
+  VkDevicePipelineBinaryInternalCacheControlKHR no_cache{
+      .sType = VK_STRUCTURE_TYPE_DEVICE_PIPELINE_BINARY_INTERNAL_CACHE_CONTROL_KHR,
+      .pNext = &wanted.core,
+      .disableInternalCache = VK_TRUE};
+  const bool leaves_out_cache = keeps_pipelines && physical_.has_cache_control;
+  if (leaves_out_cache) {
+    extensions.push_back(VK_KHR_MAINTENANCE_5_EXTENSION_NAME);
+    extensions.push_back(VK_KHR_PIPELINE_BINARY_EXTENSION_NAME);
+  }
   const float priority = 1.0f;
   const VkDeviceQueueCreateInfo queue_info{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = physical_.queue_family,
                                            .queueCount = 1,
                                            .pQueuePriorities = &priority};
   const VkDeviceCreateInfo info{.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                .pNext = &wanted.core,
+                                .pNext = leaves_out_cache ? static_cast<const void*>(&no_cache) : &wanted.core,
                                 .queueCreateInfoCount = 1,
                                 .pQueueCreateInfos = &queue_info,
                                 .enabledExtensionCount = static_cast<uint32_t>(extensions.size()),

@@ -36,7 +36,10 @@ struct Memory {
 
 class Device {
  public:
-  static StatusOr<std::unique_ptr<Device>> Create(std::shared_ptr<Instance> instance, PhysicalDevice physical);
+  // `keeps_pipelines`: whoever makes pipelines keeps them in files, so the driver need not do so too, where that can be
+  // said (NVIDIA's takes 1 ms to look for each, under a lock).
+  static StatusOr<std::unique_ptr<Device>> Create(std::shared_ptr<Instance> instance, PhysicalDevice physical,
+                                                  bool keeps_pipelines = false);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -75,7 +78,7 @@ class Device {
 
  private:
   Device(std::shared_ptr<Instance> instance, PhysicalDevice physical);
-  Status Initialize();
+  Status Initialize(bool keeps_pipelines);
   Status CreateTimeline();
   Status CreateLayout();
   Status ChooseMemoryTypes();

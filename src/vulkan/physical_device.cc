@@ -24,6 +24,7 @@ struct PropertyChain {
   VkPhysicalDeviceMaintenance4Properties maintenance4{};
   VkPhysicalDeviceShaderSMBuiltinsPropertiesNV sm_builtins{};
   VkPhysicalDeviceShaderCorePropertiesAMD core_amd{};
+  VkPhysicalDevicePipelineBinaryPropertiesKHR pipeline_binary{};
 };
 
 PropertyChain::PropertyChain(uint32_t device_version, const ExtensionSet& extensions) {
@@ -49,6 +50,9 @@ PropertyChain::PropertyChain(uint32_t device_version, const ExtensionSet& extens
        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV);
   link(has(VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME), core_amd,
        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD);
+  const bool has_pipeline_binary = device_version >= VK_API_VERSION_1_3 && has(VK_KHR_MAINTENANCE_5_EXTENSION_NAME) &&
+                                   has(VK_KHR_PIPELINE_BINARY_EXTENSION_NAME);
+  link(has_pipeline_binary, pipeline_binary, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_BINARY_PROPERTIES_KHR);
 }
 
 void FillIdentity(const VkPhysicalDeviceProperties& properties, target::DeviceProfile& profile) {
@@ -251,6 +255,7 @@ StatusOr<PhysicalDevice> Describe(Instance& instance, VkPhysicalDevice handle) {
   FillSubgroups(properties, features, device.profile);
   FillMatrixShapes(instance, handle, features, device.profile);
   device.profile.compute_units = ComputeUnits(properties, device.profile);
+  device.has_cache_control = properties.pipeline_binary.pipelineBinaryInternalCacheControl;
   target::ApplyQuirks(device.profile);
   return device;
 }

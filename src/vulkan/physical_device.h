@@ -20,6 +20,7 @@ struct PhysicalDevice {
   uint32_t queue_family = 0;
   uint32_t timestamp_bits = 0;     // of the family's timestamps; 0: it has none
   double timestamp_period_ns = 0;  // of one count
+  bool has_cache_control = false;  // the driver's own cache of pipelines can be turned off (VK_KHR_pipeline_binary)
   ExtensionSet extensions;
   VkPhysicalDeviceMemoryProperties memory{};
   std::array<uint8_t, VK_UUID_SIZE> pipeline_cache_uuid{};
