@@ -170,12 +170,12 @@ void ExecutableImpl::RecordDispatch(const Op& op, const Instance& instance, vulk
   }
 }
 
-StatusOr<RecordedRun> ExecutableImpl::RecordTimed(std::span<const Op> ops, Instance& instance) {
-  RecordedRun run{.first_timestamp = instance.num_timestamps};
+Status ExecutableImpl::RecordTimed(std::span<const Op> ops, Instance& instance, RecordedRun& run) {
+  run.first_timestamp = instance.num_timestamps;
   for (const Op& op : ops) {
-    if (!IsBarrier(op)) run.steps.push_back(op.step);
+    if (!IsBarrier(op)) run.timed.push_back({op.step, op.base_y > 0});
   }
-  const auto num_timestamps = static_cast<uint32_t>(2 * run.steps.size());
+  const auto num_timestamps = static_cast<uint32_t>(2 * run.timed.size());
   instance.num_timestamps += num_timestamps;
   ASSIGN_OR_RETURN(run.buffer, instance.command_pool->Allocate());
   ASSIGN_OR_RETURN(vulkan::Recorder recorder,
@@ -189,23 +189,22 @@ StatusOr<RecordedRun> ExecutableImpl::RecordTimed(std::span<const Op> ops, Insta
     RecordDispatch(op, instance, recorder);
     recorder.Write(*instance.timestamps, timestamp++);
   }
-  RETURN_IF_ERROR(recorder.End());
-  return run;
+  return recorder.End();
 }
 
 Status ExecutableImpl::RecordRuns(std::span<const Op> ops, Instance& instance, std::vector<RecordedRun>& runs) {
-  if (instance.timestamps.has_value()) {
-    ASSIGN_OR_RETURN(runs.emplace_back(), RecordTimed(ops, instance));
-    return OkStatus();
-  }
   for (size_t begin = 0; begin < ops.size();) {
     size_t end = begin + 1;
     double seconds = ops[begin].seconds;
     while (end < ops.size() && seconds + ops[end].seconds <= plan_.max_submission_seconds)
       seconds += ops[end++].seconds;
-    ASSIGN_OR_RETURN(const VkCommandBuffer buffer,
-                     RecordOps(ops.subspan(begin, end - begin), instance, /*is_first=*/false, /*is_last=*/false));
-    runs.push_back({buffer, seconds});
+    const std::span<const Op> part = ops.subspan(begin, end - begin);
+    RecordedRun& run = runs.emplace_back(RecordedRun{.seconds = seconds});
+    if (instance.timestamps.has_value()) {
+      RETURN_IF_ERROR(RecordTimed(part, instance, run));
+    } else {
+      ASSIGN_OR_RETURN(run.buffer, RecordOps(part, instance, /*is_first=*/false, /*is_last=*/false));
+    }
     begin = end;
   }
   return OkStatus();
@@ -273,15 +272,18 @@ StatusOr<Instance*> ExecutableImpl::TakeInstance(bool is_timed) {
     std::optional<Moment> oldest;
     {
       const std::lock_guard lock(instances_mutex_);
+      size_t num_alike = 0;
       for (const auto& instance : instances_) {
-        if (instance->is_taken || instance->timestamps.has_value() != is_timed) continue;
+        if (instance->timestamps.has_value() != is_timed) continue;
+        ++num_alike;
+        if (instance->is_taken) continue;
         if (core_->queue->IsComplete(instance->last_use)) {
           instance->is_taken = true;
           return instance.get();
         }
         oldest = std::min(oldest.value_or(instance->last_use), instance->last_use);
       }
-      if (instances_.size() < kMaxInstances || !oldest) {
+      if (num_alike < kMaxInstances || !oldest) {
         ASSIGN_OR_RETURN(std::unique_ptr<Instance> made, MakeInstance(is_timed));
         made->is_taken = true;
         instances_.push_back(std::move(made));

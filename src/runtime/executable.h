@@ -17,7 +17,12 @@
 
 namespace dragoman::runtime {
 
-inline constexpr size_t kMaxInstances = 4;
+inline constexpr size_t kMaxInstances = 4;  // that are timed, and as many that are not
+
+struct TimedOp {
+  uint32_t step = kNoStepNumber;
+  bool is_further_piece = false;  // of the dispatch before it
+};
 
 // A command buffer, and how long the device may take for it. Where kernels are timed: a timestamp before and after each
 // operation that is no barrier, from `first_timestamp` on.
@@ -25,7 +30,7 @@ struct RecordedRun {
   VkCommandBuffer buffer = VK_NULL_HANDLE;
   double seconds = 0;
   uint32_t first_timestamp = 0;
-  std::vector<uint32_t> steps;  // of these operations
+  std::vector<TimedOp> timed;  // these operations
 };
 
 // The command buffers of one Node, in Node's fields' order: one for each, or several where one would take too long.
@@ -88,7 +93,7 @@ class ExecutableImpl final : public Executable {
   StatusOr<VkCommandBuffer> RecordOps(std::span<const Op> ops, Instance& instance, bool is_first, bool is_last);
   void RecordDispatch(const Op& op, const Instance& instance, vulkan::Recorder& recorder) const;
   // Each operation by itself, between two timestamps.
-  StatusOr<RecordedRun> RecordTimed(std::span<const Op> ops, Instance& instance);
+  Status RecordTimed(std::span<const Op> ops, Instance& instance, RecordedRun& run);
   Status RecordAll(Instance& instance);
   // `done`: when its execution ends, if it did not fail.
   void ReleaseInstance(Instance& instance, const StatusOr<Moment>& done);

@@ -10,11 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class ExecuteTest : public DeviceTest {
- protected:
-  // So far, with one that is pending.
-  static uint64_t NumSubmissions() { return core().queue->current_uses().on(QueueId::kMain).value; }
-};
+class ExecuteTest : public DeviceTest {};
 
 std::vector<uint32_t> Map(std::vector<uint32_t> values, auto function) {
   for (uint32_t& value : values) value = function(value);
@@ -376,19 +372,6 @@ TEST_F(ExecuteTest, FailureInTheMiddleOfAWhileNeverGivesBackWhatItOverwrote) {
   EXPECT_EQ(ToHost(Execute(*executable, {FromHost({0, 100}), FromHost({0, 0})}, {true, false})[0]),
             (std::vector<uint32_t>{1000, 1100}));
 }
-
-// While it lives, programs are loaded for a device of this speed.
-class PretendedSpeed {
- public:
-  PretendedSpeed(Core& core, double bytes_per_second) : core_(core), before_(core.speed) {
-    core.speed = {.bytes_per_second = bytes_per_second};
-  }
-  ~PretendedSpeed() { core_.speed = before_; }
-
- private:
-  Core& core_;
-  DeviceSpeed before_;
-};
 
 TEST_F(ExecuteTest, LongWorkIsSeveralSubmissionsAndNoLongerOne) {
   // 8 MB each, at 8 MB/s: a second a dispatch.

@@ -39,7 +39,10 @@ void SubmissionList::Add(const std::vector<Node>& nodes, const std::vector<Recor
 StatusOr<Moment> HostDriver::Run(const Plan& plan) {
   max_seconds_ = plan.max_submission_seconds;
   RETURN_IF_ERROR(RunNodes(plan.nodes, instance_.nodes));
+  // Of a program without kernels too: what was recorded before it, copies of parameters, goes with it.
+  if (!has_started() && gathered_.empty()) gathered_.push_back(instance_.start);
   RETURN_IF_ERROR(Submit());
+  if (runs_ != nullptr) RETURN_IF_ERROR(queue_.Wait(submitted_));
   return submitted_;
 }
 
@@ -69,14 +72,18 @@ Status HostDriver::Submit() {
 Status HostDriver::Time(const RecordedRun& run) {
   RETURN_IF_ERROR(Submit());
   RETURN_IF_ERROR(queue_.Wait(submitted_));
-  if (run.steps.empty()) return OkStatus();
+  if (run.timed.empty()) return OkStatus();
   const vulkan::Timestamps& clock = *instance_.timestamps;
-  const auto count = static_cast<uint32_t>(2 * run.steps.size());
+  const auto count = static_cast<uint32_t>(2 * run.timed.size());
   ASSIGN_OR_RETURN(const std::vector<uint64_t> times, clock.Read(run.first_timestamp, count));
   if (!first_timestamp_) first_timestamp_ = times[0];
-  for (size_t i = 0; i < run.steps.size(); ++i) {
-    const double begin = clock.SecondsBetween(*first_timestamp_, times[2 * i]);
-    runs_->push_back({run.steps[i], begin, clock.SecondsBetween(times[2 * i], times[2 * i + 1])});
+  for (size_t i = 0; i < run.timed.size(); ++i) {
+    const double seconds = clock.SecondsBetween(times[2 * i], times[2 * i + 1]);
+    if (run.timed[i].is_further_piece) {
+      runs_->back().seconds += seconds;
+    } else {
+      runs_->push_back({run.timed[i].step, clock.SecondsBetween(*first_timestamp_, times[2 * i]), seconds});
+    }
   }
   return OkStatus();
 }

@@ -127,6 +127,19 @@ inline std::unique_ptr<DeviceImpl> MakeDevice(
   return std::make_unique<DeviceImpl>(*core, 0, (*core)->device->profile());
 }
 
+// While it lives, programs are loaded for a device of this speed.
+class PretendedSpeed {
+ public:
+  PretendedSpeed(Core& core, double bytes_per_second) : core_(core), before_(core.speed) {
+    core.speed = {.bytes_per_second = bytes_per_second};
+  }
+  ~PretendedSpeed() { core_.speed = before_; }
+
+ private:
+  Core& core_;
+  DeviceSpeed before_;
+};
+
 // One client for a whole test program: making one takes a third of a second.
 class DeviceTest : public ::testing::Test {
  protected:
@@ -155,6 +168,8 @@ class DeviceTest : public ::testing::Test {
   }
   static DeviceImpl& device() { return static_cast<DeviceImpl&>(*client_->devices()[0]); }
   static Core& core() { return device().core(); }
+  // So far, with one that is pending.
+  static uint64_t NumSubmissions() { return core().queue->current_uses().on(QueueId::kMain).value; }
   static vulkan::Faults& faults() { return core().device->instance().faults(); }
 
   static std::shared_ptr<Buffer> FromHost(const std::vector<uint32_t>& values) {

@@ -24,6 +24,7 @@ class TimedExecutionTest : public DeviceTest {
     EXPECT_TRUE(result.ok()) << result.status().message();
     if (!result.ok()) return timed;
     EXPECT_TRUE(result->done->IsReady());
+    EXPECT_TRUE(core().queue->IsComplete(core().queue->current_uses()));
     timed.values = ToHost(result->outputs[0]);
     return timed;
   }
@@ -62,6 +63,34 @@ TEST_F(TimedExecutionTest, CountsEachRoundOfALoop) {
   const Timed timed = Run(*Load(builder.program()), {FromHost(Iota(100))});
   ASSERT_EQ(StepsOf(timed.runs), (std::vector<uint32_t>{0, 2, 2, 2, 3}));
   EXPECT_EQ(timed.values[7], 7u * 8 + 7);
+}
+
+TEST_F(TimedExecutionTest, LongWorkIsSeveralSubmissionsAndADispatchInPiecesOneRun) {
+  const PretendedSpeed pretended(core(), 8e6);  // 8 MB a dispatch: a second, in two pieces
+  const uint32_t count = 1 << 20;
+  ProgramBuilder builder;
+  const uint32_t parameter = builder.Parameter(count), output = builder.Output(count);
+  builder.Do(builder.Scale(parameter, output, 1, 1));
+  builder.Do(builder.Scale(output, output, 3, 0));
+  const auto executable = Load(builder.program());
+  const auto argument = FromHost(Iota(count));
+  ASSERT_TRUE(device().WaitIdle().ok());
+  const uint64_t before = NumSubmissions();
+  const Timed timed = Run(*executable, {argument});
+  EXPECT_GE(NumSubmissions() - before, 4u);
+  ASSERT_EQ(StepsOf(timed.runs), (std::vector<uint32_t>{0, 1}));
+  EXPECT_GE(timed.runs[1].begin, timed.runs[0].seconds);
+  EXPECT_EQ(timed.values[100], 303u);
+}
+
+TEST_F(TimedExecutionTest, IsDoneWhereNoKernelRuns) {
+  ProgramBuilder builder;
+  builder.Parameter(100);
+  builder.Output(100);
+  builder.program().forwarded_parameters = {0};
+  const Timed timed = Run(*Load(builder.program()), {OnDevice(Iota(100))});
+  EXPECT_TRUE(timed.runs.empty());
+  EXPECT_EQ(timed.values, Iota(100));
 }
 
 TEST_F(TimedExecutionTest, DonatedArgumentsAreOverwritten) {
