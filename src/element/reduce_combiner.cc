@@ -118,6 +118,15 @@ bool Combiner::is_ordered() const {
                      [](const Part& part) { return !part.operation.has_value() && !part.chooses_by_position; });
 }
 
+bool Combiner::is_symmetric() const {
+  return std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+    // The greater of two zeros may be either.
+    const bool is_sum = part.operation == ScalarOp::kAdd;
+    return part.chooses_by_position || is_sum ||
+           (part.operation && !IsFloat(accumulators_[part.first]) && !IsComplex(accumulators_[part.first]));
+  });
+}
+
 std::vector<KType> Combiner::MachineTypes(const target::DeviceProfile& profile) const {
   std::vector<KType> types;
   for (const DType dtype : accumulators_) {

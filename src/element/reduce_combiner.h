@@ -44,6 +44,8 @@ class Combiner {
   // Whether accumulators must be combined in the order of their elements. Known operations do not care, and what
   // chooses by position has the order in its accumulators.
   bool is_ordered() const;
+  // Whether the bits of a combination do not depend on which accumulator is the left one, but for those of NaNs.
+  bool is_symmetric() const;
 
  private:
   // One region and its accumulators.

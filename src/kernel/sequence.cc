@@ -58,10 +58,13 @@ int64_t CountInstructions(const Region& region) {
 }
 
 int WorkgroupSizeOf(const Sequence& sequence) {
+  int size = kDefaultSize;
   for (const SequencePart& part : sequence.parts) {
-    if (NeedsOf(part.kernel).workgroup) return part.kernel.workgroup_size;
+    const Needs needs = NeedsOf(part.kernel);
+    if (needs.workgroup) return part.kernel.workgroup_size;
+    if (needs.subgroups) size = std::max(size, part.kernel.workgroup_size);
   }
-  return kDefaultSize;
+  return size;
 }
 
 // Of the subgroups that a kernel with subgroups runs in; 0 when the device decides.
@@ -70,12 +73,23 @@ int SubgroupSize(const Kernel& kernel, const target::DeviceProfile& profile) {
   return profile.subgroup_min_size == profile.subgroup_max_size ? profile.subgroup_size : 0;
 }
 
-// Subgroups count through the whole workgroup, so those of a part must be told apart without the local index.
+// Subgroups count through the whole workgroup, so those of a smaller part must be told apart without the local index.
 bool CanJoinSubgroups(const Kernel& kernel, const Needs& needs, int size, const target::DeviceProfile& profile) {
   if (!needs.subgroups) return true;
   const int subgroup_size = SubgroupSize(kernel, profile);
-  return !needs.workgroup && !needs.local_index && subgroup_size != 0 && kernel.workgroup_size % subgroup_size == 0 &&
-         size % kernel.workgroup_size == 0;
+  const bool is_whole = subgroup_size != 0 && kernel.workgroup_size % subgroup_size == 0;
+  if (!is_whole || kernel.workgroup_size == size) return is_whole;
+  return !needs.workgroup && !needs.local_index && size % kernel.workgroup_size == 0;
+}
+
+// The parts that require a size require the same.
+bool AgreeOnSubgroups(const Sequence& sequence) {
+  int required = 0;
+  return std::ranges::all_of(sequence.parts, [&](const SequencePart& part) {
+    const int size = part.kernel.required_subgroup_size;
+    if (required == 0) required = size;
+    return size == 0 || size == required;
+  });
 }
 
 // Writes a kernel's instructions into a builder, for a workgroup and an invocation that the caller names.
@@ -202,7 +216,7 @@ class Joiner {
       binding.is_written = binding.may_alias = true;  // by other parts, under whatever name
       b_.AddBuffer(binding);
     }
-    AddSharedArrays();
+    TakeNeeds();
     const V rounds = b_.Param(b_.AddParam());
     if (sequence_.predicate < 0) {
       b_.ForEach({b_.I32(0), rounds, b_.I32(1), most_rounds}, [&](V) { Round(); });
@@ -218,7 +232,7 @@ class Joiner {
       binding.may_alias = true;
       b_.AddBuffer(binding);
     }
-    AddSharedArrays();
+    TakeNeeds();
     for (size_t i = 0; i < parts.size(); ++i) {
       if (sequence_.parts[i].barrier_before) b_.DeviceBarrier();
       RunShare(parts[i], sequence_.parts[i], first_shared_[i], workgroups);
@@ -227,8 +241,9 @@ class Joiner {
   }
 
  private:
-  void AddSharedArrays() {
+  void TakeNeeds() {
     for (const SequencePart& part : sequence_.parts) {
+      if (part.kernel.required_subgroup_size != 0) b_.RequireSubgroupSize(part.kernel.required_subgroup_size);
       first_shared_.push_back(num_shared_);
       for (const SharedArray& array : part.kernel.shared) num_shared_ = b_.AddShared(array.type, array.count) + 1;
     }
@@ -246,9 +261,9 @@ class Joiner {
       });
       return;
     }
-    if (own == 1) return Inliner(b_, part, first_shared).Run({.workgroup = first, .local = b_.LocalIndex()});
+    if (own == 1) return RunWorkgroup(part, first_shared, first);
     b_.ForEach(b_.I32(0), b_.I32(own), b_.I32(1), [&](V i) {
-      Inliner(b_, part, first_shared).Run({.workgroup = b_.IAdd(first, i), .local = b_.LocalIndex()});
+      RunWorkgroup(part, first_shared, b_.IAdd(first, i));
       b_.DeviceBarrier();  // the next uses the shared memory anew
     });
   }
@@ -267,7 +282,8 @@ class Joiner {
       const SequencePart& part = sequence_.parts[i];
       if (part.barrier_before || i == 0) b_.DeviceBarrier();
       const Needs needs = NeedsOf(part.kernel);
-      if (needs.workgroup) {
+      const bool is_whole = part.kernel.workgroup_size == size_ && (needs.workgroup || needs.local_index);
+      if (needs.workgroup || (needs.subgroups && is_whole)) {
         RunWorkgroups(part, first_shared_[i]);
       } else if (needs.subgroups) {
         RunSubgroups(part);
@@ -277,10 +293,17 @@ class Joiner {
     }
   }
 
+  // Of a part that has all invocations.
+  void RunWorkgroup(const SequencePart& part, int first_shared, V workgroup) {
+    V subgroup;
+    if (NeedsOf(part.kernel).subgroups) subgroup = b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
+    Inliner(b_, part, first_shared).Run({.workgroup = workgroup, .local = b_.LocalIndex(), .subgroup = subgroup});
+  }
+
   // One workgroup after the other.
   void RunWorkgroups(const SequencePart& part, int first_shared) {
     b_.ForEach(b_.I32(0), b_.I32(part.workgroups), b_.I32(1), [&](V workgroup) {
-      Inliner(b_, part, first_shared).Run({.workgroup = workgroup, .local = b_.LocalIndex()});
+      RunWorkgroup(part, first_shared, workgroup);
       b_.DeviceBarrier();  // the next uses the shared memory anew
     });
   }
@@ -288,7 +311,6 @@ class Joiner {
   // As many workgroups at once as there are subgroups for.
   void RunSubgroups(const SequencePart& part) {
     const int subgroup_size = SubgroupSize(part.kernel, b_.profile());
-    if (part.kernel.required_subgroup_size != 0) b_.RequireSubgroupSize(subgroup_size);
     const int64_t subgroups = part.kernel.workgroup_size / subgroup_size;
     const int64_t at_once = size_ / part.kernel.workgroup_size;
     const V own = b_.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
@@ -345,7 +367,7 @@ bool CanJoin(const Sequence& sequence, const target::DeviceProfile& profile) {
     if (part.workgroups * kernel.workgroup_size > kMaxInvocations) return false;
     shared_bytes += SharedBytes(kernel);
   }
-  return shared_bytes <= profile.shared_memory_bytes;
+  return shared_bytes <= profile.shared_memory_bytes && AgreeOnSubgroups(sequence);
 }
 
 Kernel JoinSequence(const Sequence& sequence, int64_t most_rounds, const target::DeviceProfile& profile) {
@@ -368,7 +390,7 @@ bool CanJoinShares(const std::vector<SharedPart>& parts, const target::DevicePro
   return CanJoin(sequence, profile) && std::all_of(parts.begin(), parts.end(), [&](const SharedPart& part) {
            const Needs needs = NeedsOf(part.part.kernel);
            if (part.by_invocations) return !needs.workgroup && !needs.subgroups;
-           return part.part.kernel.workgroup_size == size && !needs.subgroups;
+           return part.part.kernel.workgroup_size == size;
          });
 }
 

@@ -32,8 +32,8 @@ double SequenceWork(const Sequence& sequence);
 // Its code, of all parts.
 int64_t SequenceInstructions(const Sequence& sequence);
 // Whether every part can run in one workgroup with the others: none uses matrices or segments, those that share memory
-// or wait for each other have workgroups of one size and do not use subgroups, those that use subgroups are made of
-// whole ones of a size that is known, and the device's shared memory suffices.
+// or wait for each other have workgroups of one size, those that use subgroups are made of whole ones of one size that
+// is known, and the device's shared memory suffices.
 bool CanJoin(const Sequence& sequence, const target::DeviceProfile& profile);
 // A kernel whose only parameter is the number of rounds, from 1 to `most_rounds`. Its buffers are those of the
 // sequence.

@@ -76,6 +76,27 @@ Kernel SwapKernel(const target::DeviceProfile& profile) {
   return std::move(b).Finish(16);
 }
 
+// sum[0] = sum[0] + what the first of each subgroup of 64 invocations swaps with its neighbour, through shared memory.
+Kernel SubgroupSumKernel(const target::DeviceProfile& profile) {
+  constexpr int kSubgroups = 64 / kLanes;
+  Builder b(profile);
+  const int x = b.AddBuffer(Binding(false));
+  const int sum = b.AddBuffer(Binding(true));
+  const int shared = b.AddShared(KType::kI32, kSubgroups);
+  const V lane = b.Emit(KOp::kSubgroupLane, {}, KType::kI32);
+  const V subgroup = b.Emit(KOp::kSubgroupIndex, {}, KType::kI32);
+  const V own = b.Load(x, b.MulAdd(subgroup, kLanes, lane));
+  const V other = b.Binary(KOp::kSubgroupShuffleXor, own, b.I32(1));
+  b.If(b.IEq(lane, b.I32(0)), [&] { b.StoreShared(shared, subgroup, other); });
+  b.Barrier();
+  b.If(b.IEq(b.LocalIndex(), b.I32(0)), [&] {
+    V total = b.Load(sum, b.I32(0));
+    for (int i = 0; i < kSubgroups; ++i) total = b.IAdd(total, b.LoadShared(shared, b.I32(i)));
+    b.Store(sum, b.I32(0), total);
+  });
+  return std::move(b).Finish(64);
+}
+
 // predicate[0] = sum[0] < limit
 Kernel LessKernel(const target::DeviceProfile& profile, int32_t limit) {
   Builder b(profile);
@@ -104,6 +125,8 @@ Sequence MakeSequence(const target::DeviceProfile& profile, int32_t limit) {
   sequence.parts.push_back(
       {.kernel = SumKernel(profile, 64), .buffers = {0, 1}, .workgroups = 1, .barrier_before = true});
   sequence.parts.push_back({.kernel = SwapKernel(profile), .buffers = {0}, .workgroups = 7, .barrier_before = true});
+  sequence.parts.push_back(
+      {.kernel = SubgroupSumKernel(profile), .buffers = {0, 1}, .workgroups = 1, .barrier_before = true});
   sequence.parts.push_back(
       {.kernel = LessKernel(profile, limit), .buffers = {1, 2}, .workgroups = 1, .barrier_before = true});
   sequence.predicate = 2;
@@ -170,6 +193,11 @@ TEST(Sequence, LeavesApartWhatOneWorkgroupCannotDo) {
   Sequence sequence = MakeSequence(profile, 0);
   sequence.parts.push_back({.kernel = SumKernel(profile, 32), .buffers = {0, 1}, .workgroups = 1});
   EXPECT_FALSE(CanJoin(sequence, profile)) << "workgroups of two sizes that share memory";
+  Sequence apart = MakeSequence(profile, 0);
+  apart.parts[2].kernel.required_subgroup_size = kLanes;
+  EXPECT_TRUE(CanJoin(apart, profile));
+  apart.parts[3].kernel.required_subgroup_size = 2 * kLanes;
+  EXPECT_FALSE(CanJoin(apart, profile)) << "subgroups of two sizes";
   target::DeviceProfile varying = profile;
   varying.subgroup_max_size = 2 * kLanes;
   EXPECT_FALSE(CanJoin(MakeSequence(profile, 0), varying)) << "subgroups of a size that is not known";

@@ -114,21 +114,23 @@ struct TestGroup {
     }
     ExpectWithinLimits(*lowered, profile);
     Memory lifted_memory = memory;
-    RunLowered(*lowered, memory);
+    RunLowered(*lowered, memory, profile);
     LoweredGroup lifted = *lowered;
     for (Dispatch& dispatch : lifted.dispatches) LiftExtents(dispatch.kernel, dispatch.params);
-    RunLowered(lifted, lifted_memory);
+    RunLowered(lifted, lifted_memory, profile);
     for (const ir::Value* output : group.outputs) EXPECT_EQ(memory[output], lifted_memory[output]);
     return std::move(*lowered);
   }
-  static void RunLowered(const LoweredGroup& lowered, Memory& memory) {
+  static void RunLowered(const LoweredGroup& lowered, Memory& memory, const target::DeviceProfile& profile) {
     for (const Dispatch& dispatch : lowered.dispatches) {
       const Status verified = Verify(dispatch.kernel);
       EXPECT_TRUE(verified.ok()) << verified.message() << "\n" << Print(dispatch.kernel);
       if (!verified.ok()) return;
       EXPECT_EQ(dispatch.arguments.size(), dispatch.kernel.buffers.size());
     }
-    const Status run = RunLoweredGroup(lowered, memory);
+    InterpretOptions options;
+    options.subgroup_size = profile.subgroup_size;
+    const Status run = RunLoweredGroup(lowered, memory, options);
     if (!run.ok()) ADD_FAILURE() << run.message() << "\n" << Print(lowered.dispatches.back().kernel);
   }
 
@@ -170,5 +172,19 @@ inline target::DeviceProfile VectorProfile() {
   return profile;
 }
 inline std::vector<target::DeviceProfile> TestProfiles() { return {ScalarProfile(), VectorProfile()}; }
+
+// And devices whose invocations exchange values within subgroups, of the only size or of the least.
+inline target::DeviceProfile ShufflingProfile(int least, int usual) {
+  target::DeviceProfile profile = VectorProfile();
+  profile.subgroup_basic = profile.subgroup_shuffle = true;
+  profile.subgroup_size_control = least != usual;
+  profile.subgroup_min_size = least;
+  profile.subgroup_size = profile.subgroup_max_size = usual;
+  if (least != usual) profile.tile_registers = 52;
+  return profile;
+}
+inline std::vector<target::DeviceProfile> TestProfilesThatShuffleToo() {
+  return {ScalarProfile(), VectorProfile(), ShufflingProfile(32, 32), ShufflingProfile(8, 16)};
+}
 
 }  // namespace dragoman::kernel

@@ -89,7 +89,7 @@ const std::vector<ReduceCase> kReduceCases = {
 TEST(LowerReduce, SumsOverAnyDimensions) {
   for (const ReduceCase& c : kReduceCases) {
     SCOPED_TRACE(ToString(c.dims) + " over " + ListOf(c.reduced));
-    for (const target::DeviceProfile& profile : TestProfiles()) {
+    for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
       TestGroup test(ReduceOf(c, "f32", "add", "0"), fusion::GroupKind::kReduce);
       const Numbers in = test.SetRandomInputs()[0];
       test.Run(profile);
@@ -115,7 +115,7 @@ TEST(LowerReduce, CombinesEveryTypeWithTheUsualOperations) {
     for (const auto& operation : operations) {
       for (const ReduceCase& c : {ReduceCase{{12, 70}, {1}}, ReduceCase{{70, 12}, {0}}}) {
         SCOPED_TRACE(Format("{} {}", dtype, operation.op));
-        for (const target::DeviceProfile& profile : TestProfiles()) {
+        for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
           TestGroup test(ReduceOf(c, dtype, operation.op, operation.init), fusion::GroupKind::kReduce);
           const Numbers in = test.SetRandomInputs()[0];
           test.Run(profile);
@@ -135,7 +135,7 @@ TEST(LowerReduce, CombinesEveryTypeWithTheUsualOperations) {
 }
 
 TEST(LowerReduce, ComplexSumsAndBooleans) {
-  for (const target::DeviceProfile& profile : TestProfiles()) {
+  for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
     for (const ReduceCase& c : {ReduceCase{{6, 50}, {1}}, ReduceCase{{50, 6}, {0}}, ReduceCase{{9000}, {0}}}) {
       TestGroup sum(ReduceOf(c, "c64", "add", "(0, 0)"), fusion::GroupKind::kReduce);
       const Numbers in = sum.SetRandomInputs()[0];
@@ -195,11 +195,10 @@ TEST(LowerReduce, ArgMaxFindsTheFirstAndPropagatesNan) {
   for (const ReduceCase& c :
        {ReduceCase{{9, 700}, {1}}, ReduceCase{{700, 9}, {0}}, ReduceCase{{30000}, {0}}, ReduceCase{{3, 5}, {1}}}) {
     SCOPED_TRACE(ToString(c.dims));
-    for (const auto& [profile, given] :
-         std::vector<std::pair<target::DeviceProfile, Positions>>{{TestProfiles()[0], Positions::kGiven},
-                                                                  {TestProfiles()[1], Positions::kGiven},
-                                                                  {TestProfiles()[0], Positions::kCounted},
-                                                                  {TestProfiles()[1], Positions::kCounted}}) {
+    const std::vector<target::DeviceProfile> profiles = TestProfilesThatShuffleToo();
+    for (size_t i = 0; i < 2 * profiles.size(); ++i) {
+      const target::DeviceProfile& profile = profiles[i / 2];
+      const Positions given = i % 2 == 0 ? Positions::kGiven : Positions::kCounted;
       TestGroup test(ArgMaxOf(c, false, given), fusion::GroupKind::kReduce);
       const ir::Op* reduces[] = {test.group.hero};
       EXPECT_EQ(Combiner(reduces).is_ordered(), given == Positions::kGiven);
@@ -233,8 +232,44 @@ TEST(LowerReduce, ArgMaxFindsTheFirstAndPropagatesNan) {
   }
 }
 
+// Maps x -> a x + b in turn, modulo 2^32: associative, but not commutative.
+TEST(LowerReduce, KeepsTheOrderWhereItMatters) {
+  for (const auto& [rows, length] : {std::pair<int64_t, int64_t>{3, 37}, {2, 100}, {2, 1024}, {5, 5000}}) {
+    for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
+      SCOPED_TRACE(Format("{} rows of {}, subgroups of {}", rows, length, profile.subgroup_size));
+      TestGroup test(
+          Format("(%0: tensor<{0}x{1}xsi32>, %1: tensor<{0}x{1}xsi32>) {{ %one = constant() {{value = "
+                 "dense<1>}} : tensor<si32> %zero = constant() {{value = dense<0>}} : tensor<si32> %a, %b = "
+                 "reduce(%0, %1, %one, %zero) {{dimensions = [1]}} : tensor<{0}xsi32>, tensor<{0}xsi32> (%la: "
+                 "tensor<si32>, %lb: tensor<si32>, %ra: tensor<si32>, %rb: tensor<si32>) {{ %x = "
+                 "multiply(%la, %ra) : tensor<si32> %y = multiply(%lb, %ra) : tensor<si32> %z = add(%y, %rb) "
+                 ": tensor<si32> return(%x, %z) }} return(%a, %b) }}",
+                 rows, length),
+          fusion::GroupKind::kReduce);
+      Numbers a, b;
+      for (int64_t i = 0; i < rows * length; ++i) {
+        a.emplace_back(static_cast<double>(i * 7 % 11 - 5) * 2 + 1);
+        b.emplace_back(static_cast<double>(i * 5 % 23 - 11));
+      }
+      test.SetInput(0, a);
+      test.SetInput(1, b);
+      test.Run(profile);
+      const auto map_of = [&, length = length](int64_t row) {
+        std::pair<uint32_t, uint32_t> map(1, 0);
+        for (int64_t i = row * length; i < (row + 1) * length; ++i) {
+          const auto by = static_cast<uint32_t>(static_cast<int32_t>(a[i].real()));
+          map = {map.first * by, map.second * by + static_cast<uint32_t>(static_cast<int32_t>(b[i].real()))};
+        }
+        return std::pair<Number, Number>(static_cast<int32_t>(map.first), static_cast<int32_t>(map.second));
+      };
+      test.Expect(0, [&](const Dims& at) { return map_of(at[0]).first; });
+      test.Expect(1, [&](const Dims& at) { return map_of(at[0]).second; });
+    }
+  }
+}
+
 TEST(LowerReduce, ProducersAndConsumersShareTheKernel) {
-  for (const target::DeviceProfile& profile : TestProfiles()) {
+  for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
     for (const ReduceCase& c : {ReduceCase{{24, 36}, {1}}, ReduceCase{{24, 36}, {0}}}) {
       const std::string in = TypeOf(c.dims, "f32"), out = TypeOf(KeptDims(c), "f32");
       const int64_t n = NumElements(KeptDims(c));
@@ -265,7 +300,7 @@ TEST(LowerReduce, SiblingsShareTheReads) {
   for (const ReduceCase& c :
        {ReduceCase{{24, 36}, {1}}, ReduceCase{{24, 36}, {0}}, ReduceCase{{50000, 4}, {0}}, ReduceCase{{70000}, {0}}}) {
     SCOPED_TRACE(ToString(c.dims));
-    for (const target::DeviceProfile& profile : TestProfiles()) {
+    for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
       const std::string in = TypeOf(c.dims, "f32"), out = TypeOf(KeptDims(c), "f32");
       TestGroup test(
           Format("(%0: {0}) {{ %z = constant() {{value = dense<0>}} : tensor<f32> %q = multiply(%0, %0) : {0} %s = "

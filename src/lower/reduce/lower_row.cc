@@ -18,31 +18,29 @@ namespace {
 
 using Set = std::vector<Scalar>;
 
-// A reduction of one phase.
-struct RowReduction {
-  const ir::Op* op;
-  ReduceSpace space;
+// The reductions of one phase, which combine together.
+struct RowPhase {
+  std::span<const ir::Op* const> ops;
+  std::vector<ReduceSpace> spaces;  // by reduction
   Combiner combiner;
-  explicit RowReduction(const ir::Op* op)
-      : op(op),
-        space(op->operands[0]->type.dims, op->attributes.Ints(ir::AttrKey::kDimensions)),
-        combiner(std::span(&this->op, 1)) {}
-};
-
-std::vector<V> Flatten(std::span<const Set> sets) {
-  std::vector<V> flat;
-  for (const Set& set : sets) {
-    const std::vector<V> values = FlattenScalars(set);
-    flat.insert(flat.end(), values.begin(), values.end());
+  explicit RowPhase(std::span<const ir::Op* const> ops) : ops(ops), combiner(ops) {
+    for (const ir::Op* op : ops) {
+      spaces.emplace_back(op->operands[0]->type.dims, op->attributes.Ints(ir::AttrKey::kDimensions));
+    }
   }
-  return flat;
-}
+};
 
 class RowKernel {
  public:
   RowKernel(const fusion::Group& group, const RowPhases& phases, const RowPlan& plan,
             const target::DeviceProfile& profile)
-      : group_(group), phases_(phases), plan_(plan), lanes_(plan.reduce.lanes), b_(profile), elemental_(b_, group) {}
+      : group_(group),
+        phases_(phases),
+        plan_(plan),
+        lanes_(plan.reduce.lanes),
+        b_(profile),
+        elemental_(b_, group),
+        combine_(elemental_, plan.reduce.workgroup_size, plan.reduce.fellows > 1) {}
   StatusOr<Dispatch> Emit();
 
  private:
@@ -51,11 +49,11 @@ class RowKernel {
     V is_real;  // constant true but in the last vectors of a row
   };
 
-  Status EmitPhase(size_t phase);
-  StatusOr<std::vector<Set>> AddAt(std::span<const RowReduction> reductions, const Position& position,
-                                   std::vector<Set> sums);
+  Status EmitPhase(size_t number);
+  StatusOr<std::vector<Set>> ElementsAt(const RowPhase& phase, const Position& position);
+  StatusOr<Set> AddAt(const RowPhase& phase, const Position& position, Set sums);
   LoopRange OwnPositions(bool is_ordered);
-  StatusOr<std::vector<Set>> SumLoop(std::span<const RowReduction> reductions, const std::vector<Set>& start);
+  StatusOr<Set> SumLoop(const RowPhase& phase, const Set& start);
   Status WriteElements(const Position& position);
   Status WriteRow();
   Position ResidentPosition(int load);
@@ -70,6 +68,7 @@ class RowKernel {
   const int lanes_;
   Builder b_;
   Elemental elemental_;
+  WorkgroupCombine combine_;
   V row_, fellow_, is_real_row_;
 };
 
@@ -80,33 +79,35 @@ RowKernel::Position RowKernel::ResidentPosition(int load) {
   return {b_.UMin(at, b_.I32(phases_.row_length - lanes_)), b_.ULt(at, b_.I32(phases_.row_length))};
 }
 
-// `sums` with the elements at one position.
-StatusOr<std::vector<Set>> RowKernel::AddAt(std::span<const RowReduction> reductions, const Position& position,
-                                            std::vector<Set> sums) {
-  for (size_t i = 0; i < reductions.size(); ++i) {
-    const RowReduction& reduction = reductions[i];
-    const Combiner& combiner = reduction.combiner;
-    std::vector<Set> sets(lanes_);
-    for (int k = 0; k < combiner.num_values(); ++k) {
-      const ir::Value* operand = reduction.op->operands[k];
-      const Index index = reduction.space.OperandIndex(elemental_, operand, row_, position.at);
+// One set a lane.
+StatusOr<std::vector<Set>> RowKernel::ElementsAt(const RowPhase& phase, const Position& position) {
+  std::vector<Set> sets(lanes_);
+  for (size_t i = 0; i < phase.ops.size(); ++i) {
+    for (const ir::Value* operand : ReducedOperands(*phase.ops[i])) {
+      const Index index = phase.spaces[i].OperandIndex(elemental_, operand, row_, position.at);
       ASSIGN_OR_RETURN(const Lanes values, elemental_.AtLanes(operand, index, lanes_));
       for (int lane = 0; lane < lanes_; ++lane) sets[lane].push_back(Lane(values, lane));
     }
-    for (Set& set : sets) {
-      ASSIGN_OR_RETURN(set, combiner.Lift(elemental_, set));
+  }
+  for (Set& set : sets) {
+    ASSIGN_OR_RETURN(set, phase.combiner.Lift(elemental_, set));
+  }
+  return sets;
+}
+
+// `sums` with the elements at one position.
+StatusOr<Set> RowKernel::AddAt(const RowPhase& phase, const Position& position, Set sums) {
+  ASSIGN_OR_RETURN(std::vector<Set> sets, ElementsAt(phase, position));
+  for (int width = lanes_; width > 1; width /= 2) {  // neighbours first: order is kept
+    for (int lane = 0; lane < width / 2; ++lane) {
+      ASSIGN_OR_RETURN(sets[lane],
+                       phase.combiner.Combine(elemental_, sets[2 * lane], sets[2 * lane + 1], Combiner::Order::kKept));
     }
-    for (int width = lanes_; width > 1; width /= 2) {  // neighbours first: order is kept
-      for (int lane = 0; lane < width / 2; ++lane) {
-        ASSIGN_OR_RETURN(sets[lane],
-                         combiner.Combine(elemental_, sets[2 * lane], sets[2 * lane + 1], Combiner::Order::kKept));
-      }
-    }
-    ASSIGN_OR_RETURN(const Set sum, combiner.Combine(elemental_, sums[i], sets[0], Combiner::Order::kKept));
-    for (size_t k = 0; k < sum.size(); ++k) {
-      sums[i][k].re = b_.Select(position.is_real, sum[k].re, sums[i][k].re);
-      if (sum[k].im.id != kNoValue) sums[i][k].im = b_.Select(position.is_real, sum[k].im, sums[i][k].im);
-    }
+  }
+  ASSIGN_OR_RETURN(const Set sum, phase.combiner.Combine(elemental_, sums, sets[0], Combiner::Order::kKept));
+  for (size_t k = 0; k < sum.size(); ++k) {
+    sums[k].re = b_.Select(position.is_real, sum[k].re, sums[k].re);
+    if (sum[k].im.id != kNoValue) sums[k].im = b_.Select(position.is_real, sum[k].im, sums[k].im);
   }
   return sums;
 }
@@ -122,61 +123,39 @@ LoopRange RowKernel::OwnPositions(bool is_ordered) {
   return {from, end, step, share / lanes_};
 }
 
-StatusOr<std::vector<Set>> RowKernel::SumLoop(std::span<const RowReduction> reductions, const std::vector<Set>& start) {
-  const auto unflatten = [&](std::span<const V> values) {
-    std::vector<Set> sets;
-    size_t next = 0;
-    for (size_t i = 0; i < reductions.size(); ++i) {
-      const size_t width = FlattenScalars(start[i]).size();
-      sets.push_back(reductions[i].combiner.Unflatten(values.subspan(next, width)));
-      next += width;
-    }
-    return sets;
-  };
+StatusOr<Set> RowKernel::SumLoop(const RowPhase& phase, const Set& start) {
   Status status;
   const auto add = [&](V at, std::span<const V> carried) -> std::vector<V> {
     Elemental::Scope scope(elemental_);
-    const StatusOr<std::vector<Set>> sums = AddAt(reductions, {at, b_.Bool(true)}, unflatten(carried));
-    if (sums.ok()) return Flatten(*sums);
+    const StatusOr<Set> sums = AddAt(phase, {at, b_.Bool(true)}, phase.combiner.Unflatten(carried));
+    if (sums.ok()) return FlattenScalars(*sums);
     status = sums.status();
     return {carried.begin(), carried.end()};
   };
-  const bool is_ordered = std::any_of(reductions.begin(), reductions.end(),
-                                      [](const RowReduction& reduction) { return reduction.combiner.is_ordered(); });
-  const std::vector<V> result = b_.For(OwnPositions(is_ordered), Flatten(start), add);
+  const std::vector<V> result = b_.For(OwnPositions(phase.combiner.is_ordered()), FlattenScalars(start), add);
   if (!status.ok()) return status;
-  return unflatten(result);
+  return phase.combiner.Unflatten(result);
 }
 
-Status RowKernel::EmitPhase(size_t phase) {
-  const std::vector<RowReduction> reductions(phases_.phases[phase].begin(), phases_.phases[phase].end());
-  std::vector<Set> sums;
-  for (const RowReduction& reduction : reductions) {
-    ASSIGN_OR_RETURN(Set start, reduction.combiner.Start(elemental_));
-    sums.push_back(std::move(start));
-  }
+Status RowKernel::EmitPhase(size_t number) {
+  const RowPhase phase(phases_.phases[number]);
+  ASSIGN_OR_RETURN(Set sums, phase.combiner.Start(elemental_));
   if (is_resident()) {
     for (int load = 0; load < plan_.resident_loads; ++load) {
-      ASSIGN_OR_RETURN(sums, AddAt(reductions, ResidentPosition(load), std::move(sums)));
+      ASSIGN_OR_RETURN(sums, AddAt(phase, ResidentPosition(load), std::move(sums)));
     }
   } else if (phases_.row_length > 0) {
-    ASSIGN_OR_RETURN(sums, SumLoop(reductions, sums));
+    ASSIGN_OR_RETURN(sums, SumLoop(phase, sums));
   }
-  for (size_t i = 0; i < reductions.size(); ++i) {
-    const Combiner& combiner = reductions[i].combiner;
-    if (plan_.reduce.fellows > 1) {
-      WorkgroupCombine combine(elemental_, combiner, plan_.reduce.workgroup_size);
-      const CombineShape shape{fellow_, plan_.reduce.fellows, 1};
-      ASSIGN_OR_RETURN(const std::vector<Set> combined, combine.Combine({sums[i]}, b_.LocalIndex(), shape));
-      sums[i] = combined[0];
-    }
-    ASSIGN_OR_RETURN(const Set results, combiner.Finish(elemental_, sums[i]));
-    for (size_t k = 0; k < results.size(); ++k) {
-      elemental_.Pin(reductions[i].op->result(static_cast<int>(k)), results[k]);
-    }
+  ASSIGN_OR_RETURN(const std::vector<Set> combined,
+                   combine_.Combine(phase.combiner, {std::move(sums)}, {fellow_, plan_.reduce.fellows, 1}));
+  ASSIGN_OR_RETURN(const Set results, phase.combiner.Finish(elemental_, combined[0]));
+  size_t next = 0;
+  for (const ir::Op* op : phase.ops) {
+    for (const auto& result : op->results) elemental_.Pin(result.get(), results[next++]);
   }
   // Computed once, outside of the loops over the row.
-  for (const ir::Value* value : phases_.row_values[phase]) {
+  for (const ir::Value* value : phases_.row_values[number]) {
     RETURN_IF_ERROR(elemental_.At(value, Index::FromLinear(row_)).status());
   }
   return OkStatus();
@@ -259,8 +238,8 @@ Division RowKernel::DivisionByRows(const Dispatch& dispatch, int64_t rows) const
 StatusOr<Dispatch> RowKernel::Emit() {
   const int fellows = plan_.reduce.fellows;
   const int64_t rows = plan_.reduce.groups();
-  fellow_ = b_.URem(b_.LocalIndex(), b_.I32(fellows));
-  const V row = b_.MulAdd(b_.WorkgroupIndex(), rows, b_.UDiv(b_.LocalIndex(), b_.I32(fellows)));
+  fellow_ = b_.URem(combine_.position(), b_.I32(fellows));
+  const V row = b_.MulAdd(b_.WorkgroupIndex(), rows, b_.UDiv(combine_.position(), b_.I32(fellows)));
   const bool is_whole = phases_.num_rows % rows == 0;
   // Rows beyond the last read it again: everyone meets at the barriers.
   row_ = is_whole ? row : b_.UMin(row, b_.I32(phases_.num_rows - 1));

@@ -46,7 +46,7 @@ TEST(LowerRow, Softmax) {
   for (const auto& shape : kShapes) {
     const auto rows = shape.first, length = shape.second;
     SCOPED_TRACE(Format("{} rows of {}", rows, length));
-    for (const target::DeviceProfile& profile : TestProfiles()) {
+    for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
       if (length == 1) continue;
       TestGroup test(Softmax(rows, length), fusion::GroupKind::kRow);
       const Numbers in = test.SetRandomInputs()[0];
@@ -79,7 +79,7 @@ TEST(LowerRow, NormalisesWithTwoSumsInOnePhase) {
     const auto rows = shape.first, length = shape.second;
     SCOPED_TRACE(Format("{} rows of {}", rows, length));
     if (length == 1) continue;
-    for (const target::DeviceProfile& profile : TestProfiles()) {
+    for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
       const std::string full = Format("tensor<{}x{}xf32>", rows, length);
       const std::string row = Format("tensor<{}xf32>", rows);
       TestGroup test(
@@ -123,7 +123,7 @@ TEST(LowerRow, NormalisesWithTwoSumsInOnePhase) {
 }
 
 TEST(LowerRow, RowsOfHigherRank) {
-  for (const target::DeviceProfile& profile : TestProfiles()) {
+  for (const target::DeviceProfile& profile : TestProfilesThatShuffleToo()) {
     TestGroup test(
         "(%0: tensor<2x3x4x5xf32>, %1: tensor<2x4x5xf32>) { %z = constant() {value = dense<0>} : tensor<f32> %b = "
         "broadcast_in_dim(%1) {broadcast_dimensions = [0, 2, 3]} : tensor<2x3x4x5xf32> %p = multiply(%0, %b) : "

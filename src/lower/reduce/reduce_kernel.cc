@@ -183,17 +183,14 @@ Status ReduceKernel::EmitRow() {
   const int64_t row_tiles = CeilDiv(extents_.kept_outer, rows);
   const Dims grid = {row_tiles, plan_.splits};
   const std::vector<V> tile = elemental_.Delinearize(Index::FromLinear(b_.WorkgroupIndex()), grid);
-  const V fellow = b_.URem(b_.LocalIndex(), b_.I32(fellows));
-  const V row = b_.MulAdd(tile[0], rows, b_.UDiv(b_.LocalIndex(), b_.I32(fellows)));
+  WorkgroupCombine combine(elemental_, plan_.workgroup_size, fellows > 1);
+  const V fellow = b_.URem(combine.position(), b_.I32(fellows));
+  const V row = b_.MulAdd(tile[0], rows, b_.UDiv(combine.position(), b_.I32(fellows)));
   const bool is_whole = extents_.kept_outer % rows == 0;
   // Rows beyond the last read it again: everyone meets at the barriers.
   const V kept = is_whole ? row : b_.UMin(row, b_.I32(extents_.kept_outer - 1));
-  std::optional<WorkgroupCombine> combine;
-  if (fellows > 1) combine.emplace(elemental_, combiner_, plan_.workgroup_size);
   ASSIGN_OR_RETURN(std::vector<Set> sets, Accumulate(kept, fellow, tile[1]));
-  if (fellows > 1) {
-    ASSIGN_OR_RETURN(sets, combine->Combine(std::move(sets), b_.LocalIndex(), {fellow, fellows, 1}));
-  }
+  ASSIGN_OR_RETURN(sets, combine.Combine(combiner_, std::move(sets), {fellow, fellows, 1}));
   V writes = b_.IEq(fellow, b_.I32(0));
   if (!is_whole) writes = b_.And(writes, b_.ULt(row, b_.I32(extents_.kept_outer)));
   Status status;
@@ -208,18 +205,15 @@ Status ReduceKernel::EmitColumn() {
   const int64_t column_tiles = CeilDiv(CeilDiv(inner, plan_.lanes), columns);
   const Dims grid = {plan_.splits, extents_.kept_outer, column_tiles};
   const std::vector<V> tile = elemental_.Delinearize(Index::FromLinear(b_.WorkgroupIndex()), grid);
-  const V fellow = b_.UDiv(b_.LocalIndex(), b_.I32(columns));
-  const V column = b_.IMul(b_.MulAdd(tile[2], columns, b_.URem(b_.LocalIndex(), b_.I32(columns))), b_.I32(plan_.lanes));
+  WorkgroupCombine combine(elemental_, plan_.workgroup_size, columns == 1);
+  const V fellow = b_.UDiv(combine.position(), b_.I32(columns));
+  const V own_column = b_.MulAdd(tile[2], columns, b_.URem(combine.position(), b_.I32(columns)));
+  const V column = b_.IMul(own_column, b_.I32(plan_.lanes));
   const bool is_whole = inner % (columns * plan_.lanes) == 0;
   const V safe = is_whole ? column : b_.UMin(column, b_.I32(inner - plan_.lanes));
   const V kept = b_.MulAdd(tile[1], inner, safe);
-  std::optional<WorkgroupCombine> combine;
-  if (fellows > 1) combine.emplace(elemental_, combiner_, plan_.workgroup_size, plan_.lanes);
   ASSIGN_OR_RETURN(std::vector<Set> sets, Accumulate(kept, fellow, tile[0]));
-  if (fellows > 1) {
-    const CombineShape shape{fellow, fellows, static_cast<int>(columns)};
-    ASSIGN_OR_RETURN(sets, combine->Combine(std::move(sets), b_.LocalIndex(), shape));
-  }
+  ASSIGN_OR_RETURN(sets, combine.Combine(combiner_, std::move(sets), {fellow, fellows, static_cast<int>(columns)}));
   V writes = b_.IEq(fellow, b_.I32(0));
   if (!is_whole) writes = b_.And(writes, b_.ULt(column, b_.I32(inner)));
   Status status;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Combining the accumulators of invocations through shared memory, in order.
+// Combining the accumulators of invocations: by shuffles within subgroups where the device has them, and through shared
+// memory.
 #pragma once
 
 #include <vector>
@@ -10,7 +11,7 @@
 
 namespace dragoman::kernel {
 
-// Which invocations combine: `count` (a power of two) of them, `stride` apart in local index; this one is number
+// Which invocations combine: `count` (a power of two) of them, `stride` apart in the workgroup; this one is number
 // `lane`.
 struct CombineShape {
   V lane;
@@ -20,26 +21,32 @@ struct CombineShape {
 
 class WorkgroupCombine {
  public:
-  // Shared memory for `slots` invocations, each with `num_sets` sets of accumulators.
-  WorkgroupCombine(Elemental& elemental, const Combiner& combiner, int slots, int num_sets = 1);
+  // `is_side_by_side`: those that combine are neighbours (their stride is 1).
+  WorkgroupCombine(Elemental& elemental, int workgroup_size, bool is_side_by_side);
 
-  // All invocations of the workgroup call this, in uniform control flow. Each puts its sets of accumulators into slot
-  // `slot` (distinct; those that combine are `stride` apart) and gets the combinations of its `count` fellows, set by
-  // set.
-  StatusOr<std::vector<std::vector<Scalar>>> Combine(std::vector<std::vector<Scalar>> sets, V slot,
-                                                     const CombineShape& shape);
+  // The number of this invocation in its workgroup. Where subgroups shuffle it counts through them, since nothing says
+  // how the invocations of a workgroup are spread over its subgroups.
+  V position() const { return position_; }
+
+  // All invocations of the workgroup call this, in uniform control flow. Each gives its sets of accumulators and gets
+  // the combinations of its `count` fellows, set by set.
+  using Sets = std::vector<std::vector<Scalar>>;
+  StatusOr<Sets> Combine(const Combiner& combiner, Sets sets, const CombineShape& shape);
 
  private:
-  void Put(V slot, int set, const std::vector<Scalar>& values);
-  std::vector<Scalar> Get(V slot, int set);
-  Status CombineAt(V slot, V other, int num_sets);
+  class Memory;  // of the accumulators of one combination
+  StatusOr<Sets> CombineSets(const Combiner& combiner, const Sets& lhs, const Sets& rhs);
+  StatusOr<Sets> CombineRun(const Memory& memory, V first, int count, int stride);
+  StatusOr<Sets> Shuffle(const Combiner& combiner, Sets sets, int count);
+  StatusOr<Sets> AcrossSubgroups(const Combiner& combiner, const Sets& sets, int count);
+  StatusOr<Sets> InMemory(const Combiner& combiner, const Sets& sets, const CombineShape& shape);
+  Status ByTree(const Memory& memory, const CombineShape& shape);
 
   Elemental& elemental_;
-  const Combiner& combiner_;
-  int slots_;
-  std::vector<KType> types_;
-  std::vector<int> arrays_;
-  bool is_used_ = false;
+  Builder& b_;
+  const int workgroup_size_;
+  const int subgroup_;  // invocations that exchange values by shuffles; 1: none
+  V position_;
 };
 
 }  // namespace dragoman::kernel
