@@ -258,5 +258,27 @@ TEST(Codegen, AsksOnlyForTheCapabilitiesThatAKernelUses) {
   }
 }
 
+// RADV takes apart on GCN, for good, a multiply-add that must not be contracted; other drivers those that may be.
+TEST(Codegen, LetsOnlyGcnContractMultiplyAdds) {
+  DeviceProfile profile = FullProfile();
+  const auto count_uncontracted = [&] {
+    Builder b(profile);
+    const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
+    const V x = b.Convert(KOp::kSToF, b.GlobalIndex(64), KType::kF32);
+    b.Store(out, b.I32(0), b.Fma(x, x, x));
+    const std::vector<uint32_t> words = Generate(std::move(b).Finish(64), profile);
+    const auto decorates = [&](size_t i) {
+      return (words[i] & 0xffffu) == static_cast<uint32_t>(spv::Op::OpDecorate) &&
+             words[i + 2] == static_cast<uint32_t>(spv::Decoration::NoContraction);
+    };
+    int count = 0;
+    for (size_t i = 5; i < words.size(); i += words[i] >> 16) count += decorates(i) ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(count_uncontracted(), 1);
+  profile.multiply_add_cycles = 4;
+  EXPECT_EQ(count_uncontracted(), 0);
+}
+
 }  // namespace
 }  // namespace dragoman::codegen

@@ -166,8 +166,10 @@ void Emitter::EmitInstruction(const Instruction& inst) {
   const std::vector<Id> operands = is_product && profile_.drops_zero_products ? FactorsOf(inst) : Operands(inst);
   if (row.glsl != GLSLstd450Bad) {
     const Id result = module_.EmitGlsl(row.glsl, type, operands);
-    // Mesa 26 takes chains of them apart otherwise: a reduced angle lost its last digits.
-    if (inst.op == KOp::kFma) module_.Decorate(result, spv::Decoration::NoContraction);
+    // Mesa 26 takes chains of them apart otherwise: a reduced angle lost its last digits. On GCN it takes every one
+    // apart at first, and joins again only those that may be contracted.
+    const bool is_taken_apart = profile_.multiply_add_cycles > 1;
+    if (inst.op == KOp::kFma && !is_taken_apart) module_.Decorate(result, spv::Decoration::NoContraction);
     return Set(inst, result);
   }
   const bool on_bool = row.on_bool != Op::OpNop && KTypeOf(inst.operands[0]) == KType::kBool;
