@@ -7,6 +7,7 @@
 
 #include "fusion/classify.h"
 #include "fusion/code_size.h"
+#include "fusion/operand_rows.h"
 #include "fusion/product_operand.h"
 #include "fusion/update.h"
 
@@ -187,7 +188,9 @@ class MemoryDecision {
     EstimateCosts(graph_, positions_);
     for (int i = graph_.size() - 1; i >= 0; --i) {
       Node& node = graph_.node(i);
+      FindRows(i);
       const bool fits = FindReaders(i);
+      if (node.is_operand_row && !IsInlineConstant(*node.op)) continue;
       node.in_memory = !node.is_elemental || AnyUseNeedsMemory(graph_, node) || IsReadByUpdateOfOperand(i) ||
                        (IsReadByProduct(i) ? !fits || !IsTakenByProducts(i) : IsBetterInMemory(i, fits));
       for (const Reader& reader : readers_[i]) code_sizes_[reader.root] += AddedSize(node, reader);
@@ -198,6 +201,18 @@ class MemoryDecision {
   }
 
  private:
+  // Where the node is an operand that its products compute from reductions.
+  void FindRows(int position) {
+    if (graph_.node(position).is_operand_row || !IsOperandOfProduct(position)) return;
+    for (const int member : FindOperandRows(graph_, position, profile_)) graph_.node(member).is_operand_row = true;
+  }
+
+  bool IsOperandOfProduct(int position) const {
+    const std::vector<Use>& uses = graph_.node(position).uses;
+    return std::any_of(uses.begin(), uses.end(),
+                       [&](const Use& use) { return use.operand >= 0 && IsProduct(*graph_.node(use.user).op); });
+  }
+
   bool IsSmall(const Node& node) const { return node.is_elemental && node.code_size <= kSmallCode; }
 
   // With what it reads that is small.
@@ -235,11 +250,9 @@ class MemoryDecision {
   // All products that would compute the node in place can, and should.
   bool IsTakenByProducts(int position) {
     Node& node = graph_.node(position);
+    if (node.is_operand_row) return true;
     if (!IsOnTheWay(*node.op)) return false;
-    const bool is_operand = std::any_of(node.uses.begin(), node.uses.end(), [&](const Use& use) {
-      return use.operand >= 0 && IsProduct(*graph_.node(use.user).op);
-    });
-    if (!is_operand) return on_the_way_.contains(position);
+    if (!IsOperandOfProduct(position)) return on_the_way_.contains(position);
     const OperandDecision decision = DecideOperand(graph_, position, profile_);
     node.reason = decision.reason;
     if (decision.is_taken) on_the_way_.insert(decision.way.begin(), decision.way.end());

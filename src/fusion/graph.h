@@ -21,6 +21,7 @@ struct Node {
   ir::Op* op = nullptr;
   bool is_elemental = false;
   bool in_memory = false;         // its results are written to memory by the group it is an output of
+  bool is_operand_row = false;    // computed by the products that take what is made of it (operand_rows.h)
   bool is_result = false;         // the block returns one of its results
   std::vector<Use> uses;          // of all results, in order
   std::vector<ir::Value*> reads;  // operands and captured values, each once
@@ -42,8 +43,11 @@ class Graph {
   const Node& node(int position) const { return nodes_[position]; }
   // The position of the op of this block that defines `value`; -1 for arguments and values from outside.
   int PositionOf(const ir::Value* value) const;
-  // The node computes its value wherever it is read: elemental and not in memory.
-  bool IsInlined(int position) const { return nodes_[position].is_elemental && !nodes_[position].in_memory; }
+  // The node computes its value wherever it is read: elemental, or a row of an operand, and not in memory.
+  bool IsInlined(int position) const {
+    const Node& node = nodes_[position];
+    return (node.is_elemental || node.is_operand_row) && !node.in_memory;
+  }
 
  private:
   const ir::Block& block_;

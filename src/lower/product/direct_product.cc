@@ -5,13 +5,13 @@
 #include <map>
 
 #include "base/arithmetic.h"
+#include "lower/product/computed_operand.h"
 
 namespace dragoman::kernel {
 namespace {
 
 // Invocations that exchange rows: a subgroup.
 constexpr int kExchange = kExchangeSubgroup;
-
 // The digits of the register tile's elements along one axis.
 using DigitLists = std::vector<std::vector<V>>;
 
@@ -31,6 +31,8 @@ class DirectEmitter {
     return NumTiles() * (config_.exchanges_rows ? kExchange : 1);
   }
 
+  // Sums that lie in shared memory at once, and what keeps them apart.
+  int NumShared() const { return config_.rows / config_.rounds * config_.columns * SharedStride(); }
   void Emit() {
     if (config_.parts > 1) return EmitTogether();
     const V id = config_.exchanges_rows ? SubgroupId() : b_.GlobalIndex(config_.workgroup_size);
@@ -67,7 +69,6 @@ class DirectEmitter {
 
   // Of an invocation, or of a subgroup that exchanges rows.
   int TileColumns() const { return config_.columns * (config_.exchanges_rows ? kExchange : 1); }
-
   // Where an invocation's tile is.
   struct At {
     V rest;
@@ -97,6 +98,7 @@ class DirectEmitter {
   }
 
   int NumLanes() const { return config_.workgroup_size / config_.parts; }
+  V LaneTile(V lane) { return b_.MulAdd(b_.WorkgroupIndex(), NumLanes(), lane); }
 
   // A workgroup's invocations are parts of K times neighbouring tiles. Runs along K go round the parts; then every
   // invocation adds the parts of some results.
@@ -106,7 +108,8 @@ class DirectEmitter {
     const V lane = config_.along_k ? b_.UDiv(local, b_.I32(config_.parts)) : b_.URem(local, b_.I32(NumLanes()));
     const std::vector<V> sums = SumOfPart(TileAt(b_.UMin(LaneTile(lane), b_.I32(NumTiles() - 1))), part);
     const size_t at_once = sums.size() / config_.rounds;
-    const int array = b_.AddShared(sums[0].type, static_cast<int>(at_once) * SharedStride());
+    if (c_.computed >= 0) b_.Barrier();  // what was computed has been read
+    const int array = c_.computed >= 0 ? c_.computed : b_.AddShared(sums[0].type, NumShared());
     const auto add = [&](V round, std::span<const V> own) {
       for (size_t i = 0; i < at_once; ++i) {
         const int64_t first = static_cast<int64_t>(i) * SharedStride();
@@ -128,26 +131,22 @@ class DirectEmitter {
 
   void StoreSums(int array, V first_row) {
     const int64_t results = int64_t{config_.rows / config_.rounds} * config_.columns * NumLanes();
-    b_.ForEach(
-        {b_.LocalIndex(), b_.I32(results), b_.I32(config_.workgroup_size), CeilDiv(results, config_.workgroup_size)},
-        [&](V result) {
-          Elemental::Scope scope(c_.elemental);
-          StoreSum(array, result, first_row);
-        });
+    const int size = config_.workgroup_size;
+    b_.ForEach({b_.LocalIndex(), b_.I32(results), b_.I32(size), CeilDiv(results, size)}, [&](V result) {
+      Elemental::Scope scope(c_.elemental);
+      StoreSum(array, result, first_row);
+    });
   }
-
-  V LaneTile(V lane) { return b_.MulAdd(b_.WorkgroupIndex(), NumLanes(), lane); }
 
   std::vector<V> SumOfPart(const At& at, V part) {
     PlaceOperands(at.rest, at.first_row, at.first_column);
-    const int64_t extent = c_.form.extent(ProductAxis::kK);
-    const int64_t step = int64_t{config_.parts} * config_.unroll_k;
+    const int64_t extent = c_.form.extent(ProductAxis::kK), step = int64_t{config_.parts} * config_.unroll_k;
     const std::vector<Scalar> zeros(static_cast<size_t>(config_.rows) * config_.columns,
                                     ZeroScalar(b_, c_.product.accumulator));
     const V first = b_.IMul(part, b_.I32(config_.unroll_k));
     const auto add = [&](V k, std::span<const V> carried) {
       Elemental::Scope scope(c_.elemental);
-      return MultiplyAddRun({carried.begin(), carried.end()}, {operands_[0].places, operands_[1].places}, k);
+      return MultiplyAddRun(carried, {operands_[0].places, operands_[1].places}, k);
     };
     // The driver sees how often a loop of few rounds comes round, and may load ahead.
     if (extent % step == 0 && extent / step <= 4) {
@@ -187,9 +186,8 @@ class DirectEmitter {
     const int together = std::min(config_.parts, 8), stride = config_.along_k ? 1 : NumLanes();
     const auto add = [&](V part, std::span<const V> carried) {
       std::vector<V> values;
-      for (int i = 0; i < together; ++i) {
+      for (int i = 0; i < together; ++i)
         values.push_back(b_.LoadShared(array, b_.MulAdd(b_.IAdd(part, b_.I32(i)), stride, first)));
-      }
       Scalar sum = {carried[0], {}};
       for (const V value : values) sum = AddAccumulators(b_, c_.product.accumulator, sum, {value, {}});
       return std::vector<V>{sum.re};
@@ -323,7 +321,7 @@ class DirectEmitter {
       const LoopRange range = {lo, hi, b_.I32(config_.unroll_k), chunk / config_.unroll_k};
       return b_.For(range, std::move(sums), [&](V k, std::span<const V> carried) {
         Elemental::Scope scope(c_.elemental);
-        return MultiplyAddRun(std::vector<V>(carried.begin(), carried.end()), places, k);
+        return MultiplyAddRun(carried, places, k);
       });
     }
     return b_.For({lo, hi, b_.I32(1), chunk}, std::move(sums), [&](V k, std::span<const V> carried) {
@@ -392,9 +390,9 @@ class DirectEmitter {
   }
 
   // Steps of K from `k` on, in order. All is loaded before anything is used, so that one wait serves them all.
-  std::vector<V> MultiplyAddRun(std::vector<V> sums, const Places& places, V k) {
-    std::vector<std::vector<Lanes>> values;  // by step, by operand
-    values.resize(config_.unroll_k);
+  std::vector<V> MultiplyAddRun(std::span<const V> carried, const Places& places, V k) {
+    std::vector<std::vector<Lanes>> values(config_.unroll_k);  // by step, by operand
+    std::vector<V> sums(carried.begin(), carried.end());
     for (size_t i = 0; i < operands_.size(); ++i) LoadRun(operands_[i], places[i], k, values);
     for (const std::vector<Lanes>& step : values) sums = MultiplyAddTile(sums, step);
     return sums;
@@ -476,7 +474,6 @@ class DirectEmitter {
     if (c_.status.ok()) c_.status = status;
   }
   bool is_complex() const { return IsComplex(c_.product.accumulator); }
-
   ProductContext& c_;
   Builder& b_;
   const ProductConfig& config_;
@@ -492,6 +489,9 @@ class DirectEmitter {
 
 StatusOr<int64_t> EmitDirectProduct(ProductContext& context, const ProductConfig& config) {
   DirectEmitter emitter(context, config);
+  if (context.product.lhs.is_computed || context.product.rhs.is_computed) {
+    RETURN_IF_ERROR(ComputeOperand(context, config.workgroup_size, emitter.NumShared()));
+  }
   emitter.Emit();
   RETURN_IF_ERROR(context.status);
   return CeilDiv(emitter.NumInvocations(), config.workgroup_size);

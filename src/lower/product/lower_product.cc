@@ -6,6 +6,8 @@
 #include "base/arithmetic.h"
 #include "base/format.h"
 #include "kernel/loop_bound.h"
+#include "lower/product/computed_operand.h"
+#include "lower/product/direct_config.h"
 #include "lower/product/direct_product.h"
 #include "lower/product/matrix_product.h"
 #include "lower/product/product_emitter.h"
@@ -79,7 +81,7 @@ bool IsOperandOnly(const fusion::Group& group, const ir::Value* value) {
 // By workgroups, where none works for several groups of the batch axis.
 Division DivisionOf(const ProductContext& context, const ProductConfig& config, const Dispatch& dispatch) {
   const ProductForm& form = context.form;
-  if (config.parts == 1 || config.splits > 1) return {};
+  if (config.parts == 1 || config.splits > 1 || context.computed >= 0) return {};
   const int64_t tiles =
       CeilDiv(form.extent(ProductAxis::kM), config.rows) * CeilDiv(form.extent(ProductAxis::kN), config.columns);
   if (tiles % (config.workgroup_size / config.parts) != 0) return {};
@@ -234,6 +236,18 @@ Status CheckCounts(const fusion::Group& group, const ProductForm& form) {
              ir::Info(group.hero->code).name, group.hero->type().ToString(), largest, results, kMost, 2 * kMost));
 }
 
+// A kernel that can compute an operand first, and leaves room for that in shared memory.
+ProductConfig ChooseBesideComputing(const Product& product, const ProductForm& form,
+                                    const target::CompileContext& context) {
+  constexpr int kBytesBeside = 4096;  // as fusion/operand_rows.cc counts
+  target::DeviceProfile profile = context.profile;
+  profile.shared_memory_bytes -= kBytesBeside;
+  ProductConfig config = ChooseProductKernel(product, form, {profile, context.options});
+  if (config.kernel != ProductKernel::kDirect) config = FewAcross(product, form, profile);
+  if (config.parts == 1) config.workgroup_size = std::max(config.workgroup_size, kLeastComputing);
+  return config;
+}
+
 }  // namespace
 
 StatusOr<Product> PrepareProduct(const fusion::Group& group, Product product) {
@@ -256,7 +270,9 @@ StatusOr<LoweredGroup> LowerProduct(const fusion::Group& group, const target::Co
   ASSIGN_OR_RETURN(product, PrepareProduct(group, std::move(product)));
   const ProductForm form = SimplifyProduct(product);
   RETURN_IF_ERROR(CheckCounts(group, form));
-  ProductConfig config = ChooseProductKernel(product, form, context);
+  const bool computes = product.lhs.is_computed || product.rhs.is_computed;
+  ProductConfig config =
+      computes ? ChooseBesideComputing(product, form, context) : ChooseProductKernel(product, form, context);
   ASSIGN_OR_RETURN(LoweredGroup lowered, LowerProductWith(group, context, product, config));
   // Where the device limits loops, K has as many parts as that takes.
   while (!FitsLoopLimit(lowered.dispatches[0].kernel, context.profile)) {

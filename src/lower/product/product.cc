@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/format.h"
+#include "fusion/operand_rows.h"
 
 namespace dragoman::kernel {
 namespace {
@@ -157,7 +158,8 @@ Status AbsorbProducers(const fusion::Group& group, OperandMap& map) {
   const auto is_read = [&](const ir::Value* value) {
     return std::find(group.inputs.begin(), group.inputs.end(), value) != group.inputs.end();
   };
-  while (!is_read(map.value)) {
+  map.is_computed = fusion::IsComputedByRows(group, map.value);
+  while (!map.is_computed && !is_read(map.value)) {
     const ir::Op* op = map.value->op;
     const auto row = std::find_if(std::begin(kAbsorbed), std::end(kAbsorbed),
                                   [op](const AbsorbRow& each) { return op != nullptr && each.code == op->code; });

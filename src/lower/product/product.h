@@ -42,6 +42,8 @@ struct OperandMap {
   const ir::Value* value = nullptr;
   std::vector<DimMap> dims;
   std::vector<DType> converts;  // element types to convert to, in order
+  // In no memory: a workgroup computes all of it first, as accumulators in shared memory (computed_operand.h).
+  bool is_computed = false;
 };
 
 struct Product {
@@ -81,8 +83,8 @@ struct ProductForm {
   std::vector<int> DigitsOf(ProductAxis axis) const;  // indices into digits, outermost first
 };
 
-// Looks through the members of the group that produce the operand, down to what the group reads from memory. INTERNAL
-// where one is not of fusion/product_operand.h.
+// Looks through the members of the group that produce the operand, down to what the group reads from memory or computes
+// (fusion/operand_rows.h). INTERNAL where one is not of fusion/product_operand.h.
 Status AbsorbProducers(const fusion::Group& group, OperandMap& map);
 
 // Lets N hold the digit that is contiguous in the result, by swapping lhs and rhs where needed.

@@ -204,7 +204,13 @@ Place OperandReader::Locate(const Partial& partial) const {
 }
 
 Lanes OperandReader::Load(const Place& place, int lanes) const {
-  return context_.elemental.LoadLanes(map_.value, place.index, lanes);
+  if (!map_.is_computed) return context_.elemental.LoadLanes(map_.value, place.index, lanes);
+  Builder& b = context_.builder;
+  Lanes loaded;
+  for (int lane = 0; lane < lanes; ++lane) {
+    loaded.push_back({b.LoadShared(context_.computed, b.IAdd(place.index.linear, b.I32(lane))), {}});
+  }
+  return loaded;
 }
 
 Lanes OperandReader::LoadWords(const Place& place, int count) const {
@@ -216,6 +222,7 @@ Lanes OperandReader::LoadWords(const Place& place, int count) const {
 
 StatusOr<Lanes> OperandReader::Convert(const Lanes& loaded, V is_valid) const {
   Builder& b = context_.builder;
+  if (map_.is_computed) return loaded;
   const DType accumulator = context_.product.accumulator;
   const bool is_always_valid = b.ConstantInt(is_valid) == 1;
   const Scalar zero = ZeroScalar(b, accumulator);

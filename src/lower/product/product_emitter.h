@@ -23,6 +23,7 @@ struct ProductContext {
   int num_splits = 1;  // of K; above 1 the kernel stores partial sums into the temporary, out's elements per split
   int partials = -1;   // buffer number of the temporary
   Status status;       // the first failure inside of a region's callback
+  int computed = -1;   // the shared array that holds the operand which is computed
 };
 
 // The values of an axis's digits (ProductForm::DigitsOf), outermost first.

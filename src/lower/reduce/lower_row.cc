@@ -8,10 +8,10 @@
 #include "base/format.h"
 #include "element/elemental.h"
 #include "element/reduce_combiner.h"
+#include "element/workgroup_combine.h"
 #include "ir/access.h"
 #include "lower/reduce/kinds.h"
 #include "lower/reduce/row_plan.h"
-#include "lower/reduce/workgroup_combine.h"
 
 namespace dragoman::kernel {
 namespace {

@@ -8,10 +8,10 @@
 #include "element/dispatch.h"
 #include "element/elemental.h"
 #include "element/reduce_combiner.h"
+#include "element/workgroup_combine.h"
 #include "fusion/plan.h"
 #include "lower/reduce/reduce_plan.h"
 #include "lower/reduce/reduce_space.h"
-#include "lower/reduce/workgroup_combine.h"
 
 namespace dragoman::kernel {
 

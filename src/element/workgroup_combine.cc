@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lower/reduce/workgroup_combine.h"
+#include "element/workgroup_combine.h"
 
 #include <algorithm>
 #include <bit>
