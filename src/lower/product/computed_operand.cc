@@ -22,16 +22,16 @@ class OperandRows {
         value_(context.product.lhs.is_computed ? context.product.lhs.value : context.product.rhs.value),
         columns_(value_->type.dims.back()),
         rows_(value_->type.num_elements() / columns_),
-        workgroup_size_(workgroup_size),
         fellows_(workgroup_size / static_cast<int>(std::bit_ceil(static_cast<uint64_t>(rows_)))),
-        lanes_(columns_ % 4 == 0 ? 4 : 1) {}
+        lanes_(columns_ % 4 == 0 ? 4 : 1),
+        combine_(context.elemental, workgroup_size, fellows_ > 1) {}
 
   Status Emit(int64_t least) {
     // Surplus invocations compute the last row again, and store nothing.
-    const V row = b_.UDiv(b_.LocalIndex(), b_.I32(fellows_));
+    const V row = b_.UDiv(combine_.position(), b_.I32(fellows_));
     row_ = b_.UMin(row, b_.I32(rows_ - 1));
     is_real_row_ = std::has_single_bit(static_cast<uint64_t>(rows_)) ? b_.Bool(true) : b_.ULt(row, b_.I32(rows_));
-    fellow_ = b_.URem(b_.LocalIndex(), b_.I32(fellows_));
+    fellow_ = b_.URem(combine_.position(), b_.I32(fellows_));
     for (const ir::Op* op : c_.group.members) {
       if (op == c_.group.hero) break;
       if (op->code == ir::OpCode::kReduce) RETURN_IF_ERROR(Reduce(*op));
@@ -63,8 +63,7 @@ class OperandRows {
       ASSIGN_OR_RETURN(const Scalar added, Add(op, combiner, sum, run));
       sum = {{b_.Select(IsReal(run), added.re, sum[0].re), {}}};
     }
-    WorkgroupCombine combine(c_.elemental, combiner, workgroup_size_);
-    ASSIGN_OR_RETURN(const std::vector<Set> sums, combine.Combine({sum}, b_.LocalIndex(), {fellow_, fellows_, 1}));
+    ASSIGN_OR_RETURN(const std::vector<Set> sums, combine_.Combine(combiner, {sum}, {fellow_, fellows_, 1}));
     ASSIGN_OR_RETURN(const Set result, combiner.Finish(c_.elemental, sums[0]));
     c_.elemental.Pin(op.result(), result[0]);
     return OkStatus();
@@ -102,9 +101,9 @@ class OperandRows {
   const ir::Value* value_;
   const int64_t columns_;
   const int64_t rows_;
-  const int workgroup_size_;
   const int fellows_;  // invocations that share a row
   const int lanes_;
+  WorkgroupCombine combine_;
   V row_;
   V is_real_row_;
   V fellow_;
