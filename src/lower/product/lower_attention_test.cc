@@ -140,7 +140,7 @@ void ExpectNear(const std::string& text, const target::DeviceProfile& profile, d
   const StatusOr<LoweredGroup> lowered = LowerAttention(test.group, {profile});
   ASSERT_TRUE(lowered.ok()) << lowered.status().message();
   ExpectWithinLimits(*lowered, profile);
-  TestGroup::RunLowered(*lowered, test.memory);
+  TestGroup::RunLowered(*lowered, test.memory, profile);
   for (size_t i = 0; i < test.group.outputs.size(); ++i) {
     const DType type = test.output_type(static_cast<int>(i)).dtype;
     const Dims& dims = test.output_type(static_cast<int>(i)).dims;
