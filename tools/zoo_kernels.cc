@@ -2,10 +2,12 @@
 // Compiles programs for the first Vulkan device and prints what its driver says of each kernel (registers, spills,
 // instructions, cycles, ...) as JSON lines. It never submits work, so drivers without their hardware do (docs/zoo.md).
 //
-//   zoo_kernels [--assembly] PROGRAM...    of either format
+//   zoo_kernels [--assembly] FILE...    programs of either format, or modules of others: FILE.spv, whose buffers are
+//                                       bindings of the first sets; FILE.spv@32 requires subgroups of 32
 //
 // A line {"begin": ...} stands before each kernel: after a driver's crash the last one names the culprit.
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,11 +25,16 @@ namespace dragoman {
 namespace {
 
 constexpr uint32_t kPushConstantBytes = 16;
+// What a module of others may use.
+constexpr uint32_t kOthersPushConstantBytes = 128;
+constexpr uint32_t kOthersSets = 2;
+constexpr uint32_t kOthersBindings = 16;
 
 struct Functions {
 #define DRAGOMAN_ZOO_FUNCTIONS(X)         \
   X(vkCreateShaderModule)                 \
   X(vkDestroyShaderModule)                \
+  X(vkCreateDescriptorSetLayout)          \
   X(vkCreatePipelineLayout)               \
   X(vkCreateComputePipelines)             \
   X(vkDestroyPipeline)                    \
@@ -45,6 +52,7 @@ struct Zoo {
   VkDevice device = VK_NULL_HANDLE;
   Functions functions;
   VkPipelineLayout layout = VK_NULL_HANDLE;
+  VkPipelineLayout others_layout = VK_NULL_HANDLE;
   bool wants_assembly = false;
 };
 
@@ -57,13 +65,35 @@ Status LoadFunctions(Zoo& zoo) {
   return OkStatus();
 }
 
-Status CreateLayout(Zoo& zoo) {
-  const VkPushConstantRange range{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kPushConstantBytes};
-  const VkPipelineLayoutCreateInfo layout{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                          .pushConstantRangeCount = 1,
-                                          .pPushConstantRanges = &range};
+Status CreateLayout(const Zoo& zoo, const std::vector<VkDescriptorSetLayout>& sets, uint32_t push_constant_bytes,
+                    VkPipelineLayout* layout) {
+  const VkPushConstantRange range{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = push_constant_bytes};
+  const VkPipelineLayoutCreateInfo info{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                        .setLayoutCount = static_cast<uint32_t>(sets.size()),
+                                        .pSetLayouts = sets.data(),
+                                        .pushConstantRangeCount = 1,
+                                        .pPushConstantRanges = &range};
   return vulkan::ToStatus("vkCreatePipelineLayout",
-                          zoo.functions.vkCreatePipelineLayout(zoo.device, &layout, nullptr, &zoo.layout));
+                          zoo.functions.vkCreatePipelineLayout(zoo.device, &info, nullptr, layout));
+}
+
+Status CreateLayouts(Zoo& zoo) {
+  RETURN_IF_ERROR(CreateLayout(zoo, {}, kPushConstantBytes, &zoo.layout));
+  std::vector<VkDescriptorSetLayoutBinding> bindings(kOthersBindings);
+  for (uint32_t i = 0; i < kOthersBindings; ++i) {
+    bindings[i] = {.binding = i,
+                   .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                   .descriptorCount = 1,
+                   .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+  }
+  const VkDescriptorSetLayoutCreateInfo info{.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                             .bindingCount = kOthersBindings,
+                                             .pBindings = bindings.data()};
+  VkDescriptorSetLayout set = VK_NULL_HANDLE;
+  RETURN_IF_ERROR(vulkan::ToStatus("vkCreateDescriptorSetLayout",
+                                   zoo.functions.vkCreateDescriptorSetLayout(zoo.device, &info, nullptr, &set)));
+  return CreateLayout(zoo, std::vector<VkDescriptorSetLayout>(kOthersSets, set), kOthersPushConstantBytes,
+                      &zoo.others_layout);
 }
 
 Status CreateDevice(Zoo& zoo) {
@@ -95,7 +125,7 @@ Status CreateDevice(Zoo& zoo) {
   const auto create = zoo.instance->functions().vkCreateDevice;
   RETURN_IF_ERROR(vulkan::ToStatus("vkCreateDevice", create(zoo.physical.handle, &info, nullptr, &zoo.device)));
   RETURN_IF_ERROR(LoadFunctions(zoo));
-  return CreateLayout(zoo);
+  return CreateLayouts(zoo);
 }
 
 StatusOr<Zoo> OpenZoo(bool wants_assembly) {
@@ -114,6 +144,17 @@ StatusOr<Zoo> OpenZoo(bool wants_assembly) {
 bool OffersSubgroups(const target::DeviceProfile& profile, uint32_t size) {
   return profile.subgroup_size_control && size >= static_cast<uint32_t>(profile.subgroup_min_size) &&
          size <= static_cast<uint32_t>(profile.subgroup_max_size);
+}
+
+// The name of a module's first entry point (OpEntryPoint, opcode 15: model, function, name); ours is "main".
+std::string EntryName(const std::vector<uint32_t>& spirv) {
+  constexpr size_t kHeaderWords = 5;
+  for (size_t at = kHeaderWords; at < spirv.size() && (spirv[at] >> 16) != 0; at += spirv[at] >> 16) {
+    if ((spirv[at] & 0xffffu) != 15 || at + 3 >= spirv.size()) continue;
+    const auto* name = reinterpret_cast<const char*>(&spirv[at + 3]);
+    return std::string(name, strnlen(name, (spirv.size() - at - 3) * sizeof(uint32_t)));
+  }
+  return "main";
 }
 
 StatusOr<VkPipeline> CreatePipeline(const Zoo& zoo, const program::Kernel& kernel) {
@@ -138,6 +179,7 @@ StatusOr<VkPipeline> CreatePipeline(const Zoo& zoo, const program::Kernel& kerne
   if (zoo.wants_assembly) flags |= VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
   VkPipelineShaderStageCreateFlags stage_flags = 0;
   if (is_full) stage_flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  const std::string entry = EntryName(kernel.spirv);
   const VkComputePipelineCreateInfo info{.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                          .flags = flags,
                                          .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -145,8 +187,8 @@ StatusOr<VkPipeline> CreatePipeline(const Zoo& zoo, const program::Kernel& kerne
                                                    .flags = stage_flags,
                                                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                                                    .module = module,
-                                                   .pName = "main"},
-                                         .layout = zoo.layout};
+                                                   .pName = entry.c_str()},
+                                         .layout = kernel.num_buffers == 0 ? zoo.others_layout : zoo.layout};
   VkPipeline pipeline = VK_NULL_HANDLE;
   const VkResult result =
       zoo.functions.vkCreateComputePipelines(zoo.device, VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
@@ -207,7 +249,8 @@ nlohmann::json Statistics(const Zoo& zoo, VkPipeline pipeline) {
   return values;
 }
 
-nlohmann::json Ask(const Zoo& zoo, const program::Kernel& kernel) {
+nlohmann::json Ask(const Zoo& zoo, const program::Kernel& kernel, const nlohmann::json& name) {
+  if (zoo.wants_assembly) std::fprintf(stderr, "==== Kernel %s\n", name.dump().c_str());
   const auto pipeline = CreatePipeline(zoo, kernel);
   if (!pipeline.ok()) return {{"error", pipeline.status().message()}};
   nlohmann::json statistics = Statistics(zoo, *pipeline);
@@ -245,7 +288,35 @@ StatusOr<program::Program> CompileFile(const Zoo& zoo, const std::string& path) 
 // By a kernel's hash: what its driver says of it, or "error".
 using Answers = std::map<std::string, nlohmann::json>;
 
+// How many workgroups all dispatches of a kernel have; the bodies of steps count once.
+uint64_t Workgroups(const program::Program& program, uint32_t kernel) {
+  uint64_t workgroups = 0;
+  for (const program::Step* step : program::AllSteps(program)) {
+    if (step->kind == program::StepKind::kDispatch && step->kernel == kernel) workgroups += step->workgroups;
+  }
+  return workgroups;
+}
+
+void RunModule(const Zoo& zoo, const std::string& path) {
+  const size_t at = path.rfind('@');
+  program::Kernel kernel;
+  if (at != std::string::npos) {
+    kernel.required_subgroup_size = static_cast<uint32_t>(std::strtoul(path.c_str() + at + 1, nullptr, 10));
+  }
+  std::ifstream file(path.substr(0, at), std::ios::binary);
+  const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+  kernel.spirv.resize(bytes.size() / sizeof(uint32_t));
+  std::memcpy(kernel.spirv.data(), bytes.data(), kernel.spirv.size() * sizeof(uint32_t));
+  nlohmann::json line = {{"program", std::filesystem::path(path).filename().string()}, {"kernel", 0}};
+  if (kernel.spirv.empty()) return Print({{"program", line["program"]}, {"refused", "The file cannot be read."}});
+  Print({{"begin", line}});
+  line.update(Ask(zoo, kernel, line));
+  line["label"] = "";
+  Print(line);
+}
+
 void RunFile(const Zoo& zoo, const std::string& path, Answers& answers) {
+  if (path.find(".spv") != std::string::npos) return RunModule(zoo, path);
   const std::string name = std::filesystem::path(path).stem().string();
   const auto program = CompileFile(zoo, path);
   if (!program.ok()) return Print({{"program", name}, {"refused", program.status().message()}});
@@ -255,10 +326,11 @@ void RunFile(const Zoo& zoo, const std::string& path, Answers& answers) {
     auto [answer, is_new] = answers.try_emplace(kernel.hash.Hex());
     if (is_new) {
       Print({{"begin", line}});
-      answer->second = Ask(zoo, kernel);
+      answer->second = Ask(zoo, kernel, line);
     }
     line.update(answer->second);
     line["label"] = Label(program->steps, i);
+    line["workgroups"] = Workgroups(*program, i);
     line["workgroup"] = kernel.workgroup_size;
     line["subgroup"] = kernel.required_subgroup_size;
     Print(line);
