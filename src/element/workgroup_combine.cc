@@ -45,6 +45,22 @@ V ShuffleXor(Builder& b, V value, int distance) {
 
 }  // namespace
 
+std::vector<V> FlattenSets(std::span<const std::vector<Scalar>> sets) {
+  std::vector<V> flat;
+  for (const std::vector<Scalar>& set : sets) {
+    const std::vector<V> part = FlattenScalars(set);
+    flat.insert(flat.end(), part.begin(), part.end());
+  }
+  return flat;
+}
+
+std::vector<std::vector<Scalar>> UnflattenSets(const Combiner& combiner, std::span<const V> flat, size_t count) {
+  std::vector<std::vector<Scalar>> sets;
+  const size_t width = flat.size() / count;
+  for (size_t set = 0; set < count; ++set) sets.push_back(combiner.Unflatten(flat.subspan(set * width, width)));
+  return sets;
+}
+
 class WorkgroupCombine::Memory {
  public:
   // Of `slots`, each for `num_sets` accumulators.
@@ -170,7 +186,17 @@ StatusOr<WorkgroupCombine::Sets> WorkgroupCombine::InMemory(const Combiner& comb
   if (!is_short) RETURN_IF_ERROR(ByTree(memory, shape));
   b_.Barrier();
   const V first = b_.ISub(position_, b_.IMul(shape.lane, b_.I32(shape.stride)));
-  return CombineRun(memory, first, is_short ? shape.count : 1, shape.stride);
+  if (!is_short || !shape.for_first_alone) return CombineRun(memory, first, is_short ? shape.count : 1, shape.stride);
+  Status status;
+  const auto combined = [&] {
+    Elemental::Scope scope(elemental_);
+    const StatusOr<Sets> run = CombineRun(memory, first, shape.count, shape.stride);
+    status = run.status();
+    return FlattenSets(run.ok() ? *run : sets);
+  };
+  const std::vector<V> flat = b_.IfValue(b_.IEq(shape.lane, b_.I32(0)), combined, [&] { return FlattenSets(sets); });
+  if (!status.ok()) return status;
+  return UnflattenSets(combiner, flat, sets.size());
 }
 
 // The first slot gets the combination. A barrier a step.

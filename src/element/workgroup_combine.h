@@ -3,6 +3,7 @@
 // memory.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/status.h"
@@ -17,7 +18,12 @@ struct CombineShape {
   V lane;
   int count = 1;
   int stride = 1;
+  bool for_first_alone = false;  // the others do not ask for the combination
 };
+
+// The machine values of sets of accumulators, one set after the other.
+std::vector<V> FlattenSets(std::span<const std::vector<Scalar>> sets);
+std::vector<std::vector<Scalar>> UnflattenSets(const Combiner& combiner, std::span<const V> flat, size_t count);
 
 class WorkgroupCombine {
  public:

@@ -38,6 +38,7 @@ constexpr size_t kMaxNestedParts = 8;
 int Saturate(int64_t value) { return static_cast<int>(std::min<int64_t>(value, kSaturatedCost)); }
 
 // What computing a node in place takes, each value once a position that it is read at: a kernel remembers what it has.
+// What is known to be in memory is read from there.
 class CostCounter {
  public:
   CostCounter(const Graph& graph, Positions& positions) : graph_(graph), positions_(positions) {}
@@ -47,7 +48,7 @@ class CostCounter {
   void Count(Node& node, int position) {
     node.cost = node.leaves = kSaturatedCost;
     if (HasCostlyProducer(node)) return;
-    cost_ = leaves_ = 0;
+    cost_ = leaves_ = leaf_bytes_ = 0;
     seen_.clear();
     stack_.clear();
     Visit(position, Positions::kOwn);
@@ -61,6 +62,8 @@ class CostCounter {
     node.cost = Saturate(cost_);
     node.leaves = Saturate(leaves_);
   }
+  // Of the last one: of an element of each of its leaves.
+  int64_t leaf_bytes() const { return leaf_bytes_; }
 
  private:
   static constexpr size_t kMostCounted = 96;  // values; more are too many for every limit
@@ -68,7 +71,7 @@ class CostCounter {
   bool HasCostlyProducer(const Node& node) const {
     return std::any_of(node.reads.begin(), node.reads.end(), [&](const ir::Value* value) {
       const int producer = graph_.PositionOf(value);
-      return producer >= 0 && graph_.node(producer).is_elemental && graph_.node(producer).cost == kSaturatedCost;
+      return producer >= 0 && graph_.IsInlined(producer) && graph_.node(producer).cost == kSaturatedCost;
     });
   }
 
@@ -93,10 +96,11 @@ class CostCounter {
       positions_.Follow(op, i, at, places_);
       const int producer = graph_.PositionOf(value);
       for (const Positions::Id place : places_) {
-        if (producer >= 0 && graph_.node(producer).is_elemental) {
+        if (producer >= 0 && graph_.IsInlined(producer)) {
           Visit(producer, place);
-        } else if (value->type.num_elements() > large) {
-          leaves_ += See(value, place) ? 1 : 0;
+        } else if (value->type.num_elements() > large && See(value, place)) {
+          ++leaves_;
+          leaf_bytes_ += SizeBytes(value->type.dtype);
         }
       }
     }
@@ -106,6 +110,7 @@ class CostCounter {
   Positions& positions_;
   int64_t cost_ = 0;
   int64_t leaves_ = 0;
+  int64_t leaf_bytes_ = 0;
   std::vector<std::pair<const ir::Value*, Positions::Id>> seen_;
   std::vector<std::pair<int, Positions::Id>> stack_;
   std::vector<Positions::Id> places_;
@@ -198,6 +203,7 @@ class MemoryDecision {
       readers_[i].clear();
       code_sizes_[i] = OwnSize(node);
     }
+    for (int i = 0; i < graph_.size(); ++i) Reconsider(i);
   }
 
  private:
@@ -211,6 +217,30 @@ class MemoryDecision {
     const std::vector<Use>& uses = graph_.node(position).uses;
     return std::any_of(uses.begin(), uses.end(),
                        [&](const Use& use) { return use.operand >= 0 && IsProduct(*graph_.node(use.user).op); });
+  }
+
+  // Decisions run backwards, when nothing is known of what a node reads. Where that turns out to be in memory, a few
+  // operations away, the node need not be.
+  void Reconsider(int position) {
+    Node& node = graph_.node(position);
+    if (!node.is_elemental || !node.in_memory || AnyUseNeedsMemory(graph_, node)) return;
+    CostCounter counter(graph_, positions_);
+    counter.Count(node, position);
+    const bool fits = node.cost <= kMaxCostAgain && FindReaders(position);
+    if (!fits || IsReadByUpdateOfOperand(position) || IsReadByProduct(position) || IsBetterInMemory(position, true) ||
+        !SavesBytes(node, readers_[position], counter.leaf_bytes())) {
+      readers_[position].clear();
+      return;
+    }
+    node.in_memory = false;
+    for (const Reader& reader : readers_[position]) code_sizes_[reader.root] += AddedSize(node, reader);
+  }
+
+  // Even where the kernel that writes what the node reads would write it too.
+  bool SavesBytes(const Node& node, const std::vector<Reader>& readers, int64_t leaf_bytes) const {
+    const auto bytes = static_cast<double>(SizeBytes(node.op->type().dtype));
+    const double evaluations = Evaluations(node, readers);
+    return evaluations * static_cast<double>(leaf_bytes) < bytes * (1 + evaluations);
   }
 
   bool IsSmall(const Node& node) const { return node.is_elemental && node.code_size <= kSmallCode; }
@@ -319,22 +349,28 @@ class MemoryDecision {
     }
   }
 
-  // Evaluations × cost against bytes: computing the node wherever it is read, or writing it once and reading it.
-  bool IsCheaperInMemory(const Node& node, const std::vector<Reader>& readers) const {
+  // How often one element is computed in place.
+  double Evaluations(const Node& node, const std::vector<Reader>& readers) const {
     const auto count = static_cast<double>(std::max<int64_t>(1, node.op->type().num_elements()));
-    size_t copies = 0;       // of its code
-    double evaluations = 0;  // of one element
+    double evaluations = 0;
     for (const Reader& reader : readers) {
-      copies += reader.at.size();
       for (const Positions::Id at : reader.at) {
         evaluations += positions_.Share(at) * std::min(1.0, static_cast<double>(reader.num_elements) / count);
       }
     }
+    return evaluations;
+  }
+
+  // Evaluations × cost against bytes: computing the node wherever it is read, or writing it once and reading it.
+  bool IsCheaperInMemory(const Node& node, const std::vector<Reader>& readers) const {
+    size_t copies = 0;  // of its code
+    for (const Reader& reader : readers) copies += reader.at.size();
     if (copies <= 1) return false;
     if (static_cast<int64_t>(copies - 1) * node.cost > kMaxCodeAgain) return true;
+    const double evaluations = Evaluations(node, readers);
     if (evaluations < 1.5) return false;
     if (node.cost > kMaxCostAgain) return true;
-    if (count < kLeastTraffic) return false;
+    if (node.op->type().num_elements() < kLeastTraffic) return false;
     return evaluations * node.leaves > node.leaves + 1 + evaluations;
   }
 

@@ -206,6 +206,27 @@ TEST(CostAgain, CountsWhatIsReadTwiceOnce) {
   )"));
 }
 
+// %v, which two sums along different dimensions read, is few operations from what is returned.
+size_t OutputsWith(std::string_view operand, std::string_view returned) {
+  const Planned planned =
+      PlanText(Format("(%x: tensor<512x512xf32>, %y: tensor<512x512xf32>) {{ {}{}{}{}return(%s, %t, "
+                      "{}) }}",
+                      kZero, operand, Sum("s", "v", "0", "512xf32"), Sum("t", "v", "1", "512xf32"), returned));
+  size_t num_outputs = 0;
+  for (const Group& group : planned.plan.groups) num_outputs += group.outputs.size();
+  return num_outputs;
+}
+
+TEST(CostAgain, StartsFromWhatIsWrittenAnyway) {
+  const std::string_view one = "%a = power(%x, %y) : tensor<512x512xf32> %v = negate(%a) : tensor<512x512xf32>\n";
+  EXPECT_EQ(OutputsWith(one, "%a"), 3u) << "%v is read from %a";
+  const std::string_view two =
+      "%a = power(%x, %y) : tensor<512x512xf32> %b = power(%y, %x) : tensor<512x512xf32> %v = add(%a, %b) : "
+      "tensor<512x512xf32>\n";
+  EXPECT_EQ(OutputsWith(two, "%a, %b"), 5u)
+      << "reading %a and %b twice takes more than writing %v and reading it twice";
+}
+
 TEST(CostAgain, CountsEachPlaceThatATensorIsReadAt) {
   EXPECT_TRUE(IsWritten(R"(%a = transpose(%x) {permutation = [1, 0]} : tensor<512x512xf32>
     %b = reverse(%x) {dimensions = [0]} : tensor<512x512xf32> %c = reverse(%x) {dimensions = [1]} : tensor<512x512xf32>

@@ -9,19 +9,6 @@
 #include "element/staged_loop.h"
 
 namespace dragoman::kernel {
-namespace {
-
-std::vector<V> FlattenSets(const std::vector<std::vector<Scalar>>& sets) {
-  std::vector<V> flat;
-  for (const auto& set : sets) {
-    const std::vector<V> part = FlattenScalars(set);
-    flat.insert(flat.end(), part.begin(), part.end());
-  }
-  return flat;
-}
-
-}  // namespace
-
 ReduceKernel::ReduceKernel(const fusion::Group& group, std::span<const ir::Op* const> reduces, const ReduceSpace& space,
                            const target::DeviceProfile& profile)
     : group_(group), reduces_(reduces), space_(space), b_(profile), elemental_(b_, group), combiner_(reduces) {
@@ -118,16 +105,10 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AddElements(V kept, V red
 
 StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AccumulateStretch(V kept, const Stretch& stretch, int unroll,
                                                                          std::vector<Set> start) {
-  const size_t width = FlattenScalars(start[0]).size();
-  const auto unflatten = [&](std::span<const V> flat) {
-    std::vector<Set> sets;
-    for (size_t i = 0; i < flat.size(); i += width) sets.push_back(combiner_.Unflatten(flat.subspan(i, width)));
-    return sets;
-  };
   Status status;
   const auto add = [&](V reduced, std::span<const V> carried) -> std::vector<V> {
     Elemental::Scope scope(elemental_);
-    const auto next = AddElements(kept, reduced, stretch, unroll, unflatten(carried));
+    const auto next = AddElements(kept, reduced, stretch, unroll, UnflattenSets(combiner_, carried, start.size()));
     if (!next.ok()) status = next.status();
     return next.ok() ? FlattenSets(*next) : std::vector<V>(carried.begin(), carried.end());
   };
@@ -135,7 +116,7 @@ StatusOr<std::vector<ReduceKernel::Set>> ReduceKernel::AccumulateStretch(V kept,
   const LoopRange range = {stretch.from, stretch.end, b_.I32(step), CeilDiv(stretch.length, step)};
   const std::vector<V> result = b_.For(range, FlattenSets(start), add);
   if (!status.ok()) return status;
-  return unflatten(result);
+  return UnflattenSets(combiner_, result, start.size());
 }
 
 ReduceKernel::Stretch ReduceKernel::StretchOf(V fellow, V split) {
@@ -190,7 +171,7 @@ Status ReduceKernel::EmitRow() {
   // Rows beyond the last read it again: everyone meets at the barriers.
   const V kept = is_whole ? row : b_.UMin(row, b_.I32(extents_.kept_outer - 1));
   ASSIGN_OR_RETURN(std::vector<Set> sets, Accumulate(kept, fellow, tile[1]));
-  ASSIGN_OR_RETURN(sets, combine.Combine(combiner_, std::move(sets), {fellow, fellows, 1}));
+  ASSIGN_OR_RETURN(sets, combine.Combine(combiner_, std::move(sets), {fellow, fellows, 1, true}));
   V writes = b_.IEq(fellow, b_.I32(0));
   if (!is_whole) writes = b_.And(writes, b_.ULt(row, b_.I32(extents_.kept_outer)));
   Status status;
@@ -213,7 +194,8 @@ Status ReduceKernel::EmitColumn() {
   const V safe = is_whole ? column : b_.UMin(column, b_.I32(inner - plan_.lanes));
   const V kept = b_.MulAdd(tile[1], inner, safe);
   ASSIGN_OR_RETURN(std::vector<Set> sets, Accumulate(kept, fellow, tile[0]));
-  ASSIGN_OR_RETURN(sets, combine.Combine(combiner_, std::move(sets), {fellow, fellows, static_cast<int>(columns)}));
+  ASSIGN_OR_RETURN(sets,
+                   combine.Combine(combiner_, std::move(sets), {fellow, fellows, static_cast<int>(columns), true}));
   V writes = b_.IEq(fellow, b_.I32(0));
   if (!is_whole) writes = b_.And(writes, b_.ULt(column, b_.I32(inner)));
   Status status;
