@@ -195,6 +195,21 @@ TEST(LowerRow, ShortRowsStayInRegistersLongOnesDoNot) {
   EXPECT_EQ(ChooseRow(long_rows.group, *FindRowPhases(long_rows.group), VectorProfile()).resident_loads, 0);
 }
 
+// Registers hold what a phase has and a later one asks for again; the more that is, the more invocations share a row.
+TEST(LowerRow, RowsOfWhichMoreIsHeldTakeMoreInvocations) {
+  const std::string full = "tensor<64x8192xf32>", usual = Softmax(64, 8192);
+  const std::string more = usual.substr(0, usual.find("return(%y, %sum)")) +
+                           Format("%m = multiply(%0, %d) : {0} %z = add(%y, %m) : {0} return(%z) }}", full);
+  for (const auto& [body, held, fellows] : {std::tuple{usual, 1, 256}, {more, 3, 512}}) {
+    const TestGroup test(body, fusion::GroupKind::kRow);
+    const RowPhases phases = *FindRowPhases(test.group);
+    EXPECT_EQ(phases.held_values, held);
+    const RowPlan plan = ChooseRow(test.group, phases, VectorProfile());
+    EXPECT_EQ(plan.reduce.fellows, fellows) << plan.reason;
+    EXPECT_EQ(plan.resident_loads, 8192 / 4 / fellows);
+  }
+}
+
 TEST(LowerRow, ZeroRowsGiveNoDispatch) {
   const TestGroup test(Softmax(0, 8), fusion::GroupKind::kRow);
   const StatusOr<LoweredGroup> lowered = test.Lower(VectorProfile());

@@ -2,6 +2,7 @@
 #include "lower/reduce/row_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,7 +16,8 @@ namespace dragoman::kernel {
 namespace {
 
 constexpr int64_t kMaxResidentLoads = 8;
-constexpr int64_t kMaxResidentOps = 512;  // times lanes and loads: registers and code
+constexpr int64_t kMaxResidentOps = 2048;            // times lanes and loads: code
+constexpr int64_t kMaxValuesOfAWorkgroup = 1 << 15;  // held together: half the registers of a compute unit
 
 bool IsRowReduce(const ir::Op& op, RowPhases& phases) {
   if (op.code != ir::OpCode::kReduce) return false;
@@ -78,6 +80,44 @@ Status AddOutputs(const fusion::Group& group, RowPhases& result) {
   return OkStatus();
 }
 
+// Where broadcasts and positions are read, nothing is held.
+bool IsHeld(const ir::Value* value, const RowPhases& phases) {
+  constexpr ir::OpCode kFree[] = {ir::OpCode::kBroadcastInDim, ir::OpCode::kIota, ir::OpCode::kConstant};
+  if (value->type.num_elements() != phases.num_rows * phases.row_length) return false;
+  return value->op == nullptr || std::ranges::find(kFree, value->op->code) == std::end(kFree);
+}
+
+// The phases in which a value is first and last asked for; what is written is asked for after all of them.
+struct Asked {
+  size_t first = SIZE_MAX;
+  size_t last = 0;
+  void In(size_t phase) {
+    first = std::min(first, phase);
+    last = std::max(last, phase);
+  }
+};
+
+int64_t CountHeldValues(const fusion::Group& group, const Levels& level, const RowPhases& phases) {
+  std::unordered_map<const ir::Value*, Asked> asked;
+  for (const ir::Value* output : phases.element_outputs) asked[output].In(phases.phases.size() + 1);
+  for (auto op = group.members.rbegin(); op != group.members.rend(); ++op) {
+    const bool is_phase = (*op)->code == ir::OpCode::kReduce && !IsInlineReduce(**op);
+    size_t first = is_phase ? level.at((*op)->result()) : SIZE_MAX;
+    for (const auto& result : (*op)->results) first = std::min(first, asked[result.get()].first);
+    for (const ir::Value* operand : (*op)->operands) asked[operand].In(first);
+  }
+  int64_t most = 0;
+  for (size_t phase = 1; phase <= phases.phases.size(); ++phase) {
+    int64_t held = 0;
+    for (const auto& [value, when] : asked) {
+      const bool is_across = when.first <= phase && when.last > phase && IsHeld(value, phases);
+      held += is_across ? CeilDiv(SizeBytes(value->type.dtype), 4) : 0;
+    }
+    most = std::max(most, held);
+  }
+  return most;
+}
+
 // What the phases' reduces take, together.
 ReduceSource SourceOf(const fusion::Group& group, const RowPhases& phases, const target::DeviceProfile& profile) {
   ReduceSource source;
@@ -106,20 +146,27 @@ ReduceSource SourceOf(const fusion::Group& group, const RowPhases& phases, const
   return source;
 }
 
-// A row that is read once from memory, and then held in registers, is worth a workgroup as large as the device has.
-void HoldRow(int64_t row_length, const ReduceSource& source, const target::DeviceProfile& profile, RowPlan& plan) {
-  for (ReducePlan wider = plan.reduce; wider.workgroup_size <= profile.widest_workgroup();
-       wider.fellows = wider.workgroup_size *= 2) {
-    const int64_t positions = int64_t{wider.fellows} * source.lanes;
-    const int64_t loads = CeilDiv(row_length, positions);
-    if (SharedBytes(wider, source) > profile.shared_memory_bytes) break;
-    if (loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
+// What is computed needs registers too.
+bool FitsRegisters(int64_t values, int workgroup_size, const target::DeviceProfile& profile) {
+  return values <= profile.tile_registers * 5 / 8 && values * workgroup_size <= kMaxValuesOfAWorkgroup;
+}
+
+// A row that is read once from memory, and then held in registers, is worth as many invocations as that takes.
+bool HoldRow(int64_t row_length, int64_t values, const ReduceSource& source, const target::DeviceProfile& profile,
+             RowPlan& plan) {
+  for (ReducePlan wider = plan.reduce; wider.fellows <= profile.widest_workgroup(); wider.fellows *= 2) {
+    wider.workgroup_size = std::max(wider.workgroup_size, wider.fellows);
+    const int64_t loads = CeilDiv(row_length, int64_t{wider.fellows} * source.lanes);
+    if (SharedBytes(wider, source) > profile.shared_memory_bytes) return false;
+    const bool fits = FitsRegisters(values * source.lanes * loads, wider.workgroup_size, profile);
+    if (fits && loads <= kMaxResidentLoads && source.num_ops * source.lanes * loads <= kMaxResidentOps) {
       plan.resident_loads = static_cast<int>(loads);
       plan.reduce = wider;
-      break;
+      return true;
     }
-    if (wider.fellows < wider.workgroup_size) break;
+    if (loads <= 1) return false;
   }
+  return false;
 }
 
 // While workgroups are fewer than compute units, rows are shared by more invocations, in smaller workgroups: what
@@ -146,6 +193,7 @@ StatusOr<RowPhases> FindRowPhases(const fusion::Group& group) {
   RETURN_IF_ERROR(AddPhases(group, level, result));
   AddRowValues(group, level, result);
   RETURN_IF_ERROR(AddOutputs(group, result));
+  result.held_values = CountHeldValues(group, level, result);
   return result;
 }
 
@@ -155,7 +203,13 @@ RowPlan ChooseRow(const fusion::Group& group, const RowPhases& phases, const tar
   const ReduceExtents extents{ReduceKind::kRow, phases.num_rows, 1, phases.row_length};
   plan.reduce = ChooseReduce(extents, source, profile, false);
   if (!profile.unrolling_is_costly) SpreadFewRows(phases, source, profile, plan.reduce);
-  if (!source.is_ordered && !profile.unrolling_is_costly) HoldRow(phases.row_length, source, profile, plan);
+  const bool may_hold = !source.is_ordered && !profile.unrolling_is_costly;
+  if (may_hold && !HoldRow(phases.row_length, phases.held_values, source, profile, plan)) {
+    // A few values that spill cost less than a row that is read again.
+    RowPlan widest = plan;
+    widest.reduce.fellows = static_cast<int>(std::bit_floor(static_cast<unsigned>(profile.widest_workgroup())));
+    if (HoldRow(phases.row_length, 1, source, profile, widest)) plan = widest;
+  }
   plan.reason = Format("{} phases over {}; the row is {}", phases.phases.size(), plan.reduce.reason,
                        plan.resident_loads > 0 ? "held in registers" : "read again in each");
   return plan;

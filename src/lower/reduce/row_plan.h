@@ -21,6 +21,8 @@ struct RowPhases {
   std::vector<std::vector<const ir::Value*>> row_values;
   std::vector<const ir::Value*> element_outputs;  // as long as the rows together
   std::vector<const ir::Value*> row_outputs;      // one element a row
+  // 32-bit values of each element that one phase computes or loads and a later one uses again, at most.
+  int64_t held_values = 0;
 };
 
 // INTERNAL when the group's reductions are not all over the same innermost positions.
