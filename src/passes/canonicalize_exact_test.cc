@@ -199,5 +199,34 @@ TEST(Canonicalize, DivisionsByPowersOfTwoAreExact) {
   }
 }
 
+// One element of each row of a tensor of ones; in the middle dimension, of `columns`.
+std::string ScatterOfRows(std::string_view index, int64_t columns, std::string_view combined) {
+  return Format(
+      "module @m\nfunc public @main(%i: tensor<3x1x2x1x{0}>, %u: tensor<3x1x2xf32>) {{ %one = constant() {{value = "
+      "dense<1.0>}} : tensor<f32> %x = broadcast_in_dim(%one) {{broadcast_dimensions = []}} : tensor<3x{1}x2xf32> %r = "
+      "scatter(%x, %i, %u) {{update_window_dims = [], inserted_window_dims = [1], input_batching_dims = [0, 2], "
+      "scatter_indices_batching_dims = [0, 2], scatter_dims_to_operand_dims = [1], index_vector_dim = 3, "
+      "indices_are_sorted = 0, unique_indices = 0}} : tensor<3x{1}x2xf32> (%a: tensor<f32>, %b: tensor<f32>) {{ {2} }} "
+      "return(%r) }}",
+      index, columns, combined);
+}
+
+TEST(CanonicalizeExact, ScattersOfOneElementARow) {
+  // One index is negative and one beyond the last column.
+  const std::vector<int64_t> numbers = {0, 3, -1, 2, 4, 1};
+  const std::vector<double> updates = {1.5, -2, 3, 0.25, 7, -1};
+  const ir::Literal indices = reference::LiteralFromInts({DType::kS32, {3, 1, 2, 1}}, numbers);
+  const ir::Literal values = reference::LiteralFromDoubles({DType::kF32, {3, 1, 2}}, updates);
+  for (const std::string_view combined :
+       {"%c = add(%a, %b) : tensor<f32> return(%c)", "%c = subtract(%a, %b) : tensor<f32> return(%c)", "return(%b)"}) {
+    const std::string text = ScatterOfRows("si32", 4, combined);
+    ExpectExact(text, {indices, values});
+    EXPECT_EQ(RunForTest(Canonicalize, text).find("scatter("), std::string::npos);
+  }
+  // Positions from 128 on are no numbers of the type.
+  EXPECT_EQ(RunForTest(Canonicalize, ScatterOfRows("si8", 128, "return(%b)")).find("scatter("), std::string::npos);
+  EXPECT_NE(RunForTest(Canonicalize, ScatterOfRows("si8", 129, "return(%b)")).find("scatter("), std::string::npos);
+}
+
 }  // namespace
 }  // namespace dragoman::passes

@@ -139,6 +139,61 @@ Replacement ScatterOfOneKnownWindow(Op& op, Builder& builder) {
   return ReplaceWith(builder.DynamicUpdateSlice(input, update, std::move(indices_of_window)));
 }
 
+// --- scatter of one element a row
+
+// The operand's dimension that each batching dimension of the indices stands for; nullopt where there are several
+// indices a row, or rows and indices are in another order.
+std::optional<std::vector<int64_t>> RowsOfSingleIndices(const Op& op) {
+  const TensorType& indices = op.operands[1]->type;
+  const auto& in_indices = op.attributes.Ints(AttrKey::kScatterIndicesBatchingDims);
+  const auto& in_input = op.attributes.Ints(AttrKey::kInputBatchingDims);
+  std::vector<int64_t> rows;
+  for (int64_t d = 0; d < indices.rank(); ++d) {
+    const auto found = std::find(in_indices.begin(), in_indices.end(), d);
+    if (found != in_indices.end()) {
+      rows.push_back(in_input[found - in_indices.begin()]);
+    } else if (indices.dims[d] != 1) {
+      return std::nullopt;
+    }
+  }
+  return std::is_sorted(rows.begin(), rows.end()) ? std::optional(rows) : std::nullopt;
+}
+
+bool IsFilledWithOneValue(const Value* value) {
+  const Op* broadcast = DefinedBy(value, OpCode::kBroadcastInDim);
+  return IsSplatConstant(value) || (broadcast != nullptr && broadcast->operands[0]->type.num_elements() == 1);
+}
+
+// Whether the positions of a dimension are numbers of the type.
+bool CanCount(DType dtype, int64_t extent) {
+  const int bits = Info(dtype).bits - (IsSigned(dtype) ? 1 : 0);
+  return IsInteger(dtype) && (bits >= 63 || extent <= int64_t{1} << bits);
+}
+
+// Each row of what is filled with one value gets one element: elements know by their position whether they are it. (No
+// position equals an index that is out of range, which scatter drops.)
+Replacement ScatterOfOneElementARow(Op& op, Builder& builder) {
+  if (op.operands.size() != 3 || !IsFilledWithOneValue(op.operands[0])) return kKeep;
+  Value* input = op.operands[0];
+  const Dims& dims = input->type.dims;
+  const auto& map = op.attributes.Ints(AttrKey::kScatterDimsToOperandDims);
+  if (map.size() != 1 || op.attributes.Ints(AttrKey::kInsertedWindowDims) != map) return kKeep;
+  const auto rows = RowsOfSingleIndices(op);
+  const DType counted = op.operands[1]->type.dtype;
+  if (!rows.has_value() || rows->size() + 1 != dims.size() || !CanCount(counted, dims[map[0]])) return kKeep;
+  const Block& region = *op.regions[0];
+  const bool overwrites = ReturnsArgument(region, 1);
+  if (!overwrites && !IsElementwiseRegion(region)) return kKeep;
+  Dims row_dims;
+  for (const int64_t row : *rows) row_dims.push_back(dims[row]);
+  const auto spread = [&](Value* value) { return builder.Broadcast(builder.Reshape(value, row_dims), dims, *rows); };
+  Value* index = spread(op.operands[1]);
+  Value* is_here = builder.Compare(ComparisonDirection::kEq, builder.Iota(index->type, map[0]), index);
+  Value* update = spread(op.operands[2]);
+  if (!overwrites) update = ApplyElementwise(region, {input, update}, dims, builder)[0];
+  return ReplaceWith(builder.Select(is_here, update, input));
+}
+
 constexpr CanonicalRule kIndexingRules[] = {
     {OpCode::kDynamicSlice, DynamicSliceAtKnownPlace},
     {OpCode::kDynamicSlice, KnowIndicesOfWholeDimensions},
@@ -147,6 +202,7 @@ constexpr CanonicalRule kIndexingRules[] = {
     {OpCode::kDynamicUpdateSlice, KnowIndicesOfWholeDimensions},
     {OpCode::kGather, GatherOfOneWindow},
     {OpCode::kScatter, ScatterOfOneKnownWindow},
+    {OpCode::kScatter, ScatterOfOneElementARow},
 };
 
 }  // namespace
