@@ -258,7 +258,8 @@ def weigh(loop, times, trips, path=()):
 def trips_by_work(root, each, what, given):
     """How often the outermost loops come round whose trips are not given: by the work that an invocation must do.
 
-    Loops of multiply-adds share them; each loop over memory passes over all of it.
+    Loops of multiply-adds share them, but for those that do less than half as much a time as another: these take up what
+    is left over, and count once. Each loop over memory passes over all of it.
     """
     def inner_trips(i):
         return lambda path, loop: given.get(".".join(map(str, (i,) + path)), 1)
@@ -267,8 +268,12 @@ def trips_by_work(root, each, what, given):
     open_loops = [i for i in once if str(i) not in given]
     if what == "bytes_read":
         return {str(i): each / once[i] for i in open_loops}
-    rest = each - root.own.work(what) - sum(once[i] * given[str(i)] for i in once if str(i) in given)
-    return {str(i): max(rest, 0) / sum(once[j] for j in open_loops) for i in open_loops}
+    most = max((once[i] for i in open_loops), default=0)
+    trips = {str(i): 1 for i in open_loops if once[i] < most / 2}
+    known = {**given, **trips}
+    rest = each - root.own.work(what) - sum(once[i] * known[str(i)] for i in once if str(i) in known)
+    large = [i for i in open_loops if str(i) not in trips]
+    return {**trips, **{str(i): max(rest, 0) / sum(once[j] for j in large) for i in large}}
 
 
 def estimate(text, machine, waves, work=None, given=None):

@@ -181,3 +181,45 @@ def ggml_kernels(gpu, operation):
         return [{"source": "conv2d_dw.comp", "defines": {**BASIC, "CWHN": "1"}, "constants": {}, "sizes": sizes, "workgroup": 512,
                  "workgroups": 32 * 112 * 112 * 96 // 512, "subgroup": 0}]
     return [_rows(gpu, operation)]
+
+
+# What ncnn's host code puts before each shader, for float32 throughout.
+_NCNN_MACROS = {
+    "sfp": "float", "sfpvec2": "vec2", "sfpvec4": "vec4", "sfpmat4": "mat4", "afp": "float", "afpvec2": "vec2", "afpvec4": "vec4",
+    "afpmat4": "mat4", "lfp": "float", "lfpvec4": "vec4", "psc(x)": "(x==0?p.x:x)", "lfp2afp(v)": "v", "afp2lfp(v)": "v",
+    "lfp2afpvec4(v)": "v", "afp2lfpvec4(v)": "v", "sfp2lfp(v)": "v", "sfp2lfpvec4(v)": "v", "sfp2afpmat4(v)": "v",
+    "afp2sfpmat4(v)": "v", "buffer_ld1(buf,i)": "buf[i]", "buffer_ld4(buf,i)": "buf[i]", "buffer_st1(buf,i,v)": "{buf[i]=v;}",
+    "buffer_st4(buf,i,v)": "{buf[i]=v;}", "buffer_sm1(buf,i)": "buf[i]", "buffer_sm4(buf,i)": "buf[i]", "NCNN_shader_local_memory": "1",
+    "NCNN_fp16_storage": "0", "NCNN_fp16_packed": "0", "NCNN_fp16_arithmetic": "0", "NCNN_bf16_storage": "0", "NCNN_bf16_packed": "0",
+    "NCNN_moltenvk": "0", "ncnn_glsl_version": "1"}
+
+
+def _ncnn(source, constants, local, groups, **more):
+    """groups: workgroups along each axis and for each image of a batch."""
+    prelude = "".join(f"#define {name} {value}\n" for name, value in _NCNN_MACROS.items())
+    prelude += "layout(local_size_x = {}, local_size_y = {}, local_size_z = {}) in;\n".format(*local)
+    return {"source": source, "defines": {}, "constants": dict(enumerate(constants)), "sizes": {}, "prelude": prelude,
+            "workgroup": math.prod(local), "workgroups": math.prod(groups), "subgroup": 0, **more}
+
+
+def ncnn_kernels(operation):
+    """The dispatches of an operation in ncnn, with four channels or columns packed; None for what is not compared."""
+    if operation in ("matmul_f32", "matmul_f32_skinny"):
+        rows = 64 if "skinny" in operation else 4096
+        constants = [1, 0, 0, 0, 0, 0, 0, rows, 4096, 4096, 0, 0, 4, 0, 0]
+        sizes = {"broadcast_type_C": -1, "A_dims": 2, "A_hstep": 4096, "B_dims": 2, "B_hstep": 4096, "outdims": 2, "outhstep": 4096,
+                 "out_elempack": 4, "A_elempack": 4, "B_elempack": 4}
+        return [_ncnn("gemm.comp", constants, (8, 8, 1), (4096 // 32, rows // 32), **{"sizes": sizes})]
+    if operation == "depthwise_f32":
+        shape = [3, 114, 114, 24, 114 * 114, 3, 112, 112, 24, 112 * 112]
+        return [_ncnn("convolutiondepthwise_pack4.comp", [3, 3, 1, 1, 1, 1, 0, 96, 0, 0, 0, *shape], (8, 8, 4), (14, 14, 6, 32))]
+    if operation == "conv3x3_f32":
+        # Winograd's way: blocks of 4x4 results by 36 products; 14x14 blocks an image, seven workgroups of 8x4 each.
+        name, blocks = "convolution_pack4_3x3s1d1_winograd", 196
+        multiply_adds = 36 * 7 * 32 * 256 * 256 * 32
+        return [_ncnn(name + "43_transform_input.comp", [64, 58, 58, 58 * 58, blocks, 14, 14], (4, 4, 1), (4, 4, 64, 32), work=None),
+                _ncnn(name + "_gemm.comp", [36, 64, 64, blocks, blocks, blocks], (8, 8, 1), (7, 8, 36, 32),
+                      work=("multiply_adds", multiply_adds)),
+                _ncnn(name + "43_transform_output.comp", [0, 0, 0, 0, 64, blocks, 14, 14, 56, 56, 56 * 56], (4, 4, 1), (4, 4, 64, 32),
+                      work=None)]
+    return None
