@@ -42,15 +42,15 @@ def test_amd_loops_are_found_and_weighted_by_their_work():
     machine = zoo_cycles.Machine("navi31", 64)
     root = zoo_cycles.parse(AMD, machine)
     assert len(root.inner) == 1 and len(root.inner[0].inner) == 1
-    # A wave of 64 holds RDNA's units for two cycles; 64 lanes read 8 bytes each at 64 bytes a cycle.
-    assert root.inner[0].own.units == {"shared": 8, "vector": 4, "scalar": 1}
+    # Of a wave of 64 both halves of a sum run at once; 64 lanes read 8 bytes each at 64 bytes a cycle.
+    assert root.inner[0].own.units == {"shared": 8, "vector": 3, "scalar": 1}
     assert root.inner[0].own.multiply_adds == 2
     assert root.inner[0].inner[0].own.units == {"vector": 2, "special": 8, "scalar": 1}
     assert root.own.bytes_read == 16
     # 10 waves x 64 lanes x 2 multiply-adds x 50 times.
     found = zoo_cycles.estimate(AMD, machine, 10, ("multiply_adds", 10 * 64 * 2 * 50), {"0.0": 3})
     assert found["trips"] == {"0": 50, "0.0": 3} and found["unknown"] == []
-    assert found["units"]["vector"] == 10 * 50 * (4 + 3 * 2)
+    assert found["units"]["vector"] == 10 * 50 * (3 + 3 * 2)
     assert found["unit"] == "special" and found["cycles"] == 10 * 50 * 3 * 8
 
 
@@ -76,6 +76,7 @@ def test_a_loop_over_what_is_left_counts_once():
 @pytest.mark.parametrize("gpu, text, cycles", [
     ("polaris10", "v_fma_f32 v0, v1, v2, v3", 16), ("polaris10", "v_mac_f32_e32 v0, v1, v2", 4), ("vega10", "v_fma_f32 v0, v1, v2, v3", 4),
     ("navi31", "v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]", 32), ("navi21", "v_mul_lo_u32 v0, v1, v2", 8),
+    ("navi21", "v_fmac_f32_e32 v0, v1, v2", 2), ("navi31", "v_fmac_f32_e32 v0, v1, v2", 1), ("navi31", "v_add_f32_dpp v0, v1, v2", 2),
     ("gfx1201", "v_wmma_f32_16x16x16_f16 v[0:7], v[8:11], v[16:19], v[0:7]", 16)])
 def test_amd_instructions(gpu, text, cycles):
     assert zoo_cycles.amd_cost(text, zoo_cycles.Machine(gpu, 64)).units["vector"] == cycles

@@ -70,6 +70,8 @@ class Machine:
 
 SKIPPED = re.compile(r"s_(waitcnt|wait_|delay_alu|nop|clause|code_end|barrier|endpgm|inst_prefetch|sleep|sendmsg|icache)")
 SPECIAL = re.compile(r"v_s?_?(exp|log|rcp|rsq|sqrt|sin|cos)_")
+# RDNA 3 runs both halves of a wave of 64 at once.
+PAIRED = re.compile(r"v_((fma|fmac|fmaak|fmamk|mul|add|sub|subrev|max|min)_f32|mov_b32|cndmask_b32)(_e32|_e64)?$")
 SLOW_INTEGER = re.compile(r"v_(mul_lo_u32|mul_hi_|mul_lo_i32|mad_u64|mad_i64)")
 MULTIPLY_ADD = re.compile(r"v_(dual_)?(fma|fmac|fmamk|fmaak|mac|mad|madmk|madak|fma_mix\w*|mad_mix\w*)_(f32|f16|legacy_f32)|v_fma_mix")
 WIDTHS = {"b32": 4, "b64": 8, "b96": 12, "b128": 16, "dword": 4, "dwordx2": 8, "dwordx3": 12, "dwordx4": 16,
@@ -98,6 +100,8 @@ def amd_vector_cycles(mnemonic, machine):
     if "wmma" in mnemonic:
         return 16 if machine.generation == "gfx1201" else 32
     once = machine.lanes / 16 if machine.is_gcn else machine.lanes / 32
+    if machine.generation in ("navi31", "gfx1201") and PAIRED.match(mnemonic):
+        return 1
     if re.search(r"_f64", mnemonic):
         return once * 16
     if SLOW_INTEGER.match(mnemonic):
