@@ -241,6 +241,15 @@ void AddFloatConversions(const DeviceProfile& profile, KType type, std::vector<K
   }
 }
 
+// Around the middle between two neighbours, from the smallest subnormal to infinity and NaN.
+std::vector<uint64_t> FloatsAroundBF16() {
+  std::vector<uint64_t> floats;
+  for (uint64_t high = 0; high <= 0xffff; high += high % 128 < 126 ? 21 : 1) {
+    for (const uint64_t low : {0x0, 0x1, 0x7fff, 0x8000, 0x8001, 0xffff}) floats.push_back(high << 16 | low);
+  }
+  return floats;
+}
+
 }  // namespace
 
 std::vector<KernelCase> ScalarCases(const DeviceProfile& profile) {
@@ -293,6 +302,7 @@ std::vector<KernelCase> ConversionCases(const DeviceProfile& profile) {
   if (profile.float16 && profile.rounding_rte_f16) floats = without_f16_subnormals(floats);
   AddConversion(profile, {KOp::kF16Bits, KType::kF32, KType::kI32}, floats, cases);
   if (profile.float16) std::erase_if(halves, [](uint64_t h) { return (h & 0x7c00) == 0 && (h & 0x3ff) != 0; });
+  AddConversion(profile, {KOp::kRoundBF16, KType::kF32, KType::kF32}, FloatsAroundBF16(), cases);
   AddConversion(profile, {KOp::kF16FromBits, KType::kI32, KType::kF32}, halves, cases);
   if (profile.float16) {
     AddConversion(profile, {KOp::kF16FromBits, KType::kI32, KType::kF16}, halves, cases);

@@ -88,6 +88,7 @@ struct RowTable {
       {KOp::kFToS, Core(Op::OpConvertFToS)},
       {KOp::kFToU, Core(Op::OpConvertFToU)},
       {KOp::kFToF, By(&E::EmitConversion)},
+      {KOp::kRoundBF16, By(&E::EmitRoundBF16)},
       {KOp::kSExt, By(&E::EmitConversion)},
       {KOp::kZExt, By(&E::EmitConversion)},
       {KOp::kTruncI, By(&E::EmitConversion)},
@@ -288,6 +289,22 @@ Emitter::Id Emitter::EmitSignExtensionByWords(Id value) {
   const Id sign = module_.Emit(Op::OpShiftRightArithmetic, module_.Int(32), {value, U32(31)});
   const Id words = module_.Emit(Op::OpCompositeConstruct, module_.Vector(module_.Int(32), 2), {value, sign});
   return module_.Emit(Op::OpBitcast, TypeOf(KType::kI64), {words});
+}
+
+// On the bits: a carry into the exponent is right, and what is beyond the largest number becomes infinity. A driver's
+// own conversion may cut bits off.
+void Emitter::EmitRoundBF16(const Instruction& inst) {
+  const Id i32 = module_.Int(32);
+  const auto emit = [&](Op op, Id a, Id b) { return module_.Emit(op, i32, {a, b}); };
+  const Id value = Get(inst.operands[0]);
+  const Id bits = module_.Emit(Op::OpBitcast, i32, {value});
+  const Id is_odd = emit(Op::OpBitwiseAnd, emit(Op::OpShiftRightLogical, bits, U32(16)), U32(1));
+  const Id sum = emit(Op::OpIAdd, emit(Op::OpIAdd, bits, U32(0x7fff)), is_odd);
+  const Id rounded = emit(Op::OpBitwiseAnd, sum, U32(0xffff0000));
+  const Id nan = emit(Op::OpBitwiseOr, emit(Op::OpBitwiseAnd, bits, U32(0x80000000)), U32(0x7fc00000));
+  const Id is_nan = module_.Emit(Op::OpFUnordNotEqual, module_.Bool(), {value, value});
+  const Id result = module_.Emit(Op::OpSelect, i32, {is_nan, nan, rounded});
+  Set(inst, module_.Emit(Op::OpBitcast, module_.Float(32), {result}));
 }
 
 void Emitter::EmitConversion(const Instruction& inst) {

@@ -133,6 +133,7 @@ class Emitter {
   void EmitIsNan(const Instruction& inst);
   Id EmitSignExtensionByWords(Id value);
   void EmitConversion(const Instruction& inst);
+  void EmitRoundBF16(const Instruction& inst);
   void EmitF16Bits(const Instruction& inst);
   void EmitF16FromBits(const Instruction& inst);
   Id EmitHighBits(Id value);

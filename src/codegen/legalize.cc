@@ -76,7 +76,11 @@ StatusOr<kernel::Kernel> Legalize(const kernel::Kernel& kernel, const DeviceProf
 }
 
 Legalizer::Legalizer(const kernel::Kernel& source, const DeviceProfile& profile)
-    : source_(source), profile_(profile), builder_(profile), map_(source.value_types.size()) {}
+    : source_(source),
+      profile_(profile),
+      builder_(profile),
+      map_(source.value_types.size()),
+      is_bf16_(source.value_types.size()) {}
 
 StatusOr<kernel::Kernel> Legalizer::Run() && {
   DeclareMemory();
@@ -161,6 +165,7 @@ void Legalizer::Visit(const Instruction& inst) {
   if (inst.op == KOp::kBarrier) return builder_.Barrier();
   if (inst.op == KOp::kDeviceBarrier) return builder_.DeviceBarrier();
   map_[inst.first_result] = CopyValue(inst);
+  is_bf16_[inst.first_result] = IsRoundedToBF16(inst);
 }
 
 Legalizer::Mapped Legalizer::CopyValue(const Instruction& inst) {

@@ -88,6 +88,15 @@ V Legalizer::Encode(DType memory, V value) {
   return EncodeSmallFloat(builder_, memory, value);
 }
 
+bool Legalizer::IsRoundedToBF16(const Instruction& inst) const {
+  const auto is_bf16 = [&](size_t i) -> bool { return is_bf16_[inst.operands[i]]; };
+  if (inst.op == KOp::kRoundBF16) return true;
+  if (inst.op == KOp::kFNeg || inst.op == KOp::kFAbs) return is_bf16(0);
+  if (inst.op == KOp::kSelect) return is_bf16(1) && is_bf16(2);
+  const bool is_constant = inst.op == KOp::kConstant && source_.value_types[inst.first_result] == KType::kF32;
+  return is_constant && (inst.imm & 0xffff) == 0 && (inst.imm & 0x7fffffff) <= 0x7f800000;
+}
+
 void Legalizer::VisitLoad(const Instruction& inst) {
   const DType memory = source_.buffers[inst.buffer].memory;
   const V index = MemoryIndex(inst.operands[0]);
@@ -122,7 +131,11 @@ void Legalizer::VisitStore(const Instruction& inst) {
     return;
   }
   std::vector<V> bits;
-  for (const V value : values) bits.push_back(Encode(memory, value));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const bool is_rounded = memory == DType::kBF16 && is_bf16_[inst.operands[i + 1]];
+    bits.push_back(is_rounded ? builder_.Binary(KOp::kShrU, builder_.Bitcast(values[i], KType::kI32), I32(16))
+                              : Encode(memory, values[i]));
+  }
   StoreBits(inst.buffer, index, bits);
 }
 

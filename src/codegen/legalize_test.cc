@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 
 #include "base/format.h"
@@ -110,6 +111,62 @@ TEST(Legalize, DividesLongIntegersByEveryKindOfConstant) {
       if (NeedsLegalization(one.kernel, profile)) ExpectSameMeaning(one, profile);
     }
   }
+}
+
+// out[i] = make(in[i]), bf16 from f32.
+KernelCase StoreBF16(std::string name, const std::vector<uint32_t>& floats,
+                     const std::function<kernel::V(kernel::Builder&, kernel::V)>& make) {
+  kernel::Builder b(FullProfile());
+  const int in = b.AddBuffer({DType::kF32, true, false, false});
+  const int out = b.AddBuffer({DType::kBF16, false, true, false});
+  b.For(b.I32(0), b.I32(static_cast<int64_t>(floats.size())), b.I32(1), {},
+        [&](kernel::V i, std::span<const kernel::V>) {
+          b.Store(out, i, make(b, b.Load(in, i)));
+          return std::vector<kernel::V>{};
+        });
+  KernelCase one;
+  one.name = std::move(name);
+  one.kernel = std::move(b).Finish(1);
+  const auto bytes = std::as_bytes(std::span(floats));
+  one.buffers = {{bytes.begin(), bytes.end()}, std::vector<std::byte>(bytes.size() / 2)};
+  return one;
+}
+
+int64_t CountSelects(const kernel::Region& region) {
+  int64_t count = 0;
+  for (const kernel::Instruction& inst : region.body) {
+    count += inst.op == kernel::KOp::kSelect ? 1 : 0;
+    for (const auto& inner : inst.regions) count += CountSelects(*inner);
+  }
+  return count;
+}
+
+TEST(Legalize, RoundsToBF16OnceForAStore) {
+  using kernel::Builder, kernel::KOp, kernel::KType, kernel::V;
+  std::vector<uint32_t> floats = {0x7f800001, 0xff800001, 0x7fffffff, 0xffffffff, 0x7f7fffff, 0x7f800000, 0x80000000};
+  for (uint64_t bits = 0; bits <= 0xffffffff; bits += 0x10001 * 29 + 0x4000)
+    floats.push_back(static_cast<uint32_t>(bits));
+  if (floats.size() % 2 == 1) floats.push_back(0);
+  const auto round = [](Builder& b, V x) { return b.Convert(KOp::kRoundBF16, x, KType::kF32); };
+  const KernelCase cases[] = {
+      StoreBF16("rounded", floats, round),
+      StoreBF16("negated", floats, [&](Builder& b, V x) { return b.Unary(KOp::kFNeg, round(b, x)); }),
+      StoreBF16("magnitude", floats, [&](Builder& b, V x) { return b.Unary(KOp::kFAbs, round(b, x)); }),
+      StoreBF16("chosen", floats,
+                [&](Builder& b, V x) { return b.Select(b.Compare(KOp::kFLt, x, b.F32(1)), round(b, x), b.F32(-2)); }),
+      StoreBF16("not rounded", floats, [](Builder&, V x) { return x; }),
+      StoreBF16("chosen, not rounded", floats,
+                [&](Builder& b, V x) { return b.Select(b.Compare(KOp::kFLt, x, b.F32(1)), x, round(b, x)); }),
+      StoreBF16("chosen from a number that is no bf16", floats, [&](Builder& b, V x) {
+        return b.Select(b.Compare(KOp::kFLt, x, b.F32(1)), round(b, x), b.F32(1.0f + 0x1p-20f));
+      })};
+  const DeviceProfile profile = FullProfile();
+  for (const KernelCase& one : cases) ExpectSameMeaning(one, profile);
+  const auto selects = [&](const KernelCase& one) {
+    return CountSelects(Legalize(one.kernel, profile)->body) - CountSelects(one.kernel.body);
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(selects(cases[i]), 0) << cases[i].name;
+  for (int i = 4; i < 7; ++i) EXPECT_EQ(selects(cases[i]), 2) << cases[i].name;
 }
 
 TEST(Legalize, RefusesF64BitsWithout64BitIntegers) {

@@ -62,6 +62,7 @@ class Legalizer {
   void StoreBitsInWords(int buffer, V index, std::span<const V> bits);
   V Decode(DType memory, V bits);
   V Encode(DType memory, V value);
+  bool IsRoundedToBF16(const Instruction& inst) const;
   V MemoryIndex(kernel::ValueId index) const;
 
   // legalize_wide.cc: kI64 as pairs.
@@ -124,7 +125,8 @@ class Legalizer {
   const target::DeviceProfile& profile_;
   kernel::Builder builder_;
   std::vector<Mapped> map_;
-  std::vector<int> shared_;  // old shared array → new; a split one's high words follow in the next
+  std::vector<bool> is_bf16_;  // old values that are a bf16, and no NaN but those of kRoundBF16
+  std::vector<int> shared_;    // old shared array → new; a split one's high words follow in the next
   Status status_;
 };
 

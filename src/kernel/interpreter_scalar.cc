@@ -139,6 +139,8 @@ uint64_t Convert(const Instruction& instruction, KType from, uint64_t a) {
       return FloatToInt(AsDouble(from, a), to, false);
     case KOp::kFToF:
       return FromDouble(to, AsDouble(from, a));
+    case KOp::kRoundBF16:
+      return uint64_t{EncodeSmallFloat(DType::kBF16, AsDouble(from, a))} << 16;
     case KOp::kSExt:
       return static_cast<uint64_t>(SignExtend(from, a));
     case KOp::kF16Bits:

@@ -96,6 +96,7 @@ class Printer {
 };
 
 bool IsInt(KType type) { return type == KType::kI32 || type == KType::kI64; }
+bool IsNarrowFloat(KType type) { return type == KType::kF16 || type == KType::kF32; }
 
 // Groups of ops with one typing rule; the op table keeps them together.
 class Verifier {
@@ -220,43 +221,35 @@ class Verifier {
   }
 
   Status VerifyConversion(const Instruction& instruction) const {
+    struct Row {
+      KOp op;
+      bool (*converts)(KType from, KType to);
+    };
+    constexpr auto kBitcasts = [](KType from, KType to) {
+      return (from == KType::kI32 && to == KType::kF32) || (from == KType::kF32 && to == KType::kI32) ||
+             (from == KType::kI64 && to == KType::kF64) || (from == KType::kF64 && to == KType::kI64);
+    };
+    static constexpr Row kRows[] = {
+        {KOp::kSToF, [](KType from, KType to) { return IsInt(from) && IsFloatType(to); }},
+        {KOp::kUToF, [](KType from, KType to) { return IsInt(from) && IsFloatType(to); }},
+        {KOp::kFToS, [](KType from, KType to) { return IsFloatType(from) && IsInt(to); }},
+        {KOp::kFToU, [](KType from, KType to) { return IsFloatType(from) && IsInt(to); }},
+        {KOp::kFToF, [](KType from, KType to) { return IsFloatType(from) && IsFloatType(to) && from != to; }},
+        {KOp::kRoundBF16, [](KType from, KType to) { return from == KType::kF32 && to == KType::kF32; }},
+        {KOp::kSExt, [](KType from, KType to) { return from == KType::kI32 && to == KType::kI64; }},
+        {KOp::kZExt, [](KType from, KType to) { return from == KType::kI32 && to == KType::kI64; }},
+        {KOp::kTruncI, [](KType from, KType to) { return from == KType::kI64 && to == KType::kI32; }},
+        {KOp::kBitcast, kBitcasts},
+        {KOp::kF16Bits, [](KType from, KType to) { return IsNarrowFloat(from) && to == KType::kI32; }},
+        {KOp::kF16FromBits, [](KType from, KType to) { return from == KType::kI32 && IsNarrowFloat(to); }},
+    };
     if (!Between(instruction.op, KOp::kSToF, KOp::kF16FromBits)) return OkStatus();
     const KType from = TypeOf(instruction.operands[0]);
-    const KType to = instruction.type;
-    bool good = true;
-    switch (instruction.op) {
-      case KOp::kSToF:
-      case KOp::kUToF:
-        good = IsInt(from) && IsFloatType(to);
-        break;
-      case KOp::kFToS:
-      case KOp::kFToU:
-        good = IsFloatType(from) && IsInt(to);
-        break;
-      case KOp::kFToF:
-        good = IsFloatType(from) && IsFloatType(to) && from != to;
-        break;
-      case KOp::kSExt:
-      case KOp::kZExt:
-        good = from == KType::kI32 && to == KType::kI64;
-        break;
-      case KOp::kTruncI:
-        good = from == KType::kI64 && to == KType::kI32;
-        break;
-      case KOp::kBitcast:
-        good = (from == KType::kI32 && to == KType::kF32) || (from == KType::kF32 && to == KType::kI32) ||
-               (from == KType::kI64 && to == KType::kF64) || (from == KType::kF64 && to == KType::kI64);
-        break;
-      case KOp::kF16Bits:
-        good = (from == KType::kF32 || from == KType::kF16) && to == KType::kI32;
-        break;
-      case KOp::kF16FromBits:
-        good = from == KType::kI32 && (to == KType::kF32 || to == KType::kF16);
-        break;
-      default:
-        break;
+    for (const Row& row : kRows) {
+      if (row.op != instruction.op || row.converts(from, instruction.type)) continue;
+      return Broken(instruction, Format("it cannot convert {} to {}", Name(from), Name(instruction.type)));
     }
-    return good ? OkStatus() : Broken(instruction, Format("it cannot convert {} to {}", Name(from), Name(to)));
+    return OkStatus();
   }
 
   Status VerifyResultType(const Instruction& instruction) const {

@@ -76,6 +76,7 @@ DType MemoryOf(KType type);
   /* conversions; the instruction's type is the result's */                                   \
   X(kSToF, "stof", 1, t) X(kUToF, "utof", 1, t) X(kFToS, "ftos", 1, t) X(kFToU, "ftou", 1, t) /* out of range: undefined; lowering clamps */ \
   X(kFToF, "ftof", 1, t)                /* between float types, nearest even */               \
+  X(kRoundBF16, "round_bf16", 1, t)     /* kF32 → the nearest bf16, ties to even, as kF32; a NaN keeps its sign alone */ \
   X(kSExt, "sext", 1, t) X(kZExt, "zext", 1, t) X(kTruncI, "trunci", 1, t)  /* kI32 ↔ kI64 */ \
   X(kBitcast, "bitcast", 1, t)          /* equal width: kI32/kF32, kI64/kF64 */               \
   X(kF16Bits, "f16_bits", 1, t)         /* kF32 or kF16 → low 16 bits of kI32, nearest even */ \

@@ -208,6 +208,7 @@ TEST(Verify, RefusesConversionsThatAreNone) {
       {KOp::kFToF, KType::kF16, KType::kF64, true},        {KOp::kFToF, KType::kF32, KType::kF32, false},
       {KOp::kZExt, KType::kI32, KType::kI64, true},        {KOp::kZExt, KType::kI64, KType::kI32, false},
       {KOp::kTruncI, KType::kI64, KType::kI32, true},      {KOp::kTruncI, KType::kI32, KType::kI64, false},
+      {KOp::kRoundBF16, KType::kF32, KType::kF32, true},   {KOp::kRoundBF16, KType::kF64, KType::kF64, false},
       {KOp::kBitcast, KType::kF64, KType::kI64, true},     {KOp::kBitcast, KType::kF32, KType::kI64, false},
       {KOp::kBitcast, KType::kI32, KType::kF32, true},     {KOp::kBitcast, KType::kF16, KType::kI32, false},
       {KOp::kF16Bits, KType::kF32, KType::kI32, true},     {KOp::kF16Bits, KType::kF64, KType::kI32, false},

@@ -105,8 +105,6 @@ FloatRange FloatRangeOf(DType dtype) {
   return {largest, std::ldexp(1.0, 1 - format.exponent_bias)};
 }
 
-V RoundToBF16(Builder& b, V x) { return b.Select(b.Compare(KOp::kFNe, x, x), x, RoundMantissa(b, x, 7)); }
-
 // To a power of two of f8E8M0FNU, on the bits: the smallest is subnormal in f32, which devices may take for 0. Ties lie
 // between 1 and 2 and go to 2; zero, negative numbers and what rounds beyond 2^127 become NaN.
 V RoundToPowerOfTwo(Builder& b, V x) {
@@ -149,7 +147,7 @@ V WidenFloat(Builder& b, V v) { return v.type == KType::kF16 ? b.Convert(KOp::kF
 
 V NarrowFloat(Builder& b, V v, DType dtype) {
   if (dtype == DType::kF64 || dtype == DType::kF32) return v;
-  if (dtype == DType::kBF16) return RoundToBF16(b, v);
+  if (dtype == DType::kBF16) return b.Convert(KOp::kRoundBF16, v, KType::kF32);
   if (dtype == DType::kF8E8M0FNU) return RoundToPowerOfTwo(b, v);
   if (dtype != DType::kF16) return RoundToF8(b, v, dtype);
   if (b.profile().float16) return b.Convert(KOp::kFToF, v, KType::kF16);
