@@ -2,6 +2,7 @@
 #include "measure/time_program.h"
 
 #include <chrono>
+#include <climits>
 #include <cstring>
 
 #include "base/format.h"
@@ -48,6 +49,23 @@ bool TalksWithTheHost(const program::Program& program) {
   return false;
 }
 
+// Executions one after the other for so many seconds, `most` at most, one at least.
+Status RunFor(double seconds, int most, runtime::Executable& executable,
+              const std::vector<std::shared_ptr<runtime::Buffer>>& arguments, StepTimes* times) {
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::duration<double> passed{};
+  for (int i = 0; i == 0 || (i < most && passed.count() <= seconds); ++i) {
+    std::vector<runtime::KernelRun> runs;
+    runtime::ExecuteOptions options;
+    options.runs = &runs;
+    ASSIGN_OR_RETURN(const auto result, executable.Execute(arguments, options));
+    RETURN_IF_ERROR(result.done->Await());
+    if (times != nullptr) times->Add(runs);
+    passed = std::chrono::steady_clock::now() - start;
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 StatusOr<std::vector<std::shared_ptr<runtime::Buffer>>> MakeArguments(runtime::Device& device,
@@ -68,17 +86,8 @@ StatusOr<StepTimes> TimeProgram(runtime::Device& device, const program::ValidPro
   ASSIGN_OR_RETURN(const auto executable, device.Load(program));
   ASSIGN_OR_RETURN(const auto arguments, MakeArguments(device, *program));
   StepTimes times;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i <= repetition.most; ++i) {
-    std::vector<runtime::KernelRun> runs;
-    runtime::ExecuteOptions options;
-    options.runs = &runs;
-    ASSIGN_OR_RETURN(const auto result, executable->Execute(arguments, options));
-    RETURN_IF_ERROR(result.done->Await());
-    if (i > 0) times.Add(runs);
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-    if (i > 0 && passed.count() > repetition.seconds) break;
-  }
+  RETURN_IF_ERROR(RunFor(repetition.warm_up, INT_MAX, *executable, arguments, nullptr));
+  RETURN_IF_ERROR(RunFor(repetition.seconds, repetition.most, *executable, arguments, &times));
   return times;
 }
 
