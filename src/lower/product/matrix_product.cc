@@ -27,10 +27,15 @@ std::optional<DType> NarrowType(const OperandMap& map) {
   return type == DType::kF16 || type == DType::kBF16 ? std::optional(type) : std::nullopt;
 }
 
+// What is the sum of two bf16, or one.
+bool IsHalved(DType type) { return type == DType::kF32 || type == DType::kBF16; }
+
 int ElementsOfWord(const ProductConfig& config) { return 4 / SizeBytes(config.matrix.input); }
 
-// Halves of an element in shared memory.
-int Planes(const ProductConfig& config) { return config.unit == TileUnit::kSplitMatrix ? 2 : 1; }
+// Halves of an element in shared memory: a bf16 beside float32 is its own first half.
+int Planes(const ProductConfig& config, const OperandMap& map) {
+  return config.unit == TileUnit::kSplitMatrix && ElementType(map) != DType::kBF16 ? 2 : 1;
+}
 
 // How a subgroup hands its results on: a strip of one matrix's rows at a time goes to shared memory, from where each
 // invocation takes runs of `run` columns.
@@ -52,8 +57,7 @@ int Subgroups(const ProductConfig& config) { return config.tile_m / config.rows 
 class MatrixEmitter : public TileWalk {
  public:
   MatrixEmitter(ProductContext& context, const ProductConfig& config)
-      : MatrixEmitter(context, config, LoadFormOf(context.product.lhs, Planes(config)),
-                      LoadFormOf(context.product.rhs, Planes(config))) {}
+      : MatrixEmitter(context, config, Planes(config, context.product.lhs), Planes(config, context.product.rhs)) {}
 
   Status Emit() {
     b_.RequireSubgroupSize(config_.subgroup_size);
@@ -74,16 +78,17 @@ class MatrixEmitter : public TileWalk {
   }
 
  private:
-  MatrixEmitter(ProductContext& context, const ProductConfig& config, TileLoader::Form lhs_form,
-                TileLoader::Form rhs_form)
-      : TileWalk(context, config, lhs_form, rhs_form),
+  MatrixEmitter(ProductContext& context, const ProductConfig& config, int lhs_planes, int rhs_planes)
+      : TileWalk(context, config, LoadFormOf(context.product.lhs, lhs_planes),
+                 LoadFormOf(context.product.rhs, rhs_planes)),
         shape_(config.matrix),
         strip_(config),
-        lhs_(context, lhs_loader_, WordsOf(config, lhs_form, config.tile_m), 0),
-        rhs_(context, rhs_loader_, WordsOf(config, rhs_form, config.tile_n), lhs_.end_word()) {}
+        lhs_(context, lhs_loader_, WordsOf(config, context.product.lhs, config.tile_m), 0),
+        rhs_(context, rhs_loader_, WordsOf(config, context.product.rhs, config.tile_n), lhs_.end_word()) {}
 
-  static WordForm WordsOf(const ProductConfig& config, TileLoader::Form form, int tile) {
-    return {form, config.matrix.input, Planes(config), config.tile_k, tile};
+  static WordForm WordsOf(const ProductConfig& config, const OperandMap& map, int tile) {
+    const int planes = Planes(config, map);
+    return {LoadFormOf(map, planes), config.matrix.input, planes, config.tile_k, tile};
   }
 
   int RowMatrices() const { return config_.rows / shape_.m; }
@@ -115,7 +120,7 @@ class MatrixEmitter : public TileWalk {
 
   std::vector<V> LoadPlanes(const WordTile& tile, KType type, V row, int k) {
     std::vector<V> planes;
-    for (int plane = 0; plane < Planes(config_); ++plane) {
+    for (int plane = 0; plane < tile.planes(); ++plane) {
       planes.push_back(tile.Load(type, array_, plane, row, b_.I32(k)));
     }
     return planes;
@@ -123,10 +128,8 @@ class MatrixEmitter : public TileWalk {
 
   // The small terms first.
   V MultiplyAddPlanes(const std::vector<V>& lhs, const std::vector<V>& rhs, V sum) {
-    if (lhs.size() == 2) {
-      sum = b_.MatrixMulAdd(lhs[1], rhs[0], sum);
-      sum = b_.MatrixMulAdd(lhs[0], rhs[1], sum);
-    }
+    if (lhs.size() == 2) sum = b_.MatrixMulAdd(lhs[1], rhs[0], sum);
+    if (rhs.size() == 2) sum = b_.MatrixMulAdd(lhs[0], rhs[1], sum);
     return b_.MatrixMulAdd(lhs[0], rhs[0], sum);
   }
 
@@ -201,10 +204,9 @@ std::optional<DType> MatrixInput(const Product& product, const ProductForm& form
 
 std::optional<DType> SplitInput(const Product& product, const ProductForm& form) {
   const bool may_round = product.accumulator == DType::kF32 && product.precision != Precision::kHighest;
-  if (!may_round || ElementType(product.lhs) != DType::kF32 || ElementType(product.rhs) != DType::kF32 ||
-      !HasRuns(form, 2))
-    return std::nullopt;
-  return DType::kBF16;
+  const DType lhs = ElementType(product.lhs), rhs = ElementType(product.rhs);
+  const bool is_taken = IsHalved(lhs) && IsHalved(rhs) && (lhs == DType::kF32 || rhs == DType::kF32);
+  return may_round && is_taken && HasRuns(form, 2) ? std::optional(DType::kBF16) : std::nullopt;
 }
 
 StatusOr<int64_t> EmitMatrixProduct(ProductContext& context, const ProductConfig& config) {
@@ -228,7 +230,8 @@ int64_t MatrixSharedBytes(const ProductConfig& config) {
     const int of_word = ElementsOfWord(config);
     return std::max(tile * (config.tile_k / of_word + kPaddingWords), config.tile_k * (tile / of_word + kPaddingWords));
   };
-  const int words = Planes(config) * (tile_words(config.tile_m) + tile_words(config.tile_n));
+  const int planes = config.unit == TileUnit::kSplitMatrix ? 2 : 1;
+  const int words = planes * (tile_words(config.tile_m) + tile_words(config.tile_n));
   return 4 * std::max<int64_t>(words, Subgroups(config) * Strip(config).words);
 }
 

@@ -14,8 +14,8 @@ namespace dragoman::kernel {
 // for operands that are not contiguous in runs of whole words along K or their own axis.
 std::optional<DType> MatrixInput(const Product& product, const ProductForm& form);
 
-// bf16 where both operands are f32 that may be rounded, in such runs: each is the sum of two bf16 but for 2^-17 of it.
-// The product of the smaller halves is left out.
+// bf16 where one operand is f32 that may be rounded, in such runs, and the other one too, or bf16: an f32 is the sum of
+// two bf16 but for 2^-17 of it. The product of the smaller halves is left out.
 std::optional<DType> SplitInput(const Product& product, const ProductForm& form);
 
 // Emits the kernel of a configuration on matrix units, whose matrix has the type that MatrixInput or SplitInput gives;

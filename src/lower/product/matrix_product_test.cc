@@ -129,10 +129,37 @@ TEST(MatrixProduct, SplitsFloat32InEveryLayout) {
   ExpectConvolutionRight(DType::kF32, {2, 5, 4, 16}, {3, 3, 16, 8}, {"b01f", "01io", "b01f"});
 }
 
+TEST(MatrixProduct, SplitsFloat32BesideBF16) {
+  const auto expect_right = [](DType lhs_type, DType rhs_type, const Dims& lhs, const Dims& rhs, const DotDims& dims) {
+    const auto dot = [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+      return AppendDot(block, operands, dims, DType::kF32);
+    };
+    ExpectRight(DType::kF32, ProductTest({lhs_type, lhs}, {rhs_type, rhs}, dot));
+  };
+  expect_right(DType::kF32, DType::kBF16, {32, 64}, {64, 32}, {{}, {}, {1}, {0}});
+  expect_right(DType::kBF16, DType::kF32, {64, 40}, {64, 36}, {{}, {}, {0}, {0}});
+  // Attention's gradients: a batch and heads around the contraction, weights in f32.
+  expect_right(DType::kF32, DType::kBF16, {2, 3, 20, 24}, {2, 24, 3, 16}, {{0, 1}, {0, 2}, {3}, {1}});
+  expect_right(DType::kF32, DType::kBF16, {2, 3, 24, 20}, {2, 24, 3, 16}, {{0, 1}, {0, 2}, {2}, {1}});
+}
+
 // As single bf16 they would be wrong by 2^-9 of them.
 TEST(MatrixProduct, SplitFloat32KeepsSixteenBits) {
   ProductGroup group(
       "(%0: tensor<40x48xf32>, %1: tensor<48x36xf32>) { %2 = dot_general(%0, %1) {lhs_batching_dimensions = [], "
+      "rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], "
+      "precision = 0} : tensor<40x36xf32> return(%2) }");
+  group.Evaluate();
+  for (auto& [name, config] : Configs(DType::kBF16)) {
+    SCOPED_TRACE(name);
+    config.unit = TileUnit::kSplitMatrix;
+    group.ExpectRight(group.LowerWith(config), 4e-5);
+  }
+}
+
+TEST(MatrixProduct, SplitFloat32BesideBF16KeepsSixteenBits) {
+  ProductGroup group(
+      "(%0: tensor<40x48xf32>, %1: tensor<48x36xbf16>) { %2 = dot_general(%0, %1) {lhs_batching_dimensions = [], "
       "rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], "
       "precision = 0} : tensor<40x36xf32> return(%2) }");
   group.Evaluate();

@@ -41,6 +41,7 @@ class WordTile {
  public:
   WordTile(ProductContext& context, const TileLoader& loader, const WordForm& form, int first_word);
 
+  int planes() const { return form_.planes; }
   int end_word() const { return first_word_ + form_.planes * lines_ * pitch_; }
   Status Store(const StagedTile& staged, int array);
   // The matrix whose first element is (row, k) of the tile's plane.
