@@ -258,14 +258,22 @@ TEST(Codegen, AsksOnlyForTheCapabilitiesThatAKernelUses) {
   }
 }
 
-// RADV takes apart on GCN, for good, a multiply-add that must not be contracted; other drivers those that may be.
-TEST(Codegen, LetsOnlyGcnContractMultiplyAdds) {
+// RADV takes apart on GCN, for good, a multiply-add that must not be contracted; other drivers those that may be, and
+// takes a factor out that several share.
+TEST(Codegen, LetsOnlyGcnContractWhatProductsAddUp) {
   DeviceProfile profile = FullProfile();
-  const auto count_uncontracted = [&] {
+  const auto count_uncontracted = [&](bool shares_factor, bool is_carried) {
     Builder b(profile);
     const int out = b.AddBuffer({.memory = DType::kF32, .is_written = true});
     const V x = b.Convert(KOp::kSToF, b.GlobalIndex(64), KType::kF32);
-    b.Store(out, b.I32(0), b.Fma(x, x, x));
+    const V y = b.FMul(x, x);
+    const std::vector<V> start = {x};
+    const auto sums = b.For(b.I32(0), b.I32(8), b.I32(1), start, [&](V, std::span<const V> carried) {
+      const V before = is_carried ? carried[0] : y;
+      const V once = b.Fma(x, x, before);
+      return std::vector<V>{b.Fma(shares_factor ? x : y, y, once)};
+    });
+    b.Store(out, b.I32(0), sums[0]);
     const std::vector<uint32_t> words = Generate(std::move(b).Finish(64), profile);
     const auto decorates = [&](size_t i) {
       return (words[i] & 0xffffu) == static_cast<uint32_t>(spv::Op::OpDecorate) &&
@@ -275,9 +283,12 @@ TEST(Codegen, LetsOnlyGcnContractMultiplyAdds) {
     for (size_t i = 5; i < words.size(); i += words[i] >> 16) count += decorates(i) ? 1 : 0;
     return count;
   };
-  EXPECT_EQ(count_uncontracted(), 1);
+  const int others = count_uncontracted(false, true) - 2;
+  EXPECT_GE(others, 0);
   profile.multiply_add_cycles = 4;
-  EXPECT_EQ(count_uncontracted(), 0);
+  EXPECT_EQ(count_uncontracted(false, true), others);
+  EXPECT_EQ(count_uncontracted(true, true), others + 1);
+  EXPECT_EQ(count_uncontracted(false, false), others + 2);
 }
 
 }  // namespace

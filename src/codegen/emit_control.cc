@@ -20,7 +20,10 @@ void Emitter::BindArguments(const kernel::Region& region, std::span<const Id> va
   if (static_cast<size_t>(region.num_arguments) != values.size()) {
     return Fail("A region has another number of arguments than its instruction gives.");
   }
-  for (size_t i = 0; i < values.size(); ++i) values_[region.first_argument + i] = values[i];
+  for (size_t i = 0; i < values.size(); ++i) {
+    values_[region.first_argument + i] = values[i];
+    sums_[region.first_argument + i] = {kernel::kNoValue, kernel::kNoValue};
+  }
 }
 
 // Emits the body; returns what it yields. current_block_ is then the block that it ends in, still open.

@@ -168,15 +168,29 @@ void Emitter::EmitInstruction(const Instruction& inst) {
   if (row.glsl != GLSLstd450Bad) {
     const Id result = module_.EmitGlsl(row.glsl, type, operands);
     // Mesa 26 takes chains of them apart otherwise: a reduced angle lost its last digits. On GCN it takes every one
-    // apart at first, and joins again only those that may be contracted.
-    const bool is_taken_apart = profile_.multiply_add_cycles > 1;
-    if (inst.op == KOp::kFma && !is_taken_apart) module_.Decorate(result, spv::Decoration::NoContraction);
+    // apart at first, and joins again only those that may be contracted: what products add up.
+    if (inst.op == KOp::kFma && !(AddsToCarriedSum(inst) && profile_.multiply_add_cycles > 1)) {
+      module_.Decorate(result, spv::Decoration::NoContraction);
+    }
     return Set(inst, result);
   }
   const bool on_bool = row.on_bool != Op::OpNop && KTypeOf(inst.operands[0]) == KType::kBool;
   const Id result = module_.Emit(on_bool ? row.on_bool : row.core, type, operands);
   if (row.is_exact) module_.Decorate(result, spv::Decoration::NoContraction);
   Set(inst, result);
+}
+
+// Whether a multiply-add adds to what a loop carries, alone or after others that share no factor with it: a driver that
+// may contract them finds no factor to take out.
+bool Emitter::AddsToCarriedSum(const Instruction& multiply_add) {
+  const std::array<kernel::ValueId, 2> factors = {multiply_add.operands[0], multiply_add.operands[1]};
+  const auto& before = sums_[multiply_add.operands[2]];
+  if (!before) return false;
+  for (const kernel::ValueId factor : factors) {
+    if (factor == (*before)[0] || factor == (*before)[1]) return false;
+  }
+  sums_[multiply_add.first_result] = factors;
+  return true;
 }
 
 // The operands of a product or quotient, constant zeros out of the driver's sight.

@@ -67,7 +67,8 @@ Emitter::Emitter(const kernel::Kernel& kernel, const target::DeviceProfile& prof
       uses_(GatherUses(kernel)),
       by_offset_(profile.address_form == target::AddressForm::kByteOffset32 && profile.int64),
       values_(kernel.value_types.size()),
-      zeros_(kernel.value_types.size()) {}
+      zeros_(kernel.value_types.size()),
+      sums_(kernel.value_types.size()) {}
 
 StatusOr<std::vector<uint32_t>> Emitter::Run() && {
   if (uses_matrices()) module_.UseVulkanMemoryModel();

@@ -5,7 +5,9 @@
 // loads and stores itself (legalize.h). Emission makes no choices beyond the profile's.
 #pragma once
 
+#include <array>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -118,6 +120,7 @@ class Emitter {
 
   // emit_scalar.cc
   void EmitInstruction(const Instruction& inst);
+  bool AddsToCarriedSum(const Instruction& multiply_add);
   std::vector<Id> FactorsOf(const Instruction& inst);
   enum class Zero : uint8_t { kNone, kPlus, kMinus };
   static Zero ZeroOf(kernel::KType type, uint64_t bits);
@@ -174,6 +177,8 @@ class Emitter {
   Status status_;
   std::vector<Id> values_;
   std::vector<Zero> zeros_;  // by value: which constant zero it is
+  // By value: what a loop carries (of no factors), and sums of it with a product of these factors.
+  std::vector<std::optional<std::array<kernel::ValueId, 2>>> sums_;
   std::vector<Id> shared_;
   std::vector<Id> params_;
   std::vector<Base> buffers_;                             // zeros where no load dominates the current block
