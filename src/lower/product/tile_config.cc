@@ -49,6 +49,7 @@ struct TileRow {
   int unroll_k;
   double rate;  // of a compute unit's multiply-adds, when enough workgroups hide each other's waits
   int steps_at_once = 1;
+  bool takes_parts = true;  // of K, too
 };
 
 // Larger register tiles read less shared memory a multiply-add; the rates are measured on NVIDIA H100.
@@ -74,11 +75,11 @@ constexpr TileRow kMatrixTiles[] = {
     {32, 64, 32, 16, 32, 1, 2.2},    {64, 32, 32, 32, 16, 1, 2.2},      {32, 32, 32, 16, 16, 1, 1.4},
 };
 // Three products an element. On NVIDIA H200 192 products of 256x64x256 take 46 us in tiles of 64x64x64, of eight
-// subgroups, and 60 us in 128x64x32; 192 of 256x256x64 take 46 us in the former and 44 us in 128x128x32. The other
-// rates are estimates.
+// subgroups, and 60 us in 128x64x32; 192 of 256x256x64 take 46 us in the former and 44 us in 128x128x32. In parts of K
+// 64x4096x4096 takes 65 us in the former and 58 us in 64x128x32. The other rates are estimates.
 constexpr TileRow kSplitTiles[] = {
-    {128, 128, 32, 64, 64, 1, 1.2}, {128, 64, 32, 64, 32, 1, 1.1}, {64, 128, 32, 32, 64, 1, 1.15},
-    {64, 64, 64, 32, 16, 1, 1.12},  {64, 64, 32, 32, 32, 1, 0.9},  {32, 64, 32, 16, 32, 1, 0.6},
+    {128, 128, 32, 64, 64, 1, 1.2},          {128, 64, 32, 64, 32, 1, 1.1}, {64, 128, 32, 32, 64, 1, 1.1},
+    {64, 64, 64, 32, 16, 1, 1.12, 1, false}, {64, 64, 32, 32, 32, 1, 0.9},  {32, 64, 32, 16, 32, 1, 0.6},
 };
 
 constexpr double kStepCycles = 700;       // a step along K whose loads nobody hides
@@ -197,7 +198,7 @@ void AddCandidates(const UnitChoice& choice, const ProductForm& form, const targ
     const double step_cycles = StepCycles(config, profile);
     const int64_t steps = std::max<int64_t>(CeilDiv(e.k, row.tile_k), 1);
     const int64_t tiles = CeilDiv(e.m, row.tile_m) * CeilDiv(e.n, row.tile_n) * e.batch;
-    for (const int64_t splits : SplitChoices(steps, tiles, units)) {
+    for (const int64_t splits : SplitChoices(row.takes_parts ? steps : 1, tiles, units)) {
       config.splits = EvenSplits(steps, splits);
       // A loop that comes round after several steps needs as many of them in every part.
       config.steps_at_once = steps % (int64_t{config.splits} * row.steps_at_once) == 0 ? row.steps_at_once : 1;
