@@ -269,6 +269,25 @@ TEST(TileConfig, SplitsFloat32WhereMatrixUnitsAreFast) {
   EXPECT_EQ(UnitFor(DType::kF32, {4096, 4096}, {4096, 4096}, profile), TileUnit::kScalar);
 }
 
+TEST(TileConfig, LeavesSumsWholeInSplitTilesOfEightSubgroups) {
+  int whole = 0;
+  for (const Dims& dims : {Dims{192, 256, 64, 256}, Dims{1, 64, 4096, 4096}, Dims{1, 256, 64, 100000}}) {
+    const ProductTest test({DType::kF32, {dims[0], dims[1], dims[3]}}, {DType::kF32, {dims[0], dims[3], dims[2]}},
+                           [&](ir::Block& block, const std::vector<ir::Value*>& operands) {
+                             return AppendDot(block, operands, {{0}, {0}, {2}, {1}}, DType::kF32);
+                           });
+    const Product product = test.Prepared();
+    for (const ProductCandidate& candidate : TileCandidates(product, SimplifyProduct(product), WithMatrixUnit())) {
+      const ProductConfig& config = candidate.config;
+      if (config.unit != TileUnit::kSplitMatrix || config.tile_m != 64 || config.tile_k != 64) continue;
+      ++whole;
+      EXPECT_EQ(config.splits, 1);
+      EXPECT_EQ(config.workgroup_size, 256);
+    }
+  }
+  EXPECT_EQ(whole, 3);
+}
+
 TEST(TileConfig, LeavesMatrixUnitsAloneThatTheDeviceCannotUse) {
   target::DeviceProfile spills = WithMatrixUnit();
   spills.matrix_registers = 0;
