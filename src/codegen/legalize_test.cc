@@ -116,7 +116,8 @@ TEST(Legalize, DividesLongIntegersByEveryKindOfConstant) {
 // out[i] = make(in[i]), bf16 from f32.
 KernelCase StoreBF16(std::string name, const std::vector<uint32_t>& floats,
                      const std::function<kernel::V(kernel::Builder&, kernel::V)>& make) {
-  kernel::Builder b(FullProfile());
+  const DeviceProfile profile = FullProfile();
+  kernel::Builder b(profile);
   const int in = b.AddBuffer({DType::kF32, true, false, false});
   const int out = b.AddBuffer({DType::kBF16, false, true, false});
   b.For(b.I32(0), b.I32(static_cast<int64_t>(floats.size())), b.I32(1), {},
