@@ -21,8 +21,7 @@ constexpr int64_t kLeastOthers = 64;
 constexpr int64_t kLeastColumns = 64;
 constexpr int64_t kRun = 4;  // elements that an invocation computes at once
 constexpr int64_t kMostSharedBytes = 32768;
-constexpr int64_t kBytesBeside = 4096;  // of shared memory, in which the sums of so many reductions meet:
-constexpr int kMostReduces = 2;
+constexpr int kMostReduces = 2;  // whose sums meet in kBytesBesideRows
 constexpr int64_t kMostCode = 100;
 constexpr size_t kMostReads = 8;
 // What computing the rows again may take a compute unit, in cycles: about as long as a dispatch is waited for.
@@ -66,7 +65,7 @@ class RowsSearch {
     if (!IsPlainFloat(type.dtype)) return false;
     shape_ = {type.num_elements() / std::max<int64_t>(type.dims.back(), 1), type.dims.back()};
     const int64_t bytes = type.num_elements() * 4;
-    const bool fits = bytes <= kMostSharedBytes && bytes + kBytesBeside <= profile_.shared_memory_bytes;
+    const bool fits = bytes <= kMostSharedBytes && bytes + kBytesBesideRows <= profile_.shared_memory_bytes;
     if (shape_.rows > kMostRows || shape_.cols < kLeastColumns || shape_.cols % kRun != 0 || !fits) return false;
     return std::ranges::all_of(node.uses, [&](const Use& use) { return TakesRows(use); });
   }

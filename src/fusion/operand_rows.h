@@ -4,12 +4,16 @@
 // to compute them again while it waits for the other operand.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "fusion/graph.h"
 #include "target/profile.h"
 
 namespace dragoman::fusion {
+
+// Of shared memory, beside the rows, for what their reductions exchange.
+inline constexpr int64_t kBytesBesideRows = 4096;
 
 // Positions of the ops that make operand `head` of products what it is, reductions among them, `head` first; what they
 // read besides is in memory. Nothing where a kernel of their own is better: all products compute `head`, or none.

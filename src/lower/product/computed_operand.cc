@@ -46,15 +46,12 @@ class OperandRows {
   // Of a row, that an invocation has.
   int64_t Runs() const { return CeilDiv(columns_, int64_t{fellows_} * lanes_); }
   V ColumnOf(int64_t run) { return b_.IMul(b_.IAdd(fellow_, b_.I32(run * fellows_)), b_.I32(lanes_)); }
-  V IsReal(int64_t run) {
-    if ((run + 1) * fellows_ * lanes_ <= columns_) return b_.Bool(true);
-    return b_.ULt(ColumnOf(run), b_.I32(columns_));
-  }
-  Index PlaceOf(int64_t run) {
-    const V column = b_.UMin(ColumnOf(run), b_.I32(columns_ - lanes_));
-    return Index::FromLinear(b_.MulAdd(row_, columns_, IsWhole(run) ? ColumnOf(run) : column));
-  }
   bool IsWhole(int64_t run) const { return (run + 1) * fellows_ * lanes_ <= columns_; }
+  V IsReal(int64_t run) { return IsWhole(run) ? b_.Bool(true) : b_.ULt(ColumnOf(run), b_.I32(columns_)); }
+  Index PlaceOf(int64_t run) {
+    const V column = IsWhole(run) ? ColumnOf(run) : b_.UMin(ColumnOf(run), b_.I32(columns_ - lanes_));
+    return Index::FromLinear(b_.MulAdd(row_, columns_, column));
+  }
 
   Status Reduce(const ir::Op& op) {
     const Combiner combiner(*op.regions[0], InitialValues(op));

@@ -5,6 +5,7 @@
 
 #include "base/arithmetic.h"
 #include "base/format.h"
+#include "fusion/operand_rows.h"
 #include "kernel/loop_bound.h"
 #include "lower/product/computed_operand.h"
 #include "lower/product/direct_config.h"
@@ -239,9 +240,8 @@ Status CheckCounts(const fusion::Group& group, const ProductForm& form) {
 // A kernel that can compute an operand first, and leaves room for that in shared memory.
 ProductConfig ChooseBesideComputing(const Product& product, const ProductForm& form,
                                     const target::CompileContext& context) {
-  constexpr int kBytesBeside = 4096;  // as fusion/operand_rows.cc counts
   target::DeviceProfile profile = context.profile;
-  profile.shared_memory_bytes -= kBytesBeside;
+  profile.shared_memory_bytes -= fusion::kBytesBesideRows;
   ProductConfig config = ChooseProductKernel(product, form, {profile, context.options});
   if (config.kernel != ProductKernel::kDirect) config = FewAcross(product, form, profile);
   if (config.parts == 1) config.workgroup_size = std::max(config.workgroup_size, kLeastComputing);

@@ -145,28 +145,18 @@ TEST(MatrixProduct, SplitsFloat32BesideBF16) {
 
 // As single bf16 they would be wrong by 2^-9 of them.
 TEST(MatrixProduct, SplitFloat32KeepsSixteenBits) {
-  ProductGroup group(
-      "(%0: tensor<40x48xf32>, %1: tensor<48x36xf32>) { %2 = dot_general(%0, %1) {lhs_batching_dimensions = [], "
-      "rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], "
-      "precision = 0} : tensor<40x36xf32> return(%2) }");
-  group.Evaluate();
-  for (auto& [name, config] : Configs(DType::kBF16)) {
-    SCOPED_TRACE(name);
-    config.unit = TileUnit::kSplitMatrix;
-    group.ExpectRight(group.LowerWith(config), 4e-5);
-  }
-}
-
-TEST(MatrixProduct, SplitFloat32BesideBF16KeepsSixteenBits) {
-  ProductGroup group(
-      "(%0: tensor<40x48xf32>, %1: tensor<48x36xbf16>) { %2 = dot_general(%0, %1) {lhs_batching_dimensions = [], "
-      "rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], "
-      "precision = 0} : tensor<40x36xf32> return(%2) }");
-  group.Evaluate();
-  for (auto& [name, config] : Configs(DType::kBF16)) {
-    SCOPED_TRACE(name);
-    config.unit = TileUnit::kSplitMatrix;
-    group.ExpectRight(group.LowerWith(config), 4e-5);
+  for (const DType other : {DType::kF32, DType::kBF16}) {
+    ProductGroup group(
+        Format("(%0: tensor<40x48xf32>, %1: tensor<48x36x{}>) {{ %2 = dot_general(%0, %1) {{lhs_batching_dimensions = "
+               "[], rhs_batching_dimensions = [], lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], "
+               "precision = 0}} : tensor<40x36xf32> return(%2) }}",
+               Name(other)));
+    group.Evaluate();
+    for (auto& [name, config] : Configs(DType::kBF16)) {
+      SCOPED_TRACE(Format("{} beside {}", name, Name(other)));
+      config.unit = TileUnit::kSplitMatrix;
+      group.ExpectRight(group.LowerWith(config), 4e-5);
+    }
   }
 }
 
