@@ -262,3 +262,23 @@ def test_complex_exponentials_reach_to_where_their_parts_overflow():
     points = np.complex64([89 + 1e-3j, 89.5 - 3.14j, 88.9 + 0.5j, -20 + 1j])
     here = np.asarray(jax.jit(jnp.exp)(jax.device_put(points, jax.devices("dragoman")[0])))
     np.testing.assert_allclose(here.imag, np.exp(points.astype(np.complex128)).imag, rtol=2e-5)
+
+
+def test_bf16_rounds_where_it_shows():
+    """Chains of bf16 pass float32 on between their operations, but what cancels or is compared is what memory holds."""
+    x = random_array(jnp.bfloat16, (64, 333))
+    products = jax.jit(lambda x: x * x * jnp.bfloat16(1.3))(x)
+    below_maximum = jax.jit(lambda x: (y := x * x * jnp.bfloat16(1.3)) - y.max(axis=1, keepdims=True))(x)
+    assert np.all(np.asarray(below_maximum.max(axis=1)) == 0)
+    assert np.all(np.asarray(jax.jit(lambda x, y: (x * x * jnp.bfloat16(1.3) == y))(x, products)))
+    assert np.all(np.asarray(jax.jit(lambda x, y: x * x * jnp.bfloat16(1.3) - y)(x, products)) == 0)
+    gelu = jax.jit(lambda x: jax.nn.gelu(x, approximate=False))
+    exact = np.asarray(gelu(jax.device_put(np.asarray(x, np.float32), jax.devices("cpu")[0])))
+    np.testing.assert_allclose(np.asarray(gelu(x), np.float32), exact, rtol=2**-7, atol=1e-6)
+
+
+def test_erf_and_erfc_stay_one_operation():
+    """JAX would make some hundred operations of each, which lose the last digits too."""
+    for function in (lax.erf, lax.erfc):
+        text = jax.jit(function).lower(jnp.ones(3)).as_text()
+        assert f'stablehlo.composite "chlo.{function.__name__}"' in text

@@ -161,6 +161,24 @@ def enable_ffi(platform):
     mlir.register_lowering(ffi.ffi_call_p, _host.ffi_rule(targets), platform=platform, cacheable=False)
 
 
+def enable_special_functions(platform):
+    """erf and erfc stay one operation: JAX expands them into some hundred before a platform's compiler sees them."""
+    from jax import lax
+    from jax._src.interpreters import mlir
+    from jax._src.lax import special
+    from jax.extend import core
+
+    def add(name, primitive):
+        expansion = core.Primitive(f"{name}_expansion")
+        expansion.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(expansion, mlir._lowerings[primitive].rule)
+        composite = mlir.lower_fun(lax.composite(expansion.bind, f"chlo.{name}"), multiple_results=False)
+        mlir.register_lowering(primitive, lambda ctx, x, **_: composite(ctx, x), platform=platform)
+
+    add("erf", special.erf_p)
+    add("erfc", special.erfc_p)
+
+
 def enable_dlpack(platform):
     from dragoman import _dlpack
 
@@ -175,5 +193,6 @@ FEATURES = [
     ("lower linear algebra", enable_linear_algebra),
     ("run on the host what has no kernel", enable_missing_rules),
     ("call jax.ffi targets", enable_ffi),
+    ("keep erf and erfc as they are", enable_special_functions),
     ("give arrays in the host's memory to other libraries", enable_dlpack),
 ]

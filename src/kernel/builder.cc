@@ -138,7 +138,10 @@ V Builder::Emit(KOp op, std::span<const V> operands, KType type) {
       return AppendPure(op, swapped, type, 0);
     }
     const V result = AppendPure(op, operands, type, 0);
-    if (operands.size() == 1) RememberWidening(op, operands[0], result);
+    if (operands.size() == 1) {
+      RememberWidening(op, operands[0], result);
+      RememberRounding(op, operands[0], result);
+    }
     if (IsFloatType(type)) RememberRange(op, operands, result);
     return result;
   }

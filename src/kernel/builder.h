@@ -98,6 +98,8 @@ class Builder {
     const V operands[] = {a};
     return Emit(op, operands, type);
   }
+  // What v was before kRoundBF16 rounded it, also behind kFNeg and kFAbs; v where it did not come so.
+  V BeforeRounding(V v);
 
   V IAdd(V a, V b) { return Binary(KOp::kIAdd, a, b); }
   V ISub(V a, V b) { return Binary(KOp::kISub, a, b); }
@@ -179,6 +181,7 @@ class Builder {
     V from;
   };
   void RememberWidening(KOp op, V from, V to);
+  void RememberRounding(KOp op, V from, V to);
   const Widening* WideningOf(V v) const;
   void RememberRange(KOp op, std::span<const V> operands, V result);
 
@@ -202,6 +205,11 @@ class Builder {
   Kernel kernel_;
   std::vector<Constant> constants_;  // by ValueId
   std::unordered_map<ValueId, Widening> widened_;
+  struct Rounding {
+    KOp op;  // kRoundBF16, or kFNeg or kFAbs of what was rounded
+    V from;
+  };
+  std::unordered_map<ValueId, Rounding> rounded_;
   std::unordered_map<ValueId, FloatRange> ranges_;
   std::vector<Scope> scopes_;
 };

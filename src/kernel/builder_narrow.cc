@@ -40,6 +40,18 @@ void Builder::RememberWidening(KOp op, V from, V to) {
   if ((op == KOp::kSExt || op == KOp::kZExt) && from.type == KType::kI32) widened_[to.id] = {op, from};
 }
 
+void Builder::RememberRounding(KOp op, V from, V to) {
+  const bool keeps_rounding = (op == KOp::kFNeg || op == KOp::kFAbs) && rounded_.contains(from.id);
+  if (op == KOp::kRoundBF16 || keeps_rounding) rounded_[to.id] = {op, from};
+}
+
+V Builder::BeforeRounding(V v) {
+  const auto found = rounded_.find(v.id);
+  if (found == rounded_.end()) return v;
+  const auto [op, from] = found->second;
+  return op == KOp::kRoundBF16 ? from : Unary(op, BeforeRounding(from));
+}
+
 const Builder::Widening* Builder::WideningOf(V v) const {
   const auto found = widened_.find(v.id);
   return found == widened_.end() ? nullptr : &found->second;

@@ -192,6 +192,16 @@ TEST_F(BuilderTest, ComparesTwoWidenedValuesBeforeTheyAre) {
   EXPECT_NE(b.SLt(widen(KOp::kSExt, x), widen(KOp::kZExt, y)).id, b.SLt(x, y).id);
 }
 
+TEST_F(BuilderTest, KnowsWhatWasThereBeforeRounding) {
+  const V x = b.Bitcast(b.LocalIndex(), KType::kF32);
+  const V rounded = b.Convert(KOp::kRoundBF16, x, KType::kF32);
+  EXPECT_EQ(b.BeforeRounding(x).id, x.id);
+  EXPECT_EQ(b.BeforeRounding(rounded).id, x.id);
+  const V magnitude = b.Unary(KOp::kFAbs, b.Unary(KOp::kFNeg, rounded));
+  EXPECT_EQ(b.BeforeRounding(magnitude).id, b.Unary(KOp::kFAbs, b.Unary(KOp::kFNeg, x)).id);
+  EXPECT_EQ(b.BeforeRounding(b.FAdd(rounded, rounded)).id, b.FAdd(rounded, rounded).id);
+}
+
 TEST_F(BuilderTest, KeepsFloatZeroAndInfinityArithmetic) {
   const V x = b.F32(-0.0f);
   EXPECT_NE(b.FAdd(x, b.F32(0)).id, x.id);

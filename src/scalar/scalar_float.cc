@@ -15,12 +15,17 @@ enum class Rounding : uint8_t {
   kWide,    // computed in f32 and rounded
 };
 
+// Of bf16: whether an operation that smoothly follows its operands takes them as f32, before they were rounded
+// (docs/adr/0045). A difference does not: what cancels must be what memory holds. Nor does what jumps.
+enum class Operands : uint8_t { kRounded, kUnrounded };
+
 using EmitReal = V (*)(FloatMath& math, std::span<const V> x);
 
 struct FloatRow {
   ScalarOp op;
   EmitReal real;
   Rounding rounding = Rounding::kWide;
+  Operands operands = Operands::kRounded;
   EmitScalar whole = nullptr;  // emits everything itself
   bool is_present = false;
 };
@@ -70,31 +75,33 @@ Scalar FloatImag(const ScalarCall& call) { return {call.b.Zero(call.re(0).type),
 
 V FloatClamp(FloatMath& math, std::span<const V> x) { return math.Minimum(math.Maximum(x[0], x[1]), x[2]); }
 
-constexpr FloatRow Whole(ScalarOp op, EmitScalar emit) { return {op, nullptr, Rounding::kExact, emit}; }
+constexpr FloatRow Whole(ScalarOp op, EmitScalar emit) {
+  return {op, nullptr, Rounding::kExact, Operands::kRounded, emit};
+}
 
 constexpr RowsByOp<FloatRow> kFloatRows = ByOp<FloatRow>({
     {ScalarOp::kAbs, Unary<KOp::kFAbs>, Rounding::kExact},
-    {ScalarOp::kAdd, Binary<KOp::kFAdd>, Rounding::kNative},
+    {ScalarOp::kAdd, Binary<KOp::kFAdd>, Rounding::kNative, Operands::kUnrounded},
     {ScalarOp::kAtan2, Of<&FloatMath::Atan2>},
-    {ScalarOp::kCbrt, Of<&FloatMath::Cbrt>},
+    {ScalarOp::kCbrt, Of<&FloatMath::Cbrt>, Rounding::kWide, Operands::kUnrounded},
     {ScalarOp::kCeil, Unary<KOp::kCeil>, Rounding::kExact},
     {ScalarOp::kClamp, FloatClamp, Rounding::kExact},
     Whole(ScalarOp::kCompare, FloatCompare),
     Whole(ScalarOp::kComplex, Complex),
     Whole(ScalarOp::kConvert, EmitConvert),
     {ScalarOp::kCosine, Of<&FloatMath::Cos>},
-    {ScalarOp::kDivide, Of<&FloatMath::Divide>},
-    {ScalarOp::kExponential, Exp},
-    {ScalarOp::kExponentialMinusOne, Of<&FloatMath::Expm1>},
+    {ScalarOp::kDivide, Of<&FloatMath::Divide>, Rounding::kWide, Operands::kUnrounded},
+    {ScalarOp::kExponential, Exp, Rounding::kWide, Operands::kUnrounded},
+    {ScalarOp::kExponentialMinusOne, Of<&FloatMath::Expm1>, Rounding::kWide, Operands::kUnrounded},
     {ScalarOp::kFloor, Unary<KOp::kFloor>, Rounding::kExact},
     Whole(ScalarOp::kImag, FloatImag),
     Whole(ScalarOp::kIsFinite, IsFinite),
-    {ScalarOp::kLog, Of<&FloatMath::Log>},
-    {ScalarOp::kLogPlusOne, Of<&FloatMath::Log1p>},
-    {ScalarOp::kLogistic, Of<&FloatMath::Logistic>},
+    {ScalarOp::kLog, Of<&FloatMath::Log>, Rounding::kWide, Operands::kUnrounded},
+    {ScalarOp::kLogPlusOne, Of<&FloatMath::Log1p>, Rounding::kWide, Operands::kUnrounded},
+    {ScalarOp::kLogistic, Of<&FloatMath::Logistic>, Rounding::kWide, Operands::kUnrounded},
     {ScalarOp::kMaximum, Of<&FloatMath::Maximum>, Rounding::kExact},
     {ScalarOp::kMinimum, Of<&FloatMath::Minimum>, Rounding::kExact},
-    {ScalarOp::kMultiply, Binary<KOp::kFMul>, Rounding::kNative},
+    {ScalarOp::kMultiply, Binary<KOp::kFMul>, Rounding::kNative, Operands::kUnrounded},
     {ScalarOp::kNegate, Unary<KOp::kFNeg>, Rounding::kExact},
     {ScalarOp::kPower, Of<&FloatMath::Power>},
     Whole(ScalarOp::kReal, FloatReal),
@@ -102,16 +109,16 @@ constexpr RowsByOp<FloatRow> kFloatRows = ByOp<FloatRow>({
     {ScalarOp::kRemainder, Of<&FloatMath::Remainder>},
     {ScalarOp::kRoundNearestAfz, Of<&FloatMath::RoundHalfAway>},
     {ScalarOp::kRoundNearestEven, Unary<KOp::kRoundEven>, Rounding::kExact},
-    {ScalarOp::kRsqrt, Of<&FloatMath::Rsqrt>},
+    {ScalarOp::kRsqrt, Of<&FloatMath::Rsqrt>, Rounding::kWide, Operands::kUnrounded},
     Whole(ScalarOp::kSelect, FloatSelect),
     {ScalarOp::kSign, Of<&FloatMath::Sign>, Rounding::kExact},
     {ScalarOp::kSine, Of<&FloatMath::Sin>},
-    {ScalarOp::kSqrt, Of<&FloatMath::Sqrt>},
+    {ScalarOp::kSqrt, Of<&FloatMath::Sqrt>, Rounding::kWide, Operands::kUnrounded},
     {ScalarOp::kSubtract, Binary<KOp::kFSub>, Rounding::kNative},
     {ScalarOp::kTan, Of<&FloatMath::Tan>},
-    {ScalarOp::kTanh, Of<&FloatMath::Tanh>},
-    {ScalarOp::kErf, Of<&FloatMath::Erf>},
-    {ScalarOp::kErfc, Of<&FloatMath::Erfc>},
+    {ScalarOp::kTanh, Of<&FloatMath::Tanh>, Rounding::kWide, Operands::kUnrounded},
+    {ScalarOp::kErf, Of<&FloatMath::Erf>, Rounding::kWide, Operands::kUnrounded},
+    {ScalarOp::kErfc, Of<&FloatMath::Erfc>, Rounding::kWide, Operands::kUnrounded},
 });
 static_assert(Covers(kFloatRows, kOnFloat), "A scalar op on floats has no row.");
 
@@ -122,6 +129,9 @@ Scalar EmitFloat(const ScalarCall& call) {
   const bool stays_half = is_half && row.rounding != Rounding::kWide;
   std::vector<V> operands;
   for (const Scalar& x : call.x) operands.push_back(stays_half ? x.re : WidenFloat(b, x.re));
+  if (call.dtype() == DType::kBF16 && row.operands == Operands::kUnrounded) {
+    for (V& operand : operands) operand = b.BeforeRounding(operand);
+  }
   FloatMath math(b, operands[0].type);
   const V result = row.real(math, operands);
   if (stays_half || row.rounding == Rounding::kExact) return {result, {}};

@@ -2,12 +2,14 @@
 // Every scalar operation on every element type against the evaluator, over random and special values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 
 #include "base/arithmetic.h"
 #include "base/format.h"
+#include "kernel/drop_unused.h"
 #include "reference/evaluator.h"
 #include "scalar/scalar_testing.h"
 
@@ -189,6 +191,35 @@ TEST(ScalarLowering, EveryOperationOnEveryRealTypeAgreesWithTheEvaluator) {
       }
     }
   }
+}
+
+// Of (x * x) op (x * x), how often it rounds: the result, and the operands where the operation takes them rounded.
+int RoundingsOf(ScalarOp op, DType dtype) {
+  const target::DeviceProfile profile = TestProfile();
+  Builder b(profile);
+  const int in = b.AddBuffer({dtype, true, false}), out = b.AddBuffer({dtype, false, true});
+  const V index = b.LocalIndex();
+  const Scalar x{b.Load(in, index), {}};
+  const auto emit = [&](ScalarOp each, std::vector<Scalar> operands) {
+    operands.resize(static_cast<size_t>(Info(each).arity));
+    return *EmitScalarOp(b, each, {dtype, dtype, nullptr}, operands);
+  };
+  const Scalar square = emit(ScalarOp::kMultiply, {x, x});
+  b.Store(out, index, emit(op, {square, square}).re);
+  Kernel kernel = std::move(b).Finish(64);
+  DropUnused(kernel);
+  return static_cast<int>(std::ranges::count(kernel.body.body, KOp::kRoundBF16, &Instruction::op));
+}
+
+TEST(ScalarLowering, RoundsBF16WhereAnOperationWouldShowIt) {
+  for (const ScalarOp op : {ScalarOp::kAdd, ScalarOp::kMultiply, ScalarOp::kDivide, ScalarOp::kTanh, ScalarOp::kErfc}) {
+    EXPECT_EQ(RoundingsOf(op, DType::kBF16), 1) << Info(op).name;
+  }
+  for (const ScalarOp op : {ScalarOp::kSubtract, ScalarOp::kPower, ScalarOp::kSine, ScalarOp::kRemainder}) {
+    EXPECT_EQ(RoundingsOf(op, DType::kBF16), 2) << Info(op).name;
+  }
+  EXPECT_EQ(RoundingsOf(ScalarOp::kFloor, DType::kBF16), 1);
+  EXPECT_EQ(RoundingsOf(ScalarOp::kMaximum, DType::kBF16), 1);
 }
 
 TEST(ScalarLowering, ComparesInEveryDirectionAndOrder) {
