@@ -130,7 +130,7 @@ TEST(OperandRows, GiveWhatTheEvaluatorGives) {
         EXPECT_TRUE(IsComputed(text, profile));
         // The evaluator rounds the rows of bf16 after each operation, kernels where a product reads them
         // (docs/adr/0045).
-        ExpectInterpretsRight(*ModuleOf(text), profile, 5, type[0] == 'b' ? 6e-2 : type[1] == '1' ? 4e-3 : 1e-4);
+        ExpectInterpretsRight(*ModuleOf(text), profile, 5, type[0] == 'b' ? 0.1 : type[1] == '1' ? 4e-3 : 1e-4);
       }
     }
   }
