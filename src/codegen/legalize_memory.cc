@@ -88,6 +88,11 @@ V Legalizer::Encode(DType memory, V value) {
   return EncodeSmallFloat(builder_, memory, value);
 }
 
+V Legalizer::EncodeBF16(V value, bool is_rounded) {
+  const V rounded = is_rounded ? value : builder_.Convert(KOp::kRoundBF16, value, KType::kF32);
+  return builder_.Binary(KOp::kShrU, builder_.Bitcast(rounded, KType::kI32), I32(16));
+}
+
 bool Legalizer::IsRoundedToBF16(const Instruction& inst) const {
   const auto is_bf16 = [&](size_t i) -> bool { return is_bf16_[inst.operands[i]]; };
   if (inst.op == KOp::kRoundBF16) return true;
@@ -132,9 +137,8 @@ void Legalizer::VisitStore(const Instruction& inst) {
   }
   std::vector<V> bits;
   for (size_t i = 0; i < values.size(); ++i) {
-    const bool is_rounded = memory == DType::kBF16 && is_bf16_[inst.operands[i + 1]];
-    bits.push_back(is_rounded ? builder_.Binary(KOp::kShrU, builder_.Bitcast(values[i], KType::kI32), I32(16))
-                              : Encode(memory, values[i]));
+    bits.push_back(memory == DType::kBF16 ? EncodeBF16(values[i], is_bf16_[inst.operands[i + 1]])
+                                          : Encode(memory, values[i]));
   }
   StoreBits(inst.buffer, index, bits);
 }

@@ -133,11 +133,11 @@ KernelCase StoreBF16(std::string name, const std::vector<uint32_t>& floats,
   return one;
 }
 
-int64_t CountSelects(const kernel::Region& region) {
+int64_t CountRoundings(const kernel::Region& region) {
   int64_t count = 0;
   for (const kernel::Instruction& inst : region.body) {
-    count += inst.op == kernel::KOp::kSelect ? 1 : 0;
-    for (const auto& inner : inst.regions) count += CountSelects(*inner);
+    count += inst.op == kernel::KOp::kRoundBF16 ? 1 : 0;
+    for (const auto& inner : inst.regions) count += CountRoundings(*inner);
   }
   return count;
 }
@@ -163,11 +163,11 @@ TEST(Legalize, RoundsToBF16OnceForAStore) {
       })};
   const DeviceProfile profile = FullProfile();
   for (const KernelCase& one : cases) ExpectSameMeaning(one, profile);
-  const auto selects = [&](const KernelCase& one) {
-    return CountSelects(Legalize(one.kernel, profile)->body) - CountSelects(one.kernel.body);
+  const auto roundings = [&](const KernelCase& one) {
+    return CountRoundings(Legalize(one.kernel, profile)->body) - CountRoundings(one.kernel.body);
   };
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(selects(cases[i]), 0) << cases[i].name;
-  for (int i = 4; i < 7; ++i) EXPECT_EQ(selects(cases[i]), 2) << cases[i].name;
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(roundings(cases[i]), 0) << cases[i].name;
+  for (int i = 4; i < 7; ++i) EXPECT_EQ(roundings(cases[i]), 1) << cases[i].name;
 }
 
 TEST(Legalize, RefusesF64BitsWithout64BitIntegers) {

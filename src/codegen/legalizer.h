@@ -62,6 +62,7 @@ class Legalizer {
   void StoreBitsInWords(int buffer, V index, std::span<const V> bits);
   V Decode(DType memory, V bits);
   V Encode(DType memory, V value);
+  V EncodeBF16(V value, bool is_rounded);
   bool IsRoundedToBF16(const Instruction& inst) const;
   V MemoryIndex(kernel::ValueId index) const;
 
