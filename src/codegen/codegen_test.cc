@@ -133,7 +133,9 @@ TEST(Codegen, EveryCaseIsValidOnEveryProfile) {
       SCOPED_TRACE(one.name + " on " + profile.name);
       const std::vector<uint32_t> words = Generate(one.kernel, profile);
       EXPECT_EQ(CapabilityBeyond(words, profile), "");
-      if (profile.address_form == target::AddressForm::kAccessChain) EXPECT_EQ(AddressArithmetic(words), "");
+      if (profile.address_form == target::AddressForm::kAccessChain) {
+        EXPECT_EQ(AddressArithmetic(words), "");
+      }
       if (!words.empty() && seen.insert(words).second) ExpectValid(one.kernel, words);
     }
   }
