@@ -61,13 +61,26 @@ V FloatToInt(Builder& b, V x, DType to) {
   return b.Select(b.Compare(KOp::kFNe, wide, wide), b.Zero(type), result);
 }
 
+// f32 for a format of fewer bits, rounded to odd: what is cut off shows in the last bit, so rounding again is rounding
+// once.
+V OddF32(Builder& b, V x) {
+  const V nearest = b.Convert(KOp::kFToF, x, KType::kF32);
+  const V bits = b.Bitcast(nearest, KType::kI32);
+  const V magnitude = b.Unary(KOp::kFAbs, x);
+  const V rounded = b.Unary(KOp::kFAbs, b.Convert(KOp::kFToF, nearest, KType::kF64));
+  const V below = b.Select(b.Compare(KOp::kFLt, magnitude, rounded), b.I32(-1), b.I32(0));
+  const V step = b.Select(b.Compare(KOp::kFLt, rounded, magnitude), b.I32(1), below);
+  const V is_even = b.IEq(b.Binary(KOp::kAnd, bits, b.I32(1)), b.I32(0));
+  return b.Bitcast(b.IAdd(bits, b.Select(is_even, step, b.I32(0))), KType::kF32);
+}
+
 V FloatToFloat(Builder& b, V x, DType to) {
   if (x.type == KType::kF16) {
     if (MachineType(b, to) == KType::kF16) return x;
     x = WidenFloat(b, x);
   }
   if (to == DType::kF64) return x.type == KType::kF64 ? x : b.Convert(KOp::kFToF, x, KType::kF64);
-  if (x.type == KType::kF64) x = b.Convert(KOp::kFToF, x, KType::kF32);
+  if (x.type == KType::kF64) x = to == DType::kF32 ? b.Convert(KOp::kFToF, x, KType::kF32) : OddF32(b, x);
   return NarrowFloat(b, x, to);
 }
 
