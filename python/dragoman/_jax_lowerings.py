@@ -162,7 +162,7 @@ def enable_ffi(platform):
 
 
 def enable_special_functions(platform):
-    """erf and erfc stay one operation: JAX expands them into some hundred before a platform's compiler sees them."""
+    """erf and erfc stay one operation: JAX expands them into up to ninety before a platform's compiler sees them."""
     from jax import lax
     from jax._src.interpreters import mlir
     from jax._src.lax import special

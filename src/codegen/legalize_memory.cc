@@ -80,16 +80,13 @@ V Legalizer::Decode(DType memory, V bits) {
 }
 
 // Bits above the element's size are whatever they are; those between a narrower value's width and a byte are 0.
-V Legalizer::Encode(DType memory, V value) {
+V Legalizer::Encode(DType memory, V value, bool is_bf16) {
   if (IsPred(memory)) return builder_.Select(value, I32(1), I32(0));
   const int width = Info(memory).bits;
   if (IsInteger(memory)) return width < 8 ? builder_.And(value, I32((1 << width) - 1)) : value;
   if (memory == DType::kF16 && profile_.float16) return builder_.Convert(KOp::kF16Bits, value, KType::kI32);
-  return EncodeSmallFloat(builder_, memory, value);
-}
-
-V Legalizer::EncodeBF16(V value, bool is_rounded) {
-  const V rounded = is_rounded ? value : builder_.Convert(KOp::kRoundBF16, value, KType::kF32);
+  if (memory != DType::kBF16) return EncodeSmallFloat(builder_, memory, value);
+  const V rounded = is_bf16 ? value : builder_.Convert(KOp::kRoundBF16, value, KType::kF32);
   return builder_.Binary(KOp::kShrU, builder_.Bitcast(rounded, KType::kI32), I32(16));
 }
 
@@ -137,8 +134,7 @@ void Legalizer::VisitStore(const Instruction& inst) {
   }
   std::vector<V> bits;
   for (size_t i = 0; i < values.size(); ++i) {
-    bits.push_back(memory == DType::kBF16 ? EncodeBF16(values[i], is_bf16_[inst.operands[i + 1]])
-                                          : Encode(memory, values[i]));
+    bits.push_back(Encode(memory, values[i], is_bf16_[inst.operands[i + 1]]));
   }
   StoreBits(inst.buffer, index, bits);
 }

@@ -61,8 +61,7 @@ class Legalizer {
   void StoreBits(int buffer, V index, std::span<const V> bits);
   void StoreBitsInWords(int buffer, V index, std::span<const V> bits);
   V Decode(DType memory, V bits);
-  V Encode(DType memory, V value);
-  V EncodeBF16(V value, bool is_rounded);
+  V Encode(DType memory, V value, bool is_bf16);  // is_bf16: the value needs no rounding to bf16
   bool IsRoundedToBF16(const Instruction& inst) const;
   V MemoryIndex(kernel::ValueId index) const;
 

@@ -64,15 +64,15 @@ inline Status InterpretPlan(const fusion::Plan& plan, const target::DeviceProfil
   return OkStatus();
 }
 
-// `module` is compiled, so it is changed. Random inputs.
-inline void ExpectInterpretsRight(ir::Module& module, const target::DeviceProfile& profile, uint32_t seed,
-                                  double tolerance = 0) {
+// That `module`, compiled (so it is changed), gives what the evaluator makes of `meaning`. Random inputs.
+inline void ExpectInterpretsAs(ir::Module& module, const ir::Module& meaning, const target::DeviceProfile& profile,
+                               uint32_t seed, double tolerance) {
   std::mt19937 random(seed);
   std::vector<ir::Literal> inputs;
   for (const auto& argument : module.main()->body.arguments) {
     inputs.push_back(passes::RandomLiteral(argument->type, random));
   }
-  const auto expected = reference::Evaluate(module, "main", inputs);
+  const auto expected = reference::Evaluate(meaning, "main", inputs);
   ASSERT_TRUE(expected.ok()) << expected.status().message();
   const Status passed = passes::RunPipeline(module, {profile}, {});
   ASSERT_TRUE(passed.ok()) << passed.message();
@@ -86,6 +86,11 @@ inline void ExpectInterpretsRight(ir::Module& module, const target::DeviceProfil
     const ir::Value* result = block.terminator()->operands[i];
     ExpectSameElements(ir::Literal(result->type, memory.at(result)), (*expected)[i], tolerance);
   }
+}
+
+inline void ExpectInterpretsRight(ir::Module& module, const target::DeviceProfile& profile, uint32_t seed,
+                                  double tolerance = 0) {
+  ExpectInterpretsAs(module, module, profile, seed, tolerance);
 }
 
 }  // namespace dragoman::compiler

@@ -175,14 +175,14 @@ class Builder {
     bool is_constant = false;
     uint64_t bits = 0;
   };
-  // How a kI64 came from a kI32: kSExt or kZExt, and of what.
-  struct Widening {
+  // The operation of one operand that made a value, and of what.
+  struct Origin {
     KOp op;
     V from;
   };
   void RememberWidening(KOp op, V from, V to);
   void RememberRounding(KOp op, V from, V to);
-  const Widening* WideningOf(V v) const;
+  const Origin* WideningOf(V v) const;
   void RememberRange(KOp op, std::span<const V> operands, V result);
 
   Scope& Current();
@@ -203,13 +203,9 @@ class Builder {
 
   const target::DeviceProfile& profile_;
   Kernel kernel_;
-  std::vector<Constant> constants_;  // by ValueId
-  std::unordered_map<ValueId, Widening> widened_;
-  struct Rounding {
-    KOp op;  // kRoundBF16, or kFNeg or kFAbs of what was rounded
-    V from;
-  };
-  std::unordered_map<ValueId, Rounding> rounded_;
+  std::vector<Constant> constants_;              // by ValueId
+  std::unordered_map<ValueId, Origin> widened_;  // a kI64 by kSExt or kZExt of a kI32
+  std::unordered_map<ValueId, Origin> rounded_;  // by kRoundBF16, or by kFNeg or kFAbs of such a one
   std::unordered_map<ValueId, FloatRange> ranges_;
   std::vector<Scope> scopes_;
 };

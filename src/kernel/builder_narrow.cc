@@ -52,7 +52,7 @@ V Builder::BeforeRounding(V v) {
   return op == KOp::kRoundBF16 ? from : Unary(op, BeforeRounding(from));
 }
 
-const Builder::Widening* Builder::WideningOf(V v) const {
+const Builder::Origin* Builder::WideningOf(V v) const {
   const auto found = widened_.find(v.id);
   return found == widened_.end() ? nullptr : &found->second;
 }
@@ -79,11 +79,11 @@ std::optional<V> Builder::FoldWidened(KOp op, V a, V b) {
   const auto row = std::find_if(std::begin(kNarrowRows), std::end(kNarrowRows),
                                 [op](const NarrowRow& candidate) { return candidate.op == op; });
   if (row == std::end(kNarrowRows)) return std::nullopt;
-  const Widening* of_a = WideningOf(a);
-  const Widening* of_b = WideningOf(b);
+  const Origin* of_a = WideningOf(a);
+  const Origin* of_b = WideningOf(b);
   if (of_a == nullptr && of_b == nullptr) return std::nullopt;
   const KOp extension = of_a != nullptr ? of_a->op : of_b->op;
-  const auto narrow = [&](const Widening* widening, V v) -> std::optional<V> {
+  const auto narrow = [&](const Origin* widening, V v) -> std::optional<V> {
     if (widening != nullptr) return widening->op == extension ? std::optional(widening->from) : std::nullopt;
     const auto constant = ConstantInt(v);
     if (!constant.has_value() || Extended(extension, *constant) != *constant) return std::nullopt;
@@ -105,7 +105,7 @@ std::optional<V> Builder::FoldWidened(KOp op, V a, V b) {
 
 // Of one operand: back to 32 bits, or to a float.
 std::optional<V> Builder::FoldWidened(KOp op, V a, KType type) {
-  const Widening* widening = WideningOf(a);
+  const Origin* widening = WideningOf(a);
   if (widening == nullptr) return std::nullopt;
   if (op == KOp::kTruncI && type == KType::kI32) return widening->from;
   const bool is_zero_extended = widening->op == KOp::kZExt;

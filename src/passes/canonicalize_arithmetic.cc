@@ -184,6 +184,16 @@ Replacement ComplexOfParts(Op& op, Builder&) {
   return is_whole ? ReplaceWith(real->operands[0]) : kKeep;
 }
 
+// The same number, and where bf16 is not rounded between operations (docs/adr/0045) the one that a difference gives.
+Replacement AddOfNegated(Op& op, Builder& builder) {
+  for (const int i : {1, 0}) {
+    const Op* negated = DefinedBy(op.operands[i], OpCode::kNegate);
+    if (negated != nullptr)
+      return ReplaceWith(builder.Binary(OpCode::kSubtract, op.operands[1 - i], negated->operands[0]));
+  }
+  return kKeep;
+}
+
 Replacement BitcastOfBitcast(Op& op, Builder& builder) {
   const Op* inner = DefinedBy(op.operands[0], OpCode::kBitcastConvert);
   if (inner == nullptr) return kKeep;
@@ -195,6 +205,7 @@ Replacement BitcastOfBitcast(Op& op, Builder& builder) {
 
 constexpr CanonicalRule kArithmeticRules[] = {
     {OpCode::kAdd, DropNeutral},
+    {OpCode::kAdd, AddOfNegated},
     {OpCode::kSubtract, DropNeutral},
     {OpCode::kMultiply, DropNeutral},
     {OpCode::kMultiply, AbsorbZero},

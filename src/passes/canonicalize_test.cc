@@ -228,6 +228,14 @@ TEST(Canonicalize, ReductionsOfOneElementOrNoneAreElementwise) {
             "%2 = broadcast_in_dim(%1) {broadcast_dimensions = []} : tensor<4xf32>\nreturn(%2)\n");
 }
 
+TEST(Canonicalize, ASumWithWhatIsNegatedIsADifference) {
+  for (const char* sum : {"%x, %n", "%n, %x"}) {
+    EXPECT_EQ(Canonical("%x: tensor<4xbf16>, %y: tensor<4xbf16>",
+                        Format("%n = negate(%y) : tensor<4xbf16> %s = add({}) : tensor<4xbf16> return(%s)", sum)),
+              "%2 = subtract(%0, %1) : tensor<4xbf16>\nreturn(%2)\n");
+  }
+}
+
 TEST(Canonicalize, ResultsWithoutElementsAreConstants) {
   EXPECT_EQ(Canonical("%x: tensor<0x3xf32>, %y: tensor<2x3xf32>", R"(
     %a = negate(%x) : tensor<0x3xf32>

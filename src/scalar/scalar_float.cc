@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scalar operations on floats. Narrow floats compute in f32 and round to their type after each operation.
+// Scalar operations on floats. Narrow floats compute in f32 and round to their type after each operation,
+// bf16 only where it shows (Operands).
 #include <limits>
 
 #include "scalar/float_math.h"
